@@ -1,0 +1,58 @@
+# Every target does its own set-up: a virtual environment in .venv, and the two system libraries that MediaPipe needs.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_ARGS ?=
+TEST_ARGS ?=
+SHARED ?= ../shared
+
+.PHONY: demo test slow-test lint train-default clean
+
+demo: .venv/.runtime
+	@$(BIN)/edge-app demo $(DEMO_ARGS)
+
+test: .venv/.dev
+	@$(BIN)/python -m edge_app.pose_model >&2
+	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
+
+slow-test: .venv/.dev
+	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
+
+lint: .venv/.dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# The default bundle from nothing but $(SHARED)/data; about an hour on two cores. See train/EXPERIMENTS.md.
+train-default: .venv/.dev
+	$(BIN)/python -m train default --data $(SHARED)/data --runs runs --out edge_app/bundles/default
+
+.venv/.system:
+	@command -v $(PYTHON) >/dev/null || { echo "edge-app: $(PYTHON) not found; Python 3.10 or later is needed" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "edge-app: $$($(PYTHON) --version) found; Python 3.10 or later is needed" >&2; exit 2; }
+	@missing=""; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	for pair in libEGL.so.1:libegl1 libGLESv2.so.2:libgles2 libGL.so.1:libgl1 libglib-2.0.so.0:libglib2.0-0 libxcb.so.1:libxcb1; do \
+		$(PYTHON) -c "import ctypes; ctypes.CDLL('$${pair%%:*}')" 2>/dev/null || missing="$$missing $${pair##*:}"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		command -v apt-get >/dev/null || { echo "edge-app: please install:$$missing" >&2; exit 2; }; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo"; \
+		echo "edge-app: installing$$missing" >&2; \
+		$$sudo apt-get update -qq >&2 && $$sudo apt-get install -y -qq --no-install-recommends $$missing >&2; \
+	fi
+	@mkdir -p .venv && touch $@
+
+.venv/bin/python: .venv/.system
+	@$(PYTHON) -m venv .venv
+
+.venv/.runtime: pyproject.toml .venv/bin/python
+	@echo "edge-app: installing into .venv" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check -e . >&2
+	@touch $@
+
+.venv/.dev: pyproject.toml .venv/bin/python
+	@echo "edge-app: installing into .venv, with everything for training and tests" >&2
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' >&2
+	@touch $@ .venv/.runtime
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -1,0 +1,210 @@
+"""The artefact: a folder with a manifest, read once, checked by hash before use, and never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_app.encoder import Encoder
+from edge_app.errors import UsageError
+from edge_app.labels import Label
+from edge_app.rankers.base import Ranker
+from edge_app.rankers.scale import ScaleRanker
+from edge_app.rankers.scores import Calibration
+from edge_app.runtime.session import open_session
+from edge_app.skeleton import LAYOUTS
+from edge_app.text import TextEncoder
+from edge_app.window import WindowSpec
+
+FORMAT = "edge-bundle/1"
+DEFAULT = Path(__file__).parent / "bundles" / "default"
+MAX_FILE = 64 * 2**20
+MAX_FILES = 64
+_KEYS = {
+    "format", "name", "version", "files", "skeleton", "window", "encoder", "rankers", "text_encoder", "licence",
+    "training_data", "metrics",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle. `id` is "sha256:" and the first 12 digits of the manifest's hash."""
+
+    path: Path
+    id: str
+    manifest: Mapping[str, Any]
+    calibration: Mapping[str, Any]
+
+    @property
+    def spec(self) -> WindowSpec:
+        window = self.manifest["window"]
+        return WindowSpec(window["seconds"], window["rate_hz"], LAYOUTS[self.manifest["skeleton"]])
+
+    @property
+    def default_labels(self) -> tuple[Label, ...]:
+        return tuple(
+            Label(row["name"], tuple(row["synonyms"]), row["description"]) for row in self._json("labels.json")
+        )
+
+    def encoder(self, runtime: str = "auto") -> Encoder:
+        return Encoder(open_session(self.path / self.manifest["encoder"]["file"], runtime), self.spec)
+
+    def ranker(self, kind: str) -> Ranker:
+        """A ranker of the bundle, without labels yet.
+
+        Raises:
+            UsageError: the bundle has no ranker of this kind.
+        """
+        known = self.manifest["rankers"]
+        if kind not in known:
+            raise UsageError(f"--ranker {kind}: not in bundle {self.manifest['name']}; it has {', '.join(known)}")
+        calibration = self.calibration["rankers"][kind]
+        return ScaleRanker(
+            load_arrays(self.path / known[kind]["file"]),
+            Calibration(**calibration),
+            load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32),
+        )
+
+    def text_encoder(self) -> BundleText:
+        return BundleText(self)
+
+    def golden(self) -> dict[str, np.ndarray]:
+        return load_arrays(self.path / "golden.npz")
+
+    def _json(self, name: str) -> Any:
+        return json.loads((self.path / name).read_text("utf-8"))
+
+
+class BundleText:
+    """Embeddings that the bundle ships, and the text encoder, loaded when first needed, for all other words."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._stored = dict(
+            zip(
+                (text["text"] for row in bundle._json("labels.json") for text in row["texts"]),
+                np.load(bundle.path / "labels.npy", allow_pickle=False).astype(np.float32),
+                strict=True,
+            )
+        )
+        self.id: str = bundle.manifest["text_encoder"]
+        self.dim: int = len(next(iter(self._stored.values())))
+        self._encoder: TextEncoder | None = None
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """float32 `[N, dim]`.
+
+        Raises:
+            UsageError: the bundle was made with another text encoder than the one installed.
+        """
+        others = [text for text in texts if text not in self._stored]
+        if others:
+            if self._encoder is None:
+                self._encoder = TextEncoder()
+            if self._encoder.id != self.id:
+                raise UsageError(f"labels: the bundle needs text encoder {self.id}, {self._encoder.id} is installed")
+            self._stored.update(zip(others, self._encoder.encode(others), strict=True))
+        return np.stack([self._stored[text] for text in texts])
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read a bundle and check every file against its manifest before anything in it is used.
+
+    Raises:
+        UsageError: no manifest, an unknown format or key, a file missing, too large, unlisted, outside the folder, or
+            with another hash.
+    """
+    manifest_path = path / "manifest.json"
+    if not manifest_path.is_file():
+        raise UsageError(f"bundle {path}: no manifest.json there; expected a folder in format {FORMAT}")
+    raw = _read(manifest_path)
+    try:
+        manifest = json.loads(raw)
+    except ValueError as error:
+        raise UsageError(f"bundle {path}: manifest.json is not JSON ({error})") from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise UsageError(f"bundle {path}: format {found!r} found, {FORMAT!r} is allowed")
+    if set(manifest) != _KEYS:
+        odd = sorted(set(manifest) ^ _KEYS)
+        raise UsageError(f"bundle {path}: manifest.json has missing or unknown keys: {', '.join(map(str, odd))[:200]}")
+    files = manifest["files"]
+    if not isinstance(files, dict) or len(files) > MAX_FILES:
+        raise UsageError(f"bundle {path}: 'files' must be an object of at most {MAX_FILES} entries")
+    for name, entry in files.items():
+        _check_file(path, name, entry)
+    unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json"})
+    if unlisted:
+        raise UsageError(f"bundle {path}: {unlisted[0]!r} is not in the manifest; every file must be listed")
+    try:
+        calibration = json.loads(_read(path / "calibration.json"))
+        bundle = Bundle(path, "sha256:" + hashlib.sha256(raw).hexdigest()[:12], manifest, calibration)
+        needed = {manifest["encoder"]["file"], "labels.json", "labels.npy", "background.npz", "golden.npz"}
+        needed |= {entry["file"] for entry in manifest["rankers"].values()}
+        if not needed <= set(files):
+            raise UsageError(f"bundle {path}: {sorted(needed - set(files))[0]} is not in the manifest")
+        if bundle.spec.length < 2:
+            raise UsageError(f"bundle {path}: a window of {bundle.spec.length} samples found, at least 2 are needed")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"bundle {path}: manifest.json or calibration.json is malformed ({error!r})") from None
+    return bundle
+
+
+def load_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Arrays of an npz file, never unpickled.
+
+    Raises:
+        UsageError: not an npz of plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path.name}: not an npz of plain arrays ({str(error)[:120]})") from None
+
+
+def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
+    """The golden windows, through the runtime that will serve: the rankings must be those of the export.
+
+    Raises:
+        UsageError: a ranking's best label or an energy differs.
+    """
+    golden, ranker = bundle.golden(), bundle.ranker(kind)
+    from edge_app.labels import build_table
+
+    ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
+    labels = golden[f"energies_{kind}"].shape[1]
+    vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
+    energies = ranker.energies(vectors)[:, :labels]
+    expected = golden[f"energies_{kind}"]
+    wrong = int((energies.argmin(axis=1) != expected.argmin(axis=1)).sum())
+    far = float(np.abs(energies - expected).max()) if np.isfinite(energies).all() else float("nan")
+    if wrong or not far < 2e-2:
+        raise UsageError(
+            f"bundle {bundle.path}: {encoder.provider} fails the golden self-test "
+            f"({wrong} of {len(expected)} best labels differ, energies by up to {far:.3g}; 0.02 is allowed)"
+        )
+
+
+def _check_file(folder: Path, name: str, entry: Any) -> None:
+    place = folder / name
+    if Path(name).name != name or name in ("", ".", "..", "manifest.json"):
+        raise UsageError(f"bundle {folder}: file name {name!r} found; plain names in the folder are allowed")
+    if place.is_symlink() or not place.is_file():
+        raise UsageError(f"bundle {folder}: {name} is missing or no plain file")
+    found = hashlib.sha256(_read(place)).hexdigest()
+    expected = entry.get("sha256") if isinstance(entry, dict) else None
+    if found != expected:
+        raise UsageError(f"bundle {folder}: {name} has sha256 {found[:12]}…, the manifest says {str(expected)[:12]}…")
+
+
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MAX_FILE:
+        raise UsageError(f"{path}: {size:,} bytes found, at most {MAX_FILE:,} are allowed")
+    return path.read_bytes()

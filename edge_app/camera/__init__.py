@@ -1,0 +1,82 @@
+"""Sources of frames: `open_source` turns a URI into one."""
+
+from __future__ import annotations
+
+from edge_app.camera.source import Source
+from edge_app.camera.uri import redact
+from edge_app.errors import UsageError
+
+__all__ = ["SCHEMES", "Source", "open_source", "redact"]
+
+SCHEMES = (
+    "camera://N",
+    "v4l2:///dev/…",
+    "csi://N",
+    "rtsp://…",
+    "http(s)://…",
+    "a file path or file://…",
+    "images://DIR",
+    "pose://FILE",
+    "person://ACTION",
+    "test://black|frozen|noise",
+    "fault://KIND/SOURCE",
+)
+
+
+def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Source:
+    """Open a source of frames (of poses, for a recording).
+
+    Args:
+        uri: one of `SCHEMES`.
+        camera: the name that its frames carry.
+        realtime: for files and made pictures: true paces them by the clock, as a camera would, and skips what is
+            late (stamps are `time.monotonic_ns()`); false gives every frame at once, with stamps from 0.
+            Cameras and live streams always run in real time.
+
+    Raises:
+        UsageError: an unknown scheme or option.
+        SourceError: a source that is not there, or cannot be decoded. No message holds credentials.
+    """
+    scheme, separator, _ = uri.partition("://")
+    scheme = scheme.lower() if separator else ""
+    if scheme in ("camera", "v4l2"):
+        from edge_app.camera.opencv import open_device
+
+        return open_device(uri, camera=camera)
+    if scheme == "csi":
+        from edge_app.camera.opencv import open_csi
+
+        return open_csi(uri, camera=camera)
+    if scheme in ("rtsp", "rtsps", "http", "https"):
+        from edge_app.camera.opencv import open_network
+
+        if len(uri.split()) != 1:
+            raise UsageError(f"{redact('%20'.join(uri.split()))}: a space in the address; write it as %20")
+        return open_network(uri, camera=camera, realtime=realtime)
+    if scheme in ("", "file"):
+        from edge_app.camera.opencv import open_file
+
+        if not uri:
+            raise UsageError(f"no source given; allowed: {', '.join(SCHEMES)}")
+        return open_file(uri, camera=camera, realtime=realtime)
+    if scheme == "images":
+        from edge_app.camera.images import ImagesSource
+
+        return ImagesSource(uri, camera=camera, realtime=realtime)
+    if scheme == "pose":
+        from edge_app.recorder import RecordingSource
+
+        return RecordingSource(uri, camera=camera, realtime=realtime)
+    if scheme == "person":
+        from edge_app.camera.person import PersonSource
+
+        return PersonSource(uri, camera=camera, realtime=realtime)
+    if scheme == "test":
+        from edge_app.camera.test import PatternSource
+
+        return PatternSource(uri, camera=camera, realtime=realtime)
+    if scheme == "fault":
+        from edge_app.camera.fault import FaultSource
+
+        return FaultSource(uri, lambda inner: open_source(inner, camera=camera, realtime=realtime))
+    raise UsageError(f"{redact(uri)}: unknown kind of source {scheme!r}; allowed: {', '.join(SCHEMES)}")

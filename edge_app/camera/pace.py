@@ -1,0 +1,41 @@
+"""Time for sources that have none of their own: files, recordings, patterns."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Pace:
+    """Turns media time, in ns from 0, into capture stamps.
+
+    In real time the first item is due at once and the others at their distance from it; the stamp is
+    `time.monotonic_ns()` at the scheduled moment. Otherwise the stamp is the media time itself, at once.
+    """
+
+    def __init__(self, realtime: bool) -> None:
+        self.realtime = realtime
+        self._start_ns: int | None = None
+        self._stopped = threading.Event()
+
+    def stamp(self, media_ns: int, patience_ns: int) -> int | None:
+        """Wait until the item is due and give its stamp; None if it is late by more than `patience_ns`: skip it."""
+        if not self.realtime:
+            return media_ns
+        now = time.monotonic_ns()
+        if self._start_ns is None:
+            self._start_ns = now - media_ns
+        due = self._start_ns + media_ns
+        if now - due > patience_ns:
+            return None
+        if due > now:
+            self._stopped.wait((due - now) / 1e9)
+        return due
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        """Wake up whoever waits, now and from now on."""
+        self._stopped.set()

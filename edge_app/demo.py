@@ -1,0 +1,47 @@
+"""`edge-app demo`: the whole app under its supervisor, and a listener in a process of its own that reads the stream."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from edge_app.app import default_task
+from edge_app.camera import open_source
+from edge_app.errors import SourceError
+from edge_app.supervisor import run_app
+
+WEBCAM = "camera://0"
+DRAWN = "person://wave,squat,clap,walk,jumping jack,bow"
+
+
+def demo(*, source: str | None, labels: str | None, seconds: float | None, json_lines: bool) -> int:
+    """Run until Ctrl-C or for `seconds`; prints what a subscriber receives.
+
+    Raises:
+        AppError: as `edge-app run`.
+    """
+    source = source or find_source()
+    with tempfile.TemporaryDirectory(prefix="edge-app-demo-") as folder:
+        endpoint = f"ipc://{Path(folder) / 'stream'}"
+        task = default_task(source, labels, endpoint)
+        print(f"edge-app: watching {source} for {', '.join(label.name for label in task.labels)}", file=sys.stderr)
+        command = [sys.executable, "-m", "edge_app", "listen", endpoint, *(["--json"] if json_lines else [])]
+        listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        try:
+            return run_app(task, seconds=seconds)
+        finally:
+            listener.terminate()
+            listener.wait()
+
+
+def find_source() -> str:
+    """The webcam if one opens and gives a picture, else the drawn person."""
+    try:
+        with open_source(WEBCAM) as camera:
+            camera.read()
+        return WEBCAM
+    except SourceError:
+        print("edge-app: no webcam here; a drawn person acts instead", file=sys.stderr)
+        return DRAWN

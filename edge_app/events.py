@@ -1,0 +1,171 @@
+"""From rankings to decisions: no_person, idle, unknown or an action, and the start, update and end of each action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, State, Window
+
+
+@dataclass(frozen=True, slots=True)
+class EventConfig:
+    """When something counts.
+
+    smooth_s: time constant of the exponential average over rankings, seconds.
+    enter: a label starts at this share of the belief (all labels and "unknown" share 1), exit: it ends under this one.
+    hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
+    idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
+    min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
+    absent_s: how long a person may be missing before open actions end.
+    update_s: period of updates of an open action.
+    """
+
+    smooth_s: float = 0.4
+    enter: float = 0.5
+    exit: float = 0.3
+    hold_s: float = 0.3
+    release_s: float = 0.5
+    idle_motion: float = 0.2
+    still: float = 0.8
+    min_body: float = 0.5
+    absent_s: float = 0.6
+    update_s: float = 0.9
+
+
+@dataclass(slots=True)
+class _Open:
+    id: str
+    label: str
+    onset_ns: int
+    updated_ns: int
+    weak_since_ns: int | None = None
+    score: float = 0.0
+
+
+class EventDetector:
+    """Keeps what is going on for one person before one camera. Every start gets exactly one end."""
+
+    def __init__(self, camera: str, window_s: float, config: EventConfig = EventConfig()) -> None:
+        self._camera = camera
+        self._window_s = window_s
+        self._config = config
+        self._count = 0
+        self._track: int | None = None
+        self._open: _Open | None = None
+        self._version: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._belief: np.ndarray | None = None
+        self._belief_ns = 0
+        self._leader: str | None = None
+        self._leader_since_ns = 0
+        self._present_ns: int | None = None
+
+    def update(self, report: CameraReport, ranking: Ranking | None) -> Decision:
+        """Decide on one report; `ranking` is of the report's window, None where there is no window to rank."""
+        window = report.window
+        if report.state != "running":
+            events = self.close(report.t_ns, report.state)
+            state: State = "stale" if report.state == "ended" else report.state
+            return Decision(self._camera, None, report.t_ns, state, events, None)
+        if window is None or ranking is None or not self.body_seen(window):
+            return self._absent(report)
+        return self._present(window, ranking)
+
+    def body_seen(self, window: Window) -> bool:
+        """Whether enough of a body is in view: MediaPipe also "finds" faces, cartoons and bottles."""
+        if not window.valid.any():
+            return False
+        upper = window.joints[window.valid][:, 3:9, 3]
+        return float(upper.mean()) >= self._config.min_body
+
+    def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
+        """End whatever is open, and forget the past."""
+        ended = self._end(t_ns, reason, None)
+        self._forget()
+        return ended
+
+    def _absent(self, report: CameraReport) -> Decision:
+        gone = self._present_ns is None or report.t_ns - self._present_ns > self._config.absent_s * 1e9
+        events = self.close(report.t_ns, "no_person") if gone else ()
+        return Decision(self._camera, None, report.t_ns, "no_person", events, None)
+
+    def _present(self, window: Window, ranking: Ranking) -> Decision:
+        events: list[Event] = []
+        if window.track != self._track or ranking.labels_version != self._version:
+            reason = "track_lost" if window.track != self._track else "labels_changed"
+            events += self.close(window.t_ns, reason)
+            self._track, self._version = window.track, ranking.labels_version
+        self._present_ns = window.t_ns
+        belief = self._smooth(window.t_ns, ranking)
+        best = int(np.argmax(belief))
+        quiet = window.motion < self._config.idle_motion and belief[best] < self._config.still
+        leading = not quiet and belief[best] >= self._config.enter
+        label = ranking.labels[best]
+        if not leading:
+            self._leader = None
+        elif label != self._leader:
+            self._leader, self._leader_since_ns = label, window.t_ns
+
+        if self._open is not None:
+            events += self._continue(window, ranking, belief, quiet)
+        held_ns = window.t_ns - self._leader_since_ns
+        if self._leader is not None and held_ns >= self._config.hold_s * 1e9:
+            if self._open is not None and self._open.label != self._leader:
+                events += self._end(window.t_ns, "replaced", ranking)
+            if self._open is None:
+                events += self._start(window, ranking, float(belief[best]))
+        state: State = "running" if self._open else "idle" if quiet else "unknown"
+        return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking)
+
+    def _smooth(self, t_ns: int, ranking: Ranking) -> np.ndarray:
+        """Belief in each label, the rest to one being "unknown": float64 `[K]`."""
+        now = ranking.scores.astype(np.float64) * ranking.known
+        if self._belief is None:
+            self._belief = now
+        else:
+            keep = np.exp(-(t_ns - self._belief_ns) / 1e9 / self._config.smooth_s)
+            self._belief = keep * self._belief + (1 - keep) * now
+        self._belief_ns = t_ns
+        return self._belief
+
+    def _start(self, window: Window, ranking: Ranking, score: float) -> list[Event]:
+        self._count += 1
+        # A window shows an action once the action fills about half of it, so it began that much earlier.
+        onset_ns = max(self._leader_since_ns - int(self._window_s * 0.5e9), 0)
+        name = f"{self._camera}-{window.track}-{self._count}"
+        self._open = _Open(name, self._leader or "", onset_ns, window.t_ns, score=score)
+        return [self._event("start", window.t_ns, ranking, None)]
+
+    def _continue(self, window: Window, ranking: Ranking, belief: np.ndarray, quiet: bool) -> list[Event]:
+        current = self._open
+        assert current is not None
+        current.score = float(belief[ranking.labels.index(current.label)])
+        if current.score >= self._config.exit and not quiet:
+            current.weak_since_ns = None
+        elif current.weak_since_ns is None:
+            current.weak_since_ns = window.t_ns
+        if current.weak_since_ns is not None and window.t_ns - current.weak_since_ns >= self._config.release_s * 1e9:
+            return list(self._end(window.t_ns, "idle" if quiet else "over", ranking))
+        if window.t_ns - current.updated_ns >= self._config.update_s * 1e9:
+            current.updated_ns = window.t_ns
+            return [self._event("update", window.t_ns, ranking, None)]
+        return []
+
+    def _end(self, t_ns: int, reason: str, ranking: Ranking | None) -> tuple[Event, ...]:
+        if self._open is None:
+            return ()
+        event = self._event("end", t_ns, ranking, reason)
+        self._open = None
+        return (event,)
+
+    def _event(self, kind: EventType, t_ns: int, ranking: Ranking | None, reason: str | None) -> Event:
+        current = self._open
+        assert current is not None
+        return Event(
+            type=kind, id=current.id, camera=self._camera, track=self._track or 0, label=current.label,
+            score=round(current.score, 4), t_ns=t_ns, onset_ns=current.onset_ns, ranking=ranking, reason=reason,
+        )  # fmt: skip

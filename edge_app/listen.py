@@ -1,0 +1,93 @@
+"""Show the label stream on the terminal: readable lines, or one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+
+from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
+from edge_app.errors import UsageError
+
+
+def listen(
+    endpoint: str = DEFAULT_ENDPOINT,
+    *,
+    json_lines: bool = False,
+    count: int | None = None,
+    timeout_s: float | None = None,
+) -> int:
+    """Print what comes until `count` messages were received, `timeout_s` passed, or Ctrl-C.
+
+    json_lines: the data of each message as received; what the reader itself concludes from silence has `"local": true`
+    and does not count. Otherwise a line for each step of an action and each change of state; heartbeats count but
+    print nothing.
+
+    Returns:
+        The exit code: 0, or 4 if the time-out passed and nothing was received.
+
+    Raises:
+        UsageError: the endpoint is malformed.
+    """
+    try:
+        stream = Subscriber(endpoint)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    received = 0
+    shown: dict[tuple[str, str], str] = {}  # topic and action -> what was last said of it
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    with stream:
+        try:
+            while count is None or received < count:
+                left_s = deadline - time.monotonic()
+                message = stream.recv(None if left_s == math.inf else max(left_s, 0.0))
+                if message is None:
+                    return 0 if received else 4
+                received += not message.local
+                if json_lines:
+                    _print(json.dumps({**message.data, "local": True} if message.local else message.data))
+                else:
+                    line, news = _readable(message)
+                    subject = (message.topic, str(message.data.get("event", "")))
+                    if shown.get(subject) != news:
+                        _print(line)
+                    shown[subject] = news
+                    if news == "end":
+                        del shown[subject]
+        except KeyboardInterrupt:
+            pass
+        except BrokenPipeError:  # the reader of our output has gone, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _readable(message: Message) -> tuple[str, str]:
+    """A line, and its news: the line is printed only where this differs from before."""
+    data = message.data
+    wall = data.get("t_capture_wall")
+    when = _clean(wall)[11:23] if isinstance(wall, str) else "-"
+    heading, rest = message.kind, [data.get("provider", ""), data.get("bundle", "")]
+    news = _clean(rest)
+    if message.kind == "action":
+        heading = str(data.get("type")).upper()
+        rest = [data.get("label"), data.get("score"), *([f"({data['reason']})"] if "reason" in data else [])]
+        news = "end" if data.get("type") == "end" else "open"
+    elif message.kind == "state":
+        rest = [data.get("state")]
+        news = _clean(data.get("state"))
+    if message.age_ms is not None:
+        rest.append(f"{message.age_ms:.0f} ms old")
+    if message.gap:
+        rest.append(f"[{message.gap} missed]")
+    return "  ".join(_clean(part) for part in (f"{when:12}", data.get("camera", ""), f"{heading:6}", *rest)), news
+
+
+def _clean(value: object) -> str:
+    """Text that cannot move the cursor or forge a line: whatever is not printable comes as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))

@@ -1,0 +1,218 @@
+"""The stream's only writer. It never blocks and never buffers: a reader that is too slow loses messages, not we time.
+
+Late readers get the current state and status at once: the last message of each such topic is sent again when somebody
+subscribes, with its own `run`, `seq` and stamps, and with `"cached": true`, `t_resend_mono_ns` and its age at that
+moment. Readers of the same topic that were there already see it too, and know it by its `seq` (`edge_app.client` does).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+import stat
+from typing import Any
+
+import zmq
+
+from edge_app.client import DEFAULT_ENDPOINT
+from edge_app.clock import Clock
+from edge_app.errors import PortError
+from edge_app.schema import Message, age_ms, as_stale, complete, encode
+from edge_app.security import check_bind
+
+_SEND_MARK = 64  # messages waiting for one reader; then it loses the newest
+_MAX_CACHED = 256  # topics
+_MAX_REQUEST = 1024  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
+_MAX_PREFIX = 128  # bytes of a subscription
+_MAX_REQUESTS = 2000  # subscriptions served in one poll, so that a flood cannot hold us
+_CACHED_KINDS = ("state", "status")
+
+
+class Publisher:
+    """Binds at once; a context manager. Use it from one thread: the loop that publishes also calls `poll`.
+
+    So the heartbeat proves that this loop is turning, which a thread of its own would not.
+
+    endpoint: loopback tcp, ipc (a socket file of mode 0600) or inproc (needs `context`); see `check_bind`.
+    run: id of this run; made up if not given.
+    max_age_ms: captures older than this are never published as the start or update of an action, nor as a pose, nor as
+        a state that claims a live view: that becomes `stale`.
+    heartbeat_s: each state is published again after so long, with its own capture stamp and a new publish stamp.
+
+    Raises:
+        UsageError: the endpoint is not allowed.
+        PortError: it is in use, or not permitted.
+    """
+
+    def __init__(
+        self,
+        endpoint: str = DEFAULT_ENDPOINT,
+        *,
+        run: str | None = None,
+        max_age_ms: int = 1000,
+        heartbeat_s: float = 1.0,
+        clock: Clock | None = None,
+        context: zmq.Context[Any] | None = None,
+    ) -> None:
+        self.run = run or secrets.token_hex(8)
+        self.counters = {"published": 0, "heartbeats": 0, "resent": 0, "stale_dropped": 0, "send_dropped": 0}
+        self._clock = clock or Clock()
+        self._max_age_ms = max_age_ms
+        self._heartbeat_ns = int(heartbeat_s * 1e9)
+        self._seq: dict[str, int] = {}
+        self._cache: dict[str, Message] = {}
+        address = check_bind(endpoint)
+        self._own_context = context is None
+        self._context = zmq.Context() if context is None else context
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
+        self._socket.linger = 0
+        self._socket.sndhwm = _SEND_MARK
+        self._socket.setsockopt(zmq.SNDBUF, 1 << 16)  # what waits in the kernel is old when it is read
+        self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_REQUEST)
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
+        self._socket.ipv6 = "[" in address
+        try:
+            _bind(self._socket, address)
+        except PortError:
+            self.close()
+            raise
+        self.endpoint = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
+
+    def publish(self, topic: str, message: Message) -> bool:
+        """Send a message made by `edge_app.schema`; False if it was too old to be sent.
+
+        Raises:
+            ValueError: the message cannot be encoded (NaN, for one). Nothing was sent.
+        """
+        now, kind = self._clock.mono_ns(), topic.rpartition("/")[2]
+        if not self._is_fresh(message, now):
+            if kind == "pose" or (kind == "action" and message["type"] != "end"):
+                self.counters["stale_dropped"] += 1
+                return False
+            if kind == "state":
+                message = as_stale(message, self._max_age_ms)
+        captured = message.get("t_capture_mono_ns")
+        seq = self._seq.get(topic, 0) + 1
+        full = complete(
+            message, run=self.run, seq=seq, boot=self._clock.boot, now_ns=now,
+            wall=None if captured is None else self._clock.wall_iso(captured),
+        )  # fmt: skip
+        frame = encode(topic, full)
+        self._seq[topic] = seq
+        if kind in _CACHED_KINDS and (topic in self._cache or len(self._cache) < _MAX_CACHED):
+            self._cache[topic] = full
+        self._send(frame)
+        self.counters["published"] += 1
+        return True
+
+    def poll(self, timeout_s: float = 0.0) -> int:
+        """Serve new readers and the heartbeat; call it at least ten times a second. Returns how many asked.
+
+        timeout_s: how long to wait for a reader to subscribe or leave, at most until the next heartbeat is due.
+        """
+        if timeout_s > 0:
+            self._socket.poll(int(min(timeout_s, self._until_heartbeat_s()) * 1000))
+        handled, wanted = self._requests()
+        self._heartbeat()
+        for topic in wanted:
+            now = self._clock.mono_ns()
+            again = {**self._cache[topic], "cached": True, "t_resend_mono_ns": now}
+            if "age_ms" in again:
+                again["age_ms"] = age_ms(again, now)
+            self._send(encode(topic, again))
+            self.counters["resent"] += 1
+        return handled
+
+    def close(self) -> None:
+        """Give the endpoint back (and remove its socket file). Safe to call twice."""
+        self._socket.close(linger=0)
+        if self._own_context:
+            self._context.term()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _requests(self) -> tuple[int, list[str]]:
+        """How many readers subscribed or left, and the cached topics that the new ones wait for."""
+        wanted: set[str] = set()
+        for handled in range(_MAX_REQUESTS):
+            try:
+                request = self._socket.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                return handled, sorted(wanted)
+            if request[:1] == b"\1" and len(request) <= 1 + _MAX_PREFIX and len(wanted) < len(self._cache):
+                wanted.update(topic for topic in self._cache if topic.encode().startswith(request[1:]))
+        return _MAX_REQUESTS, sorted(wanted)
+
+    def _heartbeat(self) -> None:
+        now = self._clock.mono_ns()
+        for topic, message in list(self._cache.items()):
+            if not topic.endswith("/state"):
+                continue
+            due = now - message["t_publish_mono_ns"] >= self._heartbeat_ns
+            if due or (not self._is_fresh(message, now) and as_stale(message, self._max_age_ms) is not message):
+                self.publish(topic, message)
+                self.counters["heartbeats"] += 1
+
+    def _until_heartbeat_s(self) -> float:
+        stamps = [message["t_publish_mono_ns"] for topic, message in self._cache.items() if topic.endswith("/state")]
+        waited_ns = self._clock.mono_ns() - min(stamps) if stamps else 0
+        return max(self._heartbeat_ns - waited_ns, 0) / 1e9
+
+    def _is_fresh(self, message: Message, now_ns: int) -> bool:
+        age = age_ms(message, now_ns)
+        return age is not None and 0 <= age <= self._max_age_ms
+
+    def _send(self, frame: bytes) -> None:
+        try:
+            self._socket.send(frame, zmq.NOBLOCK)
+        except zmq.Again:
+            self.counters["send_dropped"] += 1
+
+
+def _bind(publisher: zmq.Socket[bytes], address: str) -> None:
+    """Bind, with the file rules of ipc.
+
+    ZeroMQ itself would take over the file of a living process, and leave the new one open to everybody.
+    """
+    transport, _, path = address.partition("://")
+    in_file = transport == "ipc" and not path.startswith("@")
+    if in_file:
+        _clear_dead_socket(address, path)
+    mask = os.umask(0o177) if in_file else None
+    try:
+        publisher.bind(address)
+    except zmq.ZMQError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortError(f"endpoint {address} is in use by another program; choose another one") from None
+        raise PortError(f"endpoint {address} cannot be opened: {error.strerror}") from None
+    finally:
+        if mask is not None:
+            os.umask(mask)
+
+
+def _clear_dead_socket(address: str, path: str) -> None:
+    """Remove the socket file that a dead process left behind.
+
+    Raises:
+        PortError: the file belongs to a living process, or is not a socket.
+    """
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise PortError(f"endpoint {address} cannot be opened: the file exists and is not a socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1.0)
+            probe.connect(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except ConnectionRefusedError:
+        os.unlink(path)
+    except OSError as error:
+        raise PortError(f"endpoint {address} cannot be opened: {error.strerror or error}") from None
+    else:
+        raise PortError(f"endpoint {address} is in use by another program; choose another one")

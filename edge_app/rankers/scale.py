@@ -1,0 +1,93 @@
+"""SCALE on the device: `train/models/scale.py` in numpy, with all that depends on labels alone computed in advance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edge_app.errors import UsageError
+from edge_app.labels import LabelTable
+from edge_app.rankers.scores import Calibration, foreign, make_rankings
+from edge_app.types import Feature, Ranking
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """The tanh form of Hendrycks and Gimpel (2016)."""
+    return 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)))
+
+
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(1e-5)) * weight + bias
+
+
+class _Candidates:
+    """What the networks make of texts, once for each label set (METHODS.md 2.12)."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray], text: np.ndarray) -> None:
+        w = weights
+        x = (text - w["text_mean"]) * np.float32(np.sqrt(text.shape[1]))
+        x = gelu(x @ w["project.1.weight"].T + w["project.1.bias"])
+        x = x @ w["project.3.weight"].T + w["project.3.bias"]
+        condition = layer_norm(x, w["project.4.weight"], w["project.4.bias"])
+        prior = condition @ w["prior.weight"].T + w["prior.bias"]
+        self.posterior = condition @ w["posterior_c.weight"].T + w["posterior_x.bias"]
+        self.decoder = condition @ w["decoder_c.weight"].T + w["decoder_z.bias"]
+        self.prior_mean, log_variance = np.split(prior, 2, axis=1)
+        self.prior_log_variance = log_variance.clip(-4, 4)
+        self.prior_precision = np.exp(-self.prior_log_variance)
+
+
+class ScaleRanker:
+    """The default ranker: the ELBO at the posterior mean is the energy, nothing is sampled (METHODS.md 2.3).
+
+    Args:
+        weights: the module's state by name, float32, from `ranker-scale.npz`.
+        background: float32 `[N, E]`, text embeddings of other everyday actions.
+    """
+
+    kind = "scale"
+
+    def __init__(
+        self, weights: Mapping[str, np.ndarray], calibration: Calibration, background: np.ndarray, beta: float = 1.0
+    ) -> None:
+        self._w = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
+        self._calibration = calibration
+        self._background = background
+        self._beta = np.float32(beta)
+
+    def set_labels(self, table: LabelTable) -> None:
+        text = table.pooled()
+        if text.shape[1] != self._background.shape[1]:
+            raise UsageError(
+                f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
+            )
+        others = self._background[foreign(text, self._background, self._calibration.alike)]
+        self._candidates = _Candidates(self._w, np.concatenate([text, others]))
+        self._table = table
+
+    def energies(self, vectors: np.ndarray) -> np.ndarray:
+        """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
+        w, c = self._w, self._candidates
+        x = (vectors - w["feature_mean"]) / w["feature_std"]
+        hidden = (x @ w["posterior_x.weight"].T)[:, None] + c.posterior
+        hidden = gelu(layer_norm(hidden, w["posterior.0.weight"], w["posterior.0.bias"]))
+        mean, log_variance = np.split(hidden @ w["posterior.2.weight"].T + w["posterior.2.bias"], 2, axis=2)
+        log_variance = log_variance.clip(-6, 4)
+        hidden = mean @ w["decoder_z.weight"].T + c.decoder
+        hidden = gelu(layer_norm(hidden, w["decoder.0.weight"], w["decoder.0.bias"]))
+        rest = x[:, None] - (hidden @ w["decoder.2.weight"].T + w["decoder.2.bias"])
+        spread = (np.exp(log_variance) + (mean - c.prior_mean) ** 2) * c.prior_precision
+        kl = np.float32(0.5) * (c.prior_log_variance - log_variance + spread - 1).mean(axis=2)
+        return np.float32(0.5) * (rest * rest).mean(axis=2) + self._beta * kl
+
+    def rank(self, features: Sequence[Feature]) -> list[Ranking]:
+        features = list(features)
+        if not features:
+            return []
+        both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
+        labels = len(self._table.labels)
+        return make_rankings(
+            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self._calibration
+        )

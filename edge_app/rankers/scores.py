@@ -1,0 +1,69 @@
+"""From energies to scores, and to how far the best label is from "none of these". Shared by every ranker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.types import Feature, Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Numbers from the bundle's calibration.json for one ranker.
+
+    temperature: divides energies before the softmax over labels.
+    known_slope, known_bias: logistic regression from the log-odds of labels against the background to `known`.
+    alike: background texts whose dot product with a label's is above this stand for the label, not against it.
+    """
+
+    temperature: float
+    known_slope: float
+    known_bias: float
+    alike: float
+
+
+def log_sum_exp(values: np.ndarray) -> np.ndarray:
+    """Over the last axis; minus infinity where it is empty."""
+    if values.shape[-1] == 0:
+        return np.full(values.shape[:-1], -np.inf, np.float32)
+    peak = values.max(axis=-1, keepdims=True)
+    return (peak + np.log(np.exp(values - peak).sum(axis=-1, keepdims=True)))[..., 0]
+
+
+def foreign(labels: np.ndarray, background: np.ndarray, alike: float) -> np.ndarray:
+    """Which background texts are none of the labels: bool `[N]`.
+
+    Args:
+        labels: float32 `[K, E]` and background: float32 `[N, E]`, pooled texts (`LabelTable.pooled`).
+        alike: bound on their dot product, which is 2 for equal texts.
+    """
+    return (background @ labels.T).max(axis=1) < alike
+
+
+def make_rankings(
+    features: list[Feature],
+    names: tuple[str, ...],
+    version: int,
+    energies: np.ndarray,
+    background: np.ndarray,
+    calibration: Calibration,
+) -> list[Ranking]:
+    """Rankings from energies.
+
+    The background is a bank of other everyday actions. `known` asks whether some label explains the window better than
+    everything in the background does; this comparison within one window is ours (energies of different windows cannot
+    be compared, METHODS.md 9.15).
+
+    Args:
+        energies: float32 `[B, K]` of the labels; background: float32 `[B, N]`, of the foreign background texts.
+    """
+    logits = -energies / np.float32(calibration.temperature)
+    scores = np.exp(logits - log_sum_exp(logits)[:, None])
+    odds = log_sum_exp(logits) - log_sum_exp(-background / np.float32(calibration.temperature))
+    known = 1 / (1 + np.exp(-np.clip(calibration.known_slope * odds + calibration.known_bias, -30, 30)))
+    return [
+        Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]))
+        for i, feature in enumerate(features)
+    ]

@@ -1,0 +1,1 @@
+"""Sessions that run the encoder's ONNX file."""

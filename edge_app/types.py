@@ -1,0 +1,169 @@
+"""What the stages hand to each other, in the order of the path.
+
+    camera  ->  pose  ->  track  ->  window  ->  encoder  ->  ranker  ->  events  ->  publisher
+    Frame       Poses     Track      Window      Feature      Ranking     Decision    message
+
+Stamps (`t_ns`) are `time.monotonic_ns()` at the grab; a file source counts from 0 by its own frame times.
+The world frame is right-handed, in metres: y up, +x = the subject's right when the subject faces the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+CameraState = Literal["running", "camera_lost", "camera_frozen", "ended"]
+EventType = Literal["start", "update", "end"]
+State = Literal[
+    "running", "no_person", "idle", "unknown", "stale", "camera_lost", "camera_frozen", "degraded", "failed"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture. `image` is uint8 `[height, width, 3]`, BGR as OpenCV gives it, upright."""
+
+    camera: str
+    index: int
+    t_ns: int
+    image: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """The landmarks of one person in one frame, in MediaPipe's order of 33.
+
+    image: float32 `[33, 2]`, pixels, x right, y down.
+    world: float32 `[33, 3]`, metres in the world frame, origin at the middle of the hips *of this frame*.
+    visibility: float32 `[33]`, 0 to 1.
+    size: width and height of the frame in pixels.
+    """
+
+    t_ns: int
+    image: np.ndarray
+    world: np.ndarray
+    visibility: np.ndarray
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Poses:
+    """Everybody found in one frame; nobody found is an empty tuple. A recording holds these instead of frames."""
+
+    camera: str
+    index: int
+    t_ns: int
+    poses: tuple[Pose, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A pose and the person it belongs to: `id` stays with a person, and is never used again within a run."""
+
+    id: int
+    pose: Pose
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The last seconds of one person, at the bundle's rate, ending at `t_ns`.
+
+    joints: float32 `[T, J, 4]`: x, y, z in metres in the world frame, and visibility. The origin is the pelvis in
+        the first valid frame, so root motion is kept. Joints of frames with `valid` false are zero.
+    valid: bool `[T]`; false where no pose was near enough in time.
+    fps_in: poses per second that the window was made from.
+    body_visibility: mean visibility of the torso, arms and legs over the valid frames, 0 to 1.
+    motion: how far the joints move, in torso lengths per second (mean over joints of the upper half of frames).
+    """
+
+    camera: str
+    track: int
+    t_ns: int
+    joints: np.ndarray
+    valid: np.ndarray
+    fps_in: float
+    body_visibility: float
+    motion: float
+
+
+@dataclass(frozen=True, slots=True)
+class CameraReport:
+    """What a camera process hands to the recogniser: always the newest, never queued.
+
+    state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
+    dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
+    stage_ms: what each stage of this process took for this report.
+    """
+
+    camera: str
+    state: CameraState
+    epoch: int
+    t_ns: int
+    fps_in: float
+    frames: int
+    dropped: int
+    window: Window | None
+    flags: tuple[str, ...] = ()
+    stage_ms: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """What the encoder makes of a window: float32 `[D]`."""
+
+    window: Window
+    vector: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Every label of the table with its energy and score, in table order.
+
+    energies: float32 `[K]`, lower is better; comparable only within one window.
+    scores: float32 `[K]`, sums to 1.
+    known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration.
+    """
+
+    window: Window
+    labels: tuple[str, ...]
+    labels_version: int
+    energies: np.ndarray
+    scores: np.ndarray
+    known: float
+
+    def order(self) -> np.ndarray:
+        """Label indices, best first; ties go to the lower index."""
+        return np.argsort(self.energies, kind="stable")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A step in the life of one action: start, update while it lasts, end with a reason.
+
+    onset_ns: when the action is estimated to have begun, on the clock of the windows.
+    """
+
+    type: EventType
+    id: str
+    camera: str
+    track: int
+    label: str
+    score: float
+    t_ns: int
+    onset_ns: int
+    ranking: Ranking | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the event stage makes of one report: the state now, and the events that just happened."""
+
+    camera: str
+    track: int | None
+    t_ns: int
+    state: State
+    events: tuple[Event, ...]
+    ranking: Ranking | None

@@ -1,0 +1,226 @@
+"""From poses at any frame rate to windows at the bundle's rate, and from windows to what the encoder reads.
+
+Training and the device share this file, so that a clip of a data set and a person before a camera look alike.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.skeleton import Skeleton
+from edge_app.types import Pose, Track, Window
+
+MAX_GAP_S = 0.35
+"""A sample farther than this from the poses beside it is missing, not interpolated."""
+
+VISIBLE = 0.5
+"""Joints with less visibility are masked."""
+
+STANDARD_LENGTHS = {
+    "pelvis-neck": 0.52,
+    "shoulders": 0.36,
+    "upper arm": 0.29,
+    "forearm": 0.26,
+    "thigh": 0.43,
+    "shin": 0.41,
+}
+"""Bone lengths in metres of the standard body, 1.70 m tall: every person is scaled to it."""
+
+_CORE15_BONES = (
+    (0, 1, "pelvis-neck"), (3, 6, "shoulders"), (3, 4, "upper arm"), (6, 7, "upper arm"), (4, 5, "forearm"),
+    (7, 8, "forearm"), (9, 10, "thigh"), (12, 13, "thigh"), (10, 11, "shin"), (13, 14, "shin"),
+)  # fmt: skip
+_NTU25_BONES = (
+    (0, 20, "pelvis-neck"), (4, 8, "shoulders"), (4, 5, "upper arm"), (8, 9, "upper arm"), (5, 6, "forearm"),
+    (9, 10, "forearm"), (12, 13, "thigh"), (16, 17, "thigh"), (13, 14, "shin"), (17, 18, "shin"),
+)  # fmt: skip
+_BONES = {"core15": _CORE15_BONES, "ntu25": _NTU25_BONES}
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpec:
+    """Length and rate of a window, from the bundle's manifest."""
+
+    seconds: float
+    rate_hz: float
+    skeleton: Skeleton
+
+    @property
+    def length(self) -> int:
+        return round(self.seconds * self.rate_hz)
+
+
+def lift(poses: Iterable[Pose], skeleton: Skeleton) -> np.ndarray:
+    """Joints of one person in metres, with root motion rebuilt from the image.
+
+    MediaPipe's world landmarks are centred at the hips of every frame, so a jump or a fall is lost in them. Here x and
+    y are the image landmarks times one metre-per-pixel scale, z is the world landmarks' (the root's depth is 0). The
+    scale is the median over frames of the least-squares fit of world to image (METHODS.md 8.6 B; the fit is ours).
+
+    Returns:
+        float32 `[N, J, 4]`: x, y, z in the world frame and visibility; the origin is the picture's corner.
+    """
+    mixing = skeleton.from_mediapipe
+    poses = list(poses)
+    image = np.stack([mixing @ pose.image for pose in poses]) * np.float32(-1)  # x to the left, y up: the world frame
+    world = np.stack([mixing @ pose.world for pose in poses])
+    visibility = np.stack([mixing @ pose.visibility for pose in poses])
+
+    weight = np.clip(visibility, 0.05, 1)[..., None]
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    image_spread = image - (weight * image).sum(axis=1, keepdims=True)
+    world_spread = world[..., :2] - (weight * world[..., :2]).sum(axis=1, keepdims=True)
+    fit = (weight * image_spread * world_spread).sum(axis=(1, 2)) / np.maximum(
+        (weight * image_spread**2).sum(axis=(1, 2)), 1e-6
+    )
+    metres_per_pixel = np.float32(max(np.median(fit), 1e-5))
+
+    joints = np.empty((*visibility.shape, 4), np.float32)
+    joints[..., :2] = image * metres_per_pixel
+    joints[..., 2] = world[..., 2] - world[:, skeleton.torso[0], None, 2]
+    joints[..., 3] = visibility
+    return joints
+
+
+def resample(t_ns: np.ndarray, joints: np.ndarray, end_ns: int, spec: WindowSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of a joint sequence at the window's times, `end_ns` being the last, by linear interpolation.
+
+    Args:
+        t_ns: int64 `[N]`, increasing.
+        joints: float32 `[N, J, C]`.
+
+    Returns:
+        float32 `[T, J, C]` and bool `[T]`, false (and zero) where no sample is within `MAX_GAP_S`.
+    """
+    wanted = end_ns - np.round(np.arange(spec.length - 1, -1, -1) * (1e9 / spec.rate_hz)).astype(np.int64)
+    after = np.clip(np.searchsorted(t_ns, wanted), 0, len(t_ns) - 1)
+    before = np.where(t_ns[after] > wanted, np.maximum(after - 1, 0), after)
+    gap = (t_ns[after] - t_ns[before]).astype(np.float64)
+    part = np.where(gap > 0, (wanted - t_ns[before]) / np.maximum(gap, 1), 0.0).clip(0, 1)[:, None, None]
+    distance = np.minimum(np.abs(wanted - t_ns[before]), np.abs(t_ns[after] - wanted))
+    valid = distance <= MAX_GAP_S * 1e9
+    sampled = joints[before] * (1 - part) + joints[after] * part
+    return (sampled * valid[:, None, None]).astype(np.float32), valid
+
+
+def body_scale(joints: np.ndarray, skeleton: Skeleton) -> float:
+    """How many times larger than the standard body a person is.
+
+    Each bone's 90th percentile over time, against the standard; then the 75th percentile over bones, because in a flat
+    picture foreshortening only shortens. Bones with a masked end do not count. 1.0 where no bone is visible.
+
+    Args:
+        joints: float32 `[T, J, 4]`.
+    """
+    ratios = []
+    seen = joints[..., 3] >= VISIBLE
+    for a, b, name in _BONES[skeleton.name]:
+        both = seen[:, a] & seen[:, b]
+        if both.any():
+            lengths = np.linalg.norm(joints[both, a, :3] - joints[both, b, :3], axis=-1)
+            ratios.append(np.quantile(lengths, 0.9) / STANDARD_LENGTHS[name])
+    return float(max(np.quantile(ratios, 0.75), 1e-4)) if ratios else 1.0
+
+
+def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """What the encoder reads: the standard body's size, origin at the mean place of the neck, hidden joints zero.
+
+    The neck, not the pelvis, is the origin: at a desk the hips are out of the picture. The root's depth is taken out,
+    since a camera does not measure it.
+
+    Args:
+        joints: float32 `[T, J, 4]`, valid: bool `[T]`.
+
+    Returns:
+        float32 `[T, J, 4]`: x, y, z, and 1 or 0 for seen or not.
+    """
+    out = np.zeros(joints.shape, np.float32)
+    seen = (joints[..., 3] >= VISIBLE) & valid[:, None]
+    if not seen.any():
+        return out
+    neck = joints[:, skeleton.torso[1], :3]
+    anchored = valid & seen.any(axis=1)
+    xyz = joints[..., :3] - neck[anchored].mean(axis=0)
+    xyz[..., 2] -= (neck[:, 2] - neck[anchored, 2].mean())[:, None]
+    out[..., :3] = xyz / body_scale(joints[valid], skeleton) * seen[..., None]
+    out[..., 3] = seen
+    return out
+
+
+def motion(joints: np.ndarray, valid: np.ndarray, spec: WindowSpec) -> float:
+    """How much the visible joints move, in torso lengths per second; a steady person stays under 0.1.
+
+    Displacement over a quarter of a second, so that jitter counts little; the mean of the livelier half of the frames
+    of the liveliest third of the joints.
+    """
+    step = max(1, round(spec.rate_hz / 4))
+    torso = STANDARD_LENGTHS["pelvis-neck"] * body_scale(joints[valid], spec.skeleton) if valid.any() else 1.0
+    both = valid[step:] & valid[:-step]
+    if not both.any():
+        return 0.0
+    seen = (joints[step:, :, 3] >= VISIBLE) & (joints[:-step, :, 3] >= VISIBLE)
+    moved = np.linalg.norm(joints[step:, :, :3] - joints[:-step, :, :3], axis=-1) * seen
+    speeds = np.sort(moved[both], axis=1)[:, -(moved.shape[1] // 3) :].mean(axis=1) * spec.rate_hz / step / torso
+    return float(np.sort(speeds)[len(speeds) // 2 :].mean())
+
+
+class WindowBuffer:
+    """Keeps one person's poses for as long as a window, and cuts windows from them."""
+
+    def __init__(self, camera: str, spec: WindowSpec) -> None:
+        self.camera = camera
+        self.spec = spec
+        self._poses: deque[Pose] = deque()
+        self._track: int | None = None
+
+    def push(self, track: Track) -> None:
+        """Add a pose; another track id, or a stamp that is not later than the last, starts over."""
+        if track.id != self._track or (self._poses and track.pose.t_ns <= self._poses[-1].t_ns):
+            self.clear()
+        self._track = track.id
+        self._poses.append(track.pose)
+        oldest = track.pose.t_ns - int((self.spec.seconds + MAX_GAP_S) * 1e9)
+        while self._poses[0].t_ns < oldest:
+            self._poses.popleft()
+
+    def clear(self) -> None:
+        self._poses.clear()
+        self._track = None
+
+    def window(self) -> Window | None:
+        """The window that ends at the newest pose; None before the first."""
+        if self._track is None:
+            return None
+        poses = list(self._poses)
+        t_ns = np.array([pose.t_ns for pose in poses], np.int64)
+        joints, valid = resample(t_ns, lift(poses, self.spec.skeleton), poses[-1].t_ns, self.spec)
+        span_s = (t_ns[-1] - t_ns[0]) / 1e9
+        return make_window(
+            joints, valid, self.spec, camera=self.camera, track=self._track, t_ns=poses[-1].t_ns,
+            fps_in=(len(poses) - 1) / span_s if span_s > 0 else 0.0,
+        )  # fmt: skip
+
+
+def make_window(
+    joints: np.ndarray, valid: np.ndarray, spec: WindowSpec, *, camera: str, track: int, t_ns: int, fps_in: float
+) -> Window:
+    """A window from resampled joints, with its origin moved to the pelvis of the first valid frame."""
+    if valid.any():
+        first = joints[np.argmax(valid), spec.skeleton.torso[0], :3]
+        joints = joints.copy()
+        joints[valid, :, :3] -= first
+    body = np.r_[0:2, 3 : joints.shape[1]] if spec.skeleton.name == "core15" else np.arange(joints.shape[1])
+    return Window(
+        camera=camera,
+        track=track,
+        t_ns=t_ns,
+        joints=joints,
+        valid=valid,
+        fps_in=round(fps_in, 2),
+        body_visibility=float(joints[valid][:, body, 3].mean()) if valid.any() else 0.0,
+        motion=motion(joints, valid, spec),
+    )

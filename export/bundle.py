@@ -1,0 +1,138 @@
+"""Assemble a bundle from a trained encoder, a head and a calibration.
+
+    python -m export bundle --encoder runs/encoder/encoder.pt --scale runs/scale/scale.pt \
+        --calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
+        --out edge_app/bundles/default
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from edge_app.bundle import FORMAT, load_bundle, self_test
+from edge_app.errors import UsageError
+from edge_app.labels import Label, LabelTable, actions, build_table, parse_labels
+from edge_app.text import TextEncoder
+from edge_app.window import normalise
+from export.to_onnx import export_encoder
+from train.data.generated import generated_clips
+from train.evaluate import clip_windows
+from train.heads import load_encoder
+
+GOLDEN = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt")
+    parser.add_argument("--scale", type=Path, required=True, help="scale.pt")
+    parser.add_argument("--calibration", type=Path, required=True, help="calibration.json of `train calibrate`")
+    parser.add_argument("--labels", required=True, help="default labels: a file or a comma-separated list")
+    parser.add_argument("--card", type=Path, required=True, help="MODEL_CARD.md")
+    parser.add_argument("--metrics", type=Path, help="JSON of measured figures for the manifest")
+    parser.add_argument("--name", default="default")
+    parser.add_argument("--version", default="1")
+    parser.add_argument("--out", type=Path, required=True, help="folder; replaced as a whole")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    encoder, spec, saved = load_encoder(arguments.encoder)
+    scale = torch.load(arguments.scale, map_location="cpu", weights_only=True)
+    text = TextEncoder()
+    table = build_table(parse_labels(arguments.labels), text, 1)
+    background = build_table([Label(action.name) for action in actions()], text, 0)
+
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
+    try:
+        parameters = export_encoder(encoder, spec, work / "encoder.onnx")
+        np.savez_compressed(
+            work / "ranker-scale.npz",
+            **{name: value.numpy() for name, value in scale["model"].items()},
+        )  # fmt: skip
+        write_labels(work, table)
+        np.savez_compressed(
+            work / "background.npz", embeddings=background.pooled().astype(np.float16), names=np.array(background.names)
+        )
+        shutil.copy(arguments.calibration, work / "calibration.json")
+        shutil.copy(arguments.card, work / "MODEL_CARD.md")
+        manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "name": arguments.name,
+            "version": arguments.version,
+            "skeleton": spec.skeleton.name,
+            "window": {"seconds": spec.seconds, "rate_hz": spec.rate_hz},
+            "encoder": {"file": "encoder.onnx", "feature": encoder.config.feature, "parameters": parameters},
+            "rankers": {"scale": {"file": "ranker-scale.npz"}},
+            "text_encoder": text.id,
+            "licence": "weights: non-commercial, see MODEL_CARD.md",
+            "training_data": {"concepts": saved["concepts"], "settings": saved["settings"]},
+            "metrics": json.loads(arguments.metrics.read_text()) if arguments.metrics else {},
+        }
+        np.savez(work / "golden.npz", windows=np.zeros((0, spec.length, 15, 4), np.float32))
+        write_manifest(work, manifest)
+        write_golden(work)
+        write_manifest(work, manifest)
+        bundle = load_bundle(work)
+        self_test(bundle, bundle.encoder())
+        if arguments.out.exists():
+            if not (arguments.out / "manifest.json").is_file():
+                raise UsageError(f"--out {arguments.out}: exists and is no bundle; it is not replaced")
+            shutil.rmtree(arguments.out)
+        work.chmod(0o755)
+        os.replace(work, arguments.out)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    size = sum(file.stat().st_size for file in arguments.out.iterdir())
+    print(f"{arguments.out}: {bundle.id}, {parameters:,} parameters, {size / 1e6:.1f} MB")
+
+
+def write_labels(folder: Path, table: LabelTable) -> None:
+    rows = [
+        {
+            "name": label.name,
+            "synonyms": list(label.synonyms),
+            "description": label.description,
+            "texts": [{"kind": text.kind, "text": text.text} for text in texts],
+        }
+        for label, texts in zip(table.labels, table.texts, strict=True)
+    ]
+    (folder / "labels.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+    np.save(folder / "labels.npy", table.vectors.astype(np.float32))
+
+
+def write_golden(folder: Path) -> None:
+    """Windows of generated motion, and what the rankers make of them on this machine's ONNX Runtime."""
+    bundle = load_bundle(folder)
+    encoder, spec = bundle.encoder(), bundle.spec
+    clips = generated_clips(1, seed=7)
+    picked = clips[:: max(1, len(clips) // GOLDEN)][:GOLDEN]
+    windows = []
+    for clip in picked:
+        cut = clip_windows(clip, spec)
+        window = cut[len(cut) // 2]
+        windows.append(normalise(window.joints, window.valid, spec.skeleton))
+    ranker = bundle.ranker("scale")
+    ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
+    energies = ranker.energies(np.stack([encoder.vector(window) for window in windows]))
+    np.savez_compressed(
+        folder / "golden.npz", windows=np.stack(windows), energies_scale=energies[:, : len(bundle.default_labels)]
+    )
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    files = {
+        file.name: {"sha256": hashlib.sha256(file.read_bytes()).hexdigest(), "bytes": file.stat().st_size}
+        for file in sorted(folder.iterdir())
+        if file.name != "manifest.json"
+    }
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": files}, indent=1) + "\n", "utf-8")

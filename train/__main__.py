@@ -1,0 +1,39 @@
+"""`python -m train VERB`: the verbs of training, each a flat script of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from edge_app.errors import AppError
+
+VERBS = {
+    "encoder": ("train.encoder", "train the edge encoder"),
+    "head": ("train.heads", "train a ranker on a trained encoder's features"),
+    "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
+    "evaluate": ("train.evaluate", "run a bundle over a skeleton set"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    chosen = (sys.argv[1:] if argv is None else argv)[:1]
+    for name, (module, text) in VERBS.items():
+        verb = verbs.add_parser(name, help=text)
+        if chosen == [name]:
+            importlib.import_module(module).add_arguments(verb)
+    arguments = parser.parse_args(argv)
+    try:
+        importlib.import_module(VERBS[arguments.verb][0]).run(arguments)
+    except AppError as error:
+        print(f"train {arguments.verb}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

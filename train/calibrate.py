@@ -1,0 +1,144 @@
+"""Fit the temperature and the rejection of a ranker on concepts that its training never saw.
+
+    python -m train calibrate --encoder runs/dev/encoder.pt --scale runs/dev-scale/scale.pt \
+        --data ../shared/data --out runs/calibration.json
+
+The run must have withheld concepts (`train encoder --withhold`). Lists of labels are drawn as a user would write them:
+a few names, half of them with the acted concept among them, half without. The temperature minimises the negative
+log-likelihood of the right label; the rejection is a logistic regression on the log-odds of labels against background.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from edge_app.errors import UsageError
+from edge_app.labels import Label, actions, build_table
+from edge_app.rankers.scale import ScaleRanker
+from edge_app.rankers.scores import Calibration, foreign, log_sum_exp
+from edge_app.text import TextEncoder
+from train.data.augment import training_windows
+from train.data.clips import Bank
+from train.data.sources import load_training_clips
+from train.heads import encode, load_encoder
+
+ALIKE = 1.3
+"""Dot product of pooled texts (2 for equal ones) above which a background text stands for a label; chosen by eye."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoder", type=Path, required=True)
+    parser.add_argument("--scale", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--lists", type=int, default=6000, help="label lists drawn")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def background_embeddings() -> np.ndarray:
+    """Pooled texts of the shipped action table, as the bundle stores them: float32 `[N, E]`."""
+    table = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
+    return table.pooled().astype(np.float16).astype(np.float32)
+
+
+def fit_temperature(energies: np.ndarray, truth: np.ndarray) -> float:
+    """The temperature with the least negative log-likelihood of `truth`, on a fine grid."""
+    grid = np.geomspace(0.005, 2.0, 200)
+    rows = np.arange(len(truth))
+    nll = [np.mean(log_sum_exp(-energies / t) + energies[rows, truth] / t) for t in grid]
+    return float(grid[int(np.argmin(nll))])
+
+
+def fit_logistic(x: np.ndarray, y: np.ndarray, steps: int = 50) -> tuple[float, float]:
+    """Slope and bias of a logistic regression of bool `y` on `x`, by Newton's method with a small ridge."""
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    weights = np.zeros(2)
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        gradient = design.T @ (p - y) + 1e-3 * weights
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-3 * np.eye(2)
+        weights = weights - np.linalg.solve(hessian, gradient)
+    return float(weights[0]), float(weights[1])
+
+
+def auroc(score: np.ndarray, positive: np.ndarray) -> float:
+    """Probability that a positive scores above a negative (ties count half)."""
+    rank = np.empty(len(score))
+    order = np.argsort(score, kind="stable")
+    rank[order] = np.arange(1, len(score) + 1)
+    for value in np.unique(score):
+        same = score == value
+        rank[same] = rank[same].mean()
+    p, n = positive.sum(), (~positive).sum()
+    return float((rank[positive].sum() - p * (p + 1) / 2) / (p * n))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    rng = np.random.default_rng(arguments.seed)
+    encoder, spec, saved = load_encoder(arguments.encoder)
+    if not saved["withheld"]:
+        raise UsageError(f"--encoder {arguments.encoder}: no concepts were withheld in its training; nothing to fit on")
+    settings = saved["settings"]
+    clips = load_training_clips(arguments.data, generated=int(settings["generated"]), seed=int(settings["seed"]))
+    clips = [c for c in clips if c.dataset not in saved["left_out"]]
+    bank = Bank(clips)
+    withheld = np.flatnonzero(np.isin(bank.concept, [bank.concepts.index(c) for c in saved["withheld"]]))
+    seen = np.setdiff1d(np.arange(len(bank)), withheld)
+    picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
+    vectors = encode(encoder, training_windows(bank, picked, spec, rng))
+
+    weights = torch.load(arguments.scale, map_location="cpu", weights_only=True)["model"]
+    background = background_embeddings()
+    # One pass over all texts; lists are then columns of it.
+    concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
+    ranker = ScaleRanker(
+        {name: value.numpy() for name, value in weights.items()}, Calibration(1.0, 1.0, 0.0, alike=-np.inf), background
+    )
+    ranker.set_labels(concepts)
+    own = np.concatenate([ranker.energies(part) for part in np.array_split(vectors, len(vectors) // 50 + 1)])
+    ranker.set_labels(build_table([Label(a.name) for a in actions()], TextEncoder(), 0))
+    other = np.concatenate([ranker.energies(part) for part in np.array_split(vectors, len(vectors) // 50 + 1)])
+
+    texts = concepts.pooled()
+    truth, size = bank.concept[picked], rng.integers(3, 20, len(picked))
+    lists, answers, apart = [], [], []
+    for i, k in enumerate(truth):
+        names = rng.choice(np.delete(np.arange(len(bank.concepts)), k), size[i], replace=False)
+        present = i % 2 == 0
+        lists.append(np.concatenate([[k], names]) if present else names)
+        answers.append(present)
+        apart.append(foreign(texts[lists[-1]], background, ALIKE))
+    answers_ = np.array(answers)
+
+    width = max(map(len, lists))
+    padded = np.full((len(lists), width), 1e9)
+    for i, columns in enumerate(lists):
+        padded[i, : len(columns)] = own[i, columns]
+    temperature = fit_temperature(padded[answers_], np.zeros(int(answers_.sum()), np.int64))
+    odds = np.array([
+        log_sum_exp(-own[i, lists[i]][None] / temperature)[0] - log_sum_exp(-other[i, apart[i]][None] / temperature)[0]
+        for i in range(len(lists))
+    ])  # fmt: skip
+    slope, bias = fit_logistic(odds, answers_)
+    from_withheld = np.isin(picked, withheld)
+    report = {
+        "lists": len(lists),
+        "top1_with_answer": round(float((padded[answers_].argmin(1) == 0).mean()), 4),
+        "top1_with_answer_withheld": round(float((padded[answers_ & from_withheld].argmin(1) == 0).mean()), 4),
+        "unknown_auroc": round(auroc(odds, answers_), 4),
+        "unknown_auroc_withheld": round(auroc(odds[from_withheld], answers_[from_withheld]), 4),
+        "withheld": saved["withheld"],
+        "seed": arguments.seed,
+    }
+    calibration = {
+        "rankers": {"scale": {"temperature": temperature, "known_slope": slope, "known_bias": bias, "alike": ALIKE}},
+        "fit": report,
+    }
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(calibration, indent=1) + "\n", "utf-8")
+    print(json.dumps(report))

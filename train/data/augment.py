@@ -1,0 +1,119 @@
+"""What a webcam and MediaPipe do to a skeleton, done to clean clips (METHODS.md 8.6; the figures are ours)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.skeleton import CORE15
+from edge_app.window import WindowSpec, normalise
+from train.data.clips import Bank
+
+ARMS = ((4, 5), (7, 8))
+LEGS = (10, 11, 13, 14)
+HIPS = (0, 9, 12)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Probabilities and ranges; angles in degrees, lengths in metres of the standard body."""
+
+    speed: tuple[float, float] = (0.75, 1.3)
+    hold: float = 0.5
+    yaw: float = 75.0
+    pitch: float = 15.0
+    roll: float = 8.0
+    mirror: float = 0.5
+    flatten: float = 0.35
+    depth_scale: tuple[float, float] = (0.3, 1.1)
+    stretch: float = 0.1
+    jitter: float = 0.012
+    drift: float = 0.03
+    no_legs: float = 0.2
+    no_hips: float = 0.5
+    lost_arm: float = 0.08
+    lost_joint: float = 0.02
+    lost_frames: float = 0.1
+
+
+def draw_starts(bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, speed: np.ndarray):
+    """Where windows begin: anywhere inside a long clip; a short one lies anywhere inside the window."""
+    spare = bank.seconds()[clips] - spec.seconds * speed
+    return rng.uniform(0, 1, len(clips)) * spare
+
+
+def _rotations(rng: np.random.Generator, count: int, config: AugmentConfig) -> np.ndarray:
+    yaw, pitch, roll = (
+        np.radians(rng.uniform(-limit, limit, count)) for limit in (config.yaw, config.pitch, config.roll)
+    )
+    zero, one = np.zeros(count), np.ones(count)
+    around_y = np.array([[np.cos(yaw), zero, np.sin(yaw)], [zero, one, zero], [-np.sin(yaw), zero, np.cos(yaw)]])
+    around_x = np.array(
+        [[one, zero, zero], [zero, np.cos(pitch), -np.sin(pitch)], [zero, np.sin(pitch), np.cos(pitch)]]
+    )
+    around_z = np.array([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
+    return np.einsum("ijb,jkb,klb->bil", around_z, around_x, around_y).astype(np.float32)
+
+
+def _slow_noise(rng: np.random.Generator, batch: int, steps: int, joints: int) -> np.ndarray:
+    """Noise that wanders over about half a second, unit variance: `[B, T, J, 3]`."""
+    knots = max(3, steps // 8 + 2)
+    points = rng.standard_normal((batch, knots, joints, 3), np.float32)
+    at = np.linspace(0, knots - 1.001, steps)
+    before = at.astype(int)
+    part = (at - before)[None, :, None, None].astype(np.float32)
+    return points[:, before] * (1 - part) + points[:, before + 1] * part
+
+
+def training_windows(
+    bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, config: AugmentConfig = AugmentConfig()
+) -> np.ndarray:
+    """One augmented window of each named clip, as the encoder reads it: float32 `[B, T, J, 4]`."""
+    count, steps, joints = len(clips), spec.length, len(spec.skeleton.joints)
+    chance = lambda p, *shape: rng.random((count, *shape), np.float32) < p  # noqa: E731
+    speed = rng.uniform(*config.speed, count)
+    windows, valid = bank.windows(
+        clips, draw_starts(bank, clips, spec, rng, speed), spec, speed=speed, hold=chance(config.hold)
+    )
+    flat = bank.flat[clips]
+    xyz, seen = windows[..., :3], windows[..., 3].copy()
+
+    root = xyz[:, :, :1].mean(axis=1, keepdims=True)
+    turn = _rotations(rng, count, config)
+    turn[flat] = np.eye(3, dtype=np.float32)
+    xyz = np.einsum("btjc,bdc->btjd", xyz - root, turn)
+    mirrored = chance(config.mirror)
+    xyz[mirrored] = xyz[mirrored][:, :, CORE15.mirror] * np.array([-1, 1, 1], np.float32)
+    seen[mirrored] = seen[mirrored][:, :, CORE15.mirror]
+    xyz *= rng.uniform(1 - config.stretch, 1 + config.stretch, (count, 1, 1, 3)).astype(np.float32)
+
+    unit = np.where(flat, np.maximum(np.ptp(xyz[..., 1], axis=(1, 2)), 1e-3) / 1.6, 1.0)[:, None, None, None]
+    level = rng.uniform(0.3, 1.7, (count, 1, 1, 1)).astype(np.float32)
+    xyz += (config.jitter * level * unit) * rng.standard_normal(xyz.shape, np.float32)
+    xyz += (config.drift * level * unit) * _slow_noise(rng, count, steps, joints)
+    depth = rng.uniform(*config.depth_scale, count) * ~(flat | chance(config.flatten))
+    xyz[..., 2] *= depth[:, None, None].astype(np.float32)
+
+    no_legs = chance(config.no_legs)
+    seen[np.ix_(no_legs, range(steps), LEGS)] = 0
+    seen[np.ix_(no_legs & chance(config.no_hips), range(steps), HIPS)] = 0
+    for arm in ARMS:
+        seen[np.ix_(chance(config.lost_arm), range(steps), arm)] = 0
+    seen *= ~chance(config.lost_joint, 1, joints)
+    cut = chance(config.lost_frames)
+    ends = rng.integers(steps // 4, steps, count)
+    valid &= ~(cut[:, None] & (np.arange(steps) < (steps - ends)[:, None]))
+
+    windows = np.concatenate([xyz, seen[..., None]], axis=-1)
+    return np.stack([normalise(windows[i], valid[i], spec.skeleton) for i in range(count)])
+
+
+def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec, per_clip: int = 3) -> np.ndarray:
+    """Windows without augmentation, evenly over each clip: float32 `[B, per_clip, T, J, 4]`."""
+    out = []
+    for part in np.linspace(0, 1, per_clip + 2)[1:-1] if per_clip > 1 else [0.5]:
+        start = part * (bank.seconds()[clips] - spec.seconds)
+        windows, valid = bank.windows(clips, start, spec)
+        out.append(np.stack([normalise(w, v, spec.skeleton) for w, v in zip(windows, valid, strict=True)]))
+    return np.stack(out, axis=1)

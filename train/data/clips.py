@@ -1,0 +1,140 @@
+"""Labelled skeleton clips: one flat bank of joints, and windows cut from it as fast as a network can eat them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_app.errors import UsageError
+from edge_app.window import WindowSpec
+
+MISSING = -32768
+CORE15_SETS = ("kinder_gator", "msr_action3d", "nw_ucla", "utkinect", "bandai_namco", "penn_action")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled clip.
+
+    joints: float32 `[F, J, 4]`: metres (pixels where `flat`), world frame axes, and visibility.
+    flat: two-dimensional; z is 0 and means nothing.
+    """
+
+    dataset: str
+    name: str
+    concept: str
+    subject: str
+    fps: float
+    flat: bool
+    joints: np.ndarray
+
+
+def load_concepts(path: Path) -> dict[tuple[str, str], str]:
+    """(data set, raw label) -> concept, from `concepts.csv`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return {(row["dataset"], row["name"]): row["concept"] for row in csv.DictReader(file)}
+
+
+def load_set(path: Path, concepts: dict[tuple[str, str], str] | None = None) -> list[Clip]:
+    """A skeleton set in the format of DESIGN.md 8.
+
+    Raises:
+        UsageError: a key is missing or has the wrong shape.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            raw, off, label, names = data["X"], data["off"], data["label"], [str(name) for name in data["names"]]
+            fps, dim = np.broadcast_to(data["fps"], label.shape), int(data["dim"])
+            subject = data["subject"] if "subject" in data else np.zeros(len(label), np.int64)
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"skeleton set {path}: {error}; expected an npz with X, off, label, names, fps, dim") from None
+    if raw.ndim != 3 or raw.shape[1:] != (15, 3) or len(off) != len(label) + 1:
+        raise UsageError(f"skeleton set {path}: X is {raw.shape}, off {off.shape}; expected [F, 15, 3] and [clips + 1]")
+    joints = np.ones((*raw.shape[:2], 4), np.float32)
+    if dim == 3:
+        joints[..., :3] = raw.astype(np.float32) / 1000
+        joints[..., 3] = (raw != MISSING).all(axis=-1)
+    else:
+        joints[..., :2] = -raw[..., :2]
+        joints[..., 2] = 0
+        joints[..., 3] = (raw[..., :2] != 0).any(axis=-1)
+    joints[..., :3] *= joints[..., 3:]
+    return [
+        Clip(
+            dataset=path.stem,
+            name=names[label[i]],
+            concept=(concepts or {}).get((path.stem, names[label[i]]), names[label[i]].lower()),
+            subject=f"{path.stem}:{subject[i]}",
+            fps=float(fps[i]),
+            flat=dim == 2,
+            joints=joints[off[i] : off[i + 1]],
+        )
+        for i in range(len(label))
+    ]
+
+
+def trim_idle(clip: Clip, share: float = 0.15) -> Clip:
+    """Cut the still ends off a clip: frames before and after the first and last motion above `share` of its peak."""
+    step = max(1, round(clip.fps / 6))
+    if len(clip.joints) <= 4 * step:
+        return clip
+    moved = np.linalg.norm(clip.joints[step:, :, :3] - clip.joints[:-step, :, :3], axis=-1).mean(axis=1)
+    lively = np.flatnonzero(moved > share * np.quantile(moved, 0.95))
+    first, last = lively[0], lively[-1] + step + 1
+    return Clip(
+        clip.dataset, clip.name, clip.concept, clip.subject, clip.fps, clip.flat, clip.joints[first : last + step]
+    )
+
+
+class Bank:
+    """Clips laid end to end, for drawing windows from many at once.
+
+    joints: float32 `[F, J, 4]`; clip i is `joints[off[i]:off[i + 1]]`. concept: int `[N]` into `concepts`.
+    """
+
+    def __init__(self, clips: Iterable[Clip], concepts: list[str] | None = None) -> None:
+        self.clips = list(clips)
+        self.concepts = concepts or sorted({clip.concept for clip in self.clips})
+        index = {concept: i for i, concept in enumerate(self.concepts)}
+        self.joints = np.concatenate([clip.joints for clip in self.clips])
+        self.off = np.concatenate([[0], np.cumsum([len(clip.joints) for clip in self.clips])])
+        self.fps = np.array([clip.fps for clip in self.clips], np.float32)
+        self.flat = np.array([clip.flat for clip in self.clips])
+        self.concept = np.array([index[clip.concept] for clip in self.clips])
+        self.dataset = np.array([clip.dataset for clip in self.clips])
+        self.subject = np.array([clip.subject for clip in self.clips])
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def seconds(self) -> np.ndarray:
+        """Length of each clip, float `[N]`."""
+        return (self.off[1:] - self.off[:-1] - 1) / self.fps
+
+    def windows(
+        self, clips: np.ndarray, start_s: np.ndarray, spec: WindowSpec, *, speed: np.ndarray | float = 1.0,
+        hold: np.ndarray | bool = False,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """A window of each named clip from `start_s` (of clip time; may lie before its begin) played at `speed`.
+
+        Outside the clip samples are missing, or, where `hold`, its first and last pose held.
+
+        Returns:
+            float32 `[B, T, J, 4]` and valid, bool `[B, T]`.
+        """
+        length = self.off[clips + 1] - self.off[clips]
+        seconds = np.arange(spec.length) / spec.rate_hz
+        at = (np.asarray(start_s)[:, None] + seconds * np.reshape(speed, (-1, 1))) * self.fps[clips][:, None]
+        last = (length - 1)[:, None]
+        valid = (at >= -0.5) & (at <= last + 0.5) | np.reshape(hold, (-1, 1))
+        at = at.clip(0, last)
+        before = np.minimum(at.astype(np.int64), last)
+        after = np.minimum(before + 1, last)
+        part = (at - before)[..., None, None].astype(np.float32)
+        base = self.off[clips][:, None]
+        joints = self.joints[base + before] * (1 - part) + self.joints[base + after] * part
+        return joints * valid[..., None, None], valid

@@ -1,0 +1,170 @@
+"""Train the edge encoder: windows of many sets against the words for what they show, beside a plain classifier.
+
+    python -m train encoder --data ../shared/data --out runs/encoder --epochs 12 --seed 0
+
+Reads top to bottom. The words are sampled anew for every step (name, paraphrase or description), so that the network
+learns what they share and not one sentence by heart. Long training on few names destroys zero-shot (DESIGN.md 9): the
+checkpoint is chosen on pseudo-unseen concepts, which `--withhold` names and training never sees.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from edge_app.skeleton import CORE15
+from edge_app.window import WindowSpec
+from train.data.augment import AugmentConfig, plain_windows, training_windows
+from train.data.clips import Bank, Clip
+from train.data.sources import load_training_clips
+from train.models.stgcn import EdgeEncoder, EncoderConfig
+from train.texts import ConceptTexts
+
+SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
+
+
+class Trainee(nn.Module):
+    """The encoder and the two heads that only training uses."""
+
+    def __init__(self, config: EncoderConfig, concepts: int, text_dim: int) -> None:
+        super().__init__()
+        self.encoder = EdgeEncoder(config)
+        self.to_text = nn.Sequential(nn.Dropout(0.1), nn.Linear(config.feature, text_dim))
+        self.classifier = nn.Linear(config.feature, concepts)
+        self.scale = nn.Parameter(torch.tensor(2.5))
+
+    def text_logits(self, feature: Tensor, texts: Tensor) -> Tensor:
+        """Scaled cosines to each concept's text: `[B, D], [K, E] -> [B, K]`."""
+        return self.scale.exp() * functional.normalize(self.to_text(feature), dim=1) @ texts.T
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="folder of core15 npz sets with concepts.csv")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--leave-out", default="", help="data sets not to train on, comma-separated")
+    parser.add_argument("--withhold", default="", help="concepts not to train on, comma-separated")
+    parser.add_argument("--generated", type=int, default=40, help="generated clips for each action of the generator")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--per-epoch", type=int, default=9000, help="windows an epoch")
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--classifier", type=float, default=0.3, help="weight of the plain classifier")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+
+
+def moving_average(averaged: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+    """Exponential average of weights whose decay grows from 0.1 to 0.998: it follows from the first steps on."""
+    decay = min(0.998, (1 + float(steps)) / (10 + float(steps)))
+    for old, new in zip(averaged, current, strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+        else:
+            old.copy_(new)
+
+
+def sampling_weights(bank: Bank) -> np.ndarray:
+    """Probability of each clip: between uniform over clips and uniform over concepts (square root of counts)."""
+    counts = np.bincount(bank.concept, minlength=len(bank.concepts))
+    weights = 1 / np.sqrt(counts[bank.concept])
+    return weights / weights.sum()
+
+
+@torch.inference_mode()
+def class_mean_top1(model: Trainee, clips: list[Clip], texts: ConceptTexts) -> float:
+    """Class-mean top-1 of the text head over whole clips, candidates = the concepts of these clips."""
+    bank = Bank(clips)
+    bank_texts = torch.from_numpy(texts.pooled(bank.concepts))
+    windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
+    model.eval()
+    logits = torch.cat([model.text_logits(model.encoder(w.flatten(0, 1)), bank_texts) for w in windows.split(64)])
+    guess = logits.unflatten(0, windows.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
+    return float(np.mean([np.mean(guess[bank.concept == k] == k) for k in range(len(bank.concepts))]))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(arguments.seed)
+    rng = np.random.default_rng(arguments.seed)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+
+    leave_out = {name.strip() for name in arguments.leave_out.split(",") if name.strip()}
+    withhold = {name.strip() for name in arguments.withhold.split(",") if name.strip()}
+    clips = load_training_clips(arguments.data, generated=arguments.generated, seed=arguments.seed)
+    seen = [clip for clip in clips if clip.dataset not in leave_out and clip.concept not in withhold]
+    held = [clip for clip in clips if clip.dataset not in leave_out and clip.concept in withhold]
+    bank = Bank(seen)
+    texts = ConceptTexts(sorted({clip.concept for clip in clips}))
+    print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
+
+    config = EncoderConfig()
+    model = Trainee(config, len(bank.concepts), texts.dim)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.lr, weight_decay=0.02)
+    steps = arguments.per_epoch // arguments.batch
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, arguments.lr, total_steps=arguments.epochs * steps, pct_start=0.15
+    )
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
+    weights = sampling_weights(bank)
+    settings = {key: str(value) for key, value in vars(arguments).items() if key != "run"}
+    best, log = -1.0, arguments.out / "metrics.jsonl"
+    log.write_text("")
+    for epoch in range(arguments.epochs):
+        model.train()
+        begun, losses, hits = time.monotonic(), [], []
+        for _ in tqdm(range(steps), desc=f"epoch {epoch + 1}/{arguments.epochs}", leave=False, disable=None):
+            picked = rng.choice(len(bank), arguments.batch, p=weights)
+            windows = torch.from_numpy(training_windows(bank, picked, SPEC, rng, AugmentConfig()))
+            concept = torch.from_numpy(bank.concept[picked])
+            feature = model.encoder(windows)
+            logits = model.text_logits(feature, torch.from_numpy(texts.sample(bank.concepts, rng)))
+            loss = functional.cross_entropy(logits, concept, label_smoothing=0.05)
+            loss = loss + arguments.classifier * functional.cross_entropy(model.classifier(feature), concept)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimiser.step()
+            schedule.step()
+            average.update_parameters(model)
+            losses.append(loss.item())
+            hits.append((logits.argmax(1) == concept).float().mean().item())
+        row = {
+            "epoch": epoch + 1,
+            "loss": round(float(np.mean(losses)), 4),
+            "train_top1": round(float(np.mean(hits)), 4),
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+        if held:
+            row["withheld_top1"] = round(class_mean_top1(average.module, held, texts), 4)
+        for name in sorted(leave_out):
+            row[f"{name}_top1"] = round(
+                class_mean_top1(average.module, [c for c in clips if c.dataset == name], texts), 4
+            )
+        with log.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        print(row, flush=True)
+        score = row.get("withheld_top1", float(epoch))
+        if score >= best:
+            best = score
+            torch.save(
+                {
+                    "model": average.module.state_dict(),
+                    "config": dataclasses.asdict(config),
+                    "window": {"seconds": SPEC.seconds, "rate_hz": SPEC.rate_hz, "skeleton": SPEC.skeleton.name},
+                    "concepts": bank.concepts,
+                    "withheld": sorted(withhold),
+                    "left_out": sorted(leave_out),
+                    "settings": settings,
+                    "metrics": row,
+                },
+                arguments.out / "encoder.pt",
+            )

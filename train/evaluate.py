@@ -1,0 +1,120 @@
+"""Run a bundle over a skeleton set, by the device's own code path: window, encoder, ranker.
+
+python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from edge_app.bundle import Bundle, load_bundle
+from edge_app.encoder import Encoder
+from edge_app.errors import UsageError
+from edge_app.labels import Label, build_table, parse_labels
+from edge_app.rankers.base import Ranker
+from edge_app.types import Window
+from edge_app.window import WindowSpec, make_window, resample
+from train.data.clips import Clip, load_set
+
+STEP_S = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="a skeleton set, npz as in DESIGN.md 8")
+    parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
+    parser.add_argument("--ranker", default="scale")
+    parser.add_argument("--seen", type=Path, help="text file of the names that training saw, one a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+
+def clip_windows(clip: Clip, spec: WindowSpec) -> list[Window]:
+    """Windows over a clip, half a second apart; one for a clip that is shorter than a window."""
+    t_ns = np.round(np.arange(len(clip.joints)) * 1e9 / clip.fps).astype(np.int64)
+    first = min(int(spec.seconds * 1e9), int(t_ns[-1]))
+    ends = np.arange(first, t_ns[-1] + 1, int(STEP_S * 1e9))
+    windows = []
+    for end in ends:
+        joints, valid = resample(t_ns, clip.joints, int(end), spec)
+        windows.append(make_window(joints, valid, spec, camera="set", track=1, t_ns=int(end), fps_in=clip.fps))
+    return windows
+
+
+def clip_energies(clips: list[Clip], encoder: Encoder, ranker: Ranker, labels: int, spec: WindowSpec) -> np.ndarray:
+    """Mean energies over each clip's windows: float64 `[N, K]`."""
+    out = np.empty((len(clips), labels))
+    for i, clip in enumerate(tqdm(clips, desc="clips", disable=None)):
+        vectors = np.stack([feature.vector for feature in encoder.encode(clip_windows(clip, spec))])
+        out[i] = ranker.energies(vectors)[:, :labels].mean(axis=0, dtype=np.float64)
+    return out
+
+
+def score(energies: np.ndarray, truth: np.ndarray, names: tuple[str, ...], seen: set[str] | None) -> dict[str, Any]:
+    """Accuracies of a ranking by energy; ties go to the lower index."""
+    order = np.argsort(energies, axis=1, kind="stable")
+    place = (order == truth[:, None]).argmax(axis=1)
+    classes = np.unique(truth)
+    per_class = {names[k]: round(float((place[truth == k] == 0).mean()), 4) for k in classes}
+    result: dict[str, Any] = {
+        "top1_class_mean": round(float(np.mean(list(per_class.values()))), 4),
+        "top5_class_mean": round(float(np.mean([(place[truth == k] < 5).mean() for k in classes])), 4),
+        "top1": round(float((place == 0).mean()), 4),
+        "top5": round(float((place < 5).mean()), 4),
+        "chance": round(1 / len(names), 4),
+        "clips": len(truth),
+        "per_class": per_class,
+    }
+    if seen is not None:
+        parts = {"seen": [], "unseen": []}
+        for name, value in per_class.items():
+            parts["seen" if name in seen else "unseen"].append(value)
+        s, u = (float(np.mean(parts[part])) if parts[part] else 0.0 for part in ("seen", "unseen"))
+        harmonic = 2 * s * u / (s + u) if s + u else 0.0
+        result["gzsl"] = {"seen": round(s, 4), "unseen": round(u, 4), "harmonic": round(harmonic, 4)}
+    return result
+
+
+def evaluate(
+    bundle: Bundle, clips: list[Clip], labels: tuple[Label, ...], kind: str = "scale", seen: set[str] | None = None
+) -> dict[str, Any]:
+    """Class-mean accuracy of a bundle over labelled clips; each clip's `name` must be among the labels.
+
+    Raises:
+        UsageError: a clip's name is no label, or the bundle has no such ranker.
+    """
+    table = build_table(labels, bundle.text_encoder(), 0)
+    index = {name: i for i, name in enumerate(table.names)}
+    missing = {clip.name for clip in clips} - set(index)
+    if missing:
+        raise UsageError(f"evaluate: {sorted(missing)[0]!r} occurs in the set but not among the labels")
+    encoder, ranker = bundle.encoder(), bundle.ranker(kind)
+    ranker.set_labels(table)
+    energies = clip_energies(clips, encoder, ranker, len(labels), bundle.spec)
+    truth = np.array([index[clip.name] for clip in clips])
+    return {"bundle": bundle.id, "ranker": kind, **score(energies, truth, table.names, seen)}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    bundle = load_bundle(arguments.bundle)
+    clips = load_set(arguments.data)
+    labels = (
+        parse_labels(arguments.labels)
+        if arguments.labels
+        else tuple(Label(name) for name in dict.fromkeys(clip.name for clip in clips))
+    )
+    seen = set(arguments.seen.read_text("utf-8").splitlines()) if arguments.seen else None
+    result = {"set": arguments.data.stem, **evaluate(bundle, clips, labels, arguments.ranker, seen)}
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    for key, value in result.items():
+        if key != "per_class":
+            print(f"{key:18} {value}")
+    for name, value in sorted(result["per_class"].items(), key=lambda pair: -pair[1]):
+        print(f"  {value:6.2f}  {name}")

@@ -1,0 +1,133 @@
+"""Train a ranker on the frozen features of a trained encoder.
+
+    python -m train head --encoder runs/encoder/encoder.pt --data ../shared/data --out runs/scale --seed 0
+
+Features of augmented windows are drawn once (`--rounds` times over all clips) and kept in the run folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge_app.errors import UsageError
+from edge_app.skeleton import LAYOUTS
+from edge_app.window import WindowSpec
+from train.data.augment import plain_windows, training_windows
+from train.data.clips import Bank
+from train.data.sources import load_training_clips
+from train.encoder import moving_average
+from train.models.scale import Scale, ScaleConfig
+from train.models.stgcn import EdgeEncoder, EncoderConfig
+from train.texts import ConceptTexts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt of `train encoder`")
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=6, help="augmented windows of each clip")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=5e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+
+
+def load_encoder(path: Path) -> tuple[EdgeEncoder, WindowSpec, dict]:
+    """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"--encoder {path}: {error}") from None
+    encoder = EdgeEncoder(EncoderConfig(**saved["config"]))
+    prefix = "encoder."
+    encoder.load_state_dict({k[len(prefix) :]: v for k, v in saved["model"].items() if k.startswith(prefix)})
+    window = saved["window"]
+    return encoder.eval(), WindowSpec(window["seconds"], window["rate_hz"], LAYOUTS[window["skeleton"]]), saved
+
+
+@torch.inference_mode()
+def encode(encoder: EdgeEncoder, windows: np.ndarray) -> np.ndarray:
+    """`[N, T, J, 4] -> [N, D]`."""
+    return np.concatenate(
+        [encoder(torch.from_numpy(part)).numpy() for part in np.array_split(windows, len(windows) // 128 + 1)]
+    )
+
+
+def draw_features(encoder: EdgeEncoder, bank: Bank, spec: WindowSpec, rounds: int, seed: int) -> tuple[np.ndarray, ...]:
+    """Features `[N, D]` and concepts `[N]` of every clip, `rounds` times augmented and three times plain."""
+    rng = np.random.default_rng(seed)
+    features, concepts = [], []
+    for part in tqdm(np.array_split(np.arange(len(bank)), len(bank) // 256 + 1), desc="features", disable=None):
+        for _ in range(rounds):
+            features.append(encode(encoder, training_windows(bank, part, spec, rng)))
+            concepts.append(bank.concept[part])
+        plain = plain_windows(bank, part, spec)
+        features.append(encode(encoder, plain.reshape(-1, *plain.shape[2:])))
+        concepts.append(np.repeat(bank.concept[part], plain.shape[1]))
+    return np.concatenate(features), np.concatenate(concepts)
+
+
+def fit_scale(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: ScaleConfig,
+    *, steps: int, batch: int, lr: float, seed: int,
+) -> Scale:  # fmt: skip
+    """Train a SCALE head; returns its exponential average."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    model = Scale(config)
+    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    frozen = torch.from_numpy(texts.pooled(names))
+    model.feature_mean.copy_(x.mean(0))
+    model.feature_std.copy_(x.std(0).clamp(min=1e-3))
+    model.text_mean.copy_(frozen.mean(0))
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps, pct_start=0.1)
+    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
+    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
+    for step in tqdm(range(steps), desc="scale", disable=None):
+        text: Tensor = torch.from_numpy(texts.sample(names, rng))
+        loss = model.loss(x[picks[step]], y[picks[step]], text, min(1.0, step / (0.2 * steps)), frozen)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(model)
+    return average.module.eval()
+
+
+def run(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    encoder, spec, saved = load_encoder(arguments.encoder)
+    settings = saved["settings"]
+    clips = load_training_clips(arguments.data, generated=int(settings["generated"]), seed=int(settings["seed"]))
+    clips = [c for c in clips if c.dataset not in saved["left_out"] and c.concept not in saved["withheld"]]
+    bank = Bank(clips, saved["concepts"])
+    features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)
+    texts = ConceptTexts(bank.concepts)
+    config = ScaleConfig(feature=features.shape[1], text=texts.dim)
+    model = fit_scale(
+        features, concept, bank.concepts, texts, config,
+        steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=arguments.seed,
+    )  # fmt: skip
+    torch.save(
+        {"model": model.state_dict(), "config": dataclasses.asdict(config), "encoder": str(arguments.encoder)},
+        arguments.out / "scale.pt",
+    )
+    with torch.inference_mode():
+        part = np.random.default_rng(0).choice(len(features), min(4000, len(features)), replace=False)
+        energies = model.energies(torch.from_numpy(features[part]), torch.from_numpy(texts.pooled(bank.concepts)))
+    row = {"train_top1": round(float((energies.argmin(1).numpy() == concept[part]).mean()), 4), "clips": len(bank)}
+    (arguments.out / "metrics.json").write_text(json.dumps(row) + "\n")
+    print(row)

@@ -1,0 +1,158 @@
+"""SCALE: class-conditional energy ranking with a text-conditioned variational autoencoder.
+
+The paper's full text was not at hand: its abstract and secondary sources fix the idea (a frozen text sets both the
+prior and the decoder; the ELBO at the posterior mean is the energy; listwise loss with semantic bias and uncertainty;
+latent prototypes). Every formula below is the INFERRED implementation of METHODS.md 2.2 to 2.8, and each term has a switch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class ScaleConfig:
+    """Widths and weights. A loss weight of 0 switches its term off.
+
+    semantic: alpha, the strength of the semantic bias among negatives (2.6).
+    uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7, null-condition form).
+    """
+
+    feature: int = 256
+    text: int = 768
+    condition: int = 256
+    latent: int = 64
+    hidden: int = 256
+    beta: float = 1.0
+    temperature: float = 0.1
+    margin: float = 0.2
+    listwise: float = 1.0
+    semantic: float = 2.0
+    uncertain_margin: float = 0.5
+    uncertain_weight: float = 0.5
+    prototype: float = 0.3
+    prototype_temperature: float = 0.1
+    condition_dropout: float = 0.1
+    free_bits: float = 0.02
+    text_dropout: float = 0.1
+
+
+class Scale(nn.Module):
+    """Energies of features under texts.
+
+    `feature_mean`, `feature_std`: of the seen training features; the decoder works on standardised features (2.2).
+    """
+
+    def __init__(self, config: ScaleConfig = ScaleConfig()) -> None:
+        super().__init__()
+        c = self.config = config
+        self.register_buffer("feature_mean", torch.zeros(c.feature))
+        self.register_buffer("feature_std", torch.ones(c.feature))
+        self.register_buffer("text_mean", torch.zeros(c.text))
+        self.project = nn.Sequential(
+            nn.Dropout(c.text_dropout), nn.Linear(c.text, c.condition), nn.GELU("tanh"),
+            nn.Linear(c.condition, c.condition), nn.LayerNorm(c.condition),
+        )  # fmt: skip
+        self.prior = nn.Linear(c.condition, 2 * c.latent)
+        self.posterior_x = nn.Linear(c.feature, c.hidden)
+        self.posterior_c = nn.Linear(c.condition, c.hidden, bias=False)
+        self.posterior = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), nn.Linear(c.hidden, 2 * c.latent))
+        self.decoder_z = nn.Linear(c.latent, c.hidden)
+        self.decoder_c = nn.Linear(c.condition, c.hidden, bias=False)
+        self.decoder = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), nn.Linear(c.hidden, c.feature))
+        self.nothing = nn.Parameter(torch.zeros(c.condition))
+        self.register_buffer("uncertainty_mean", torch.zeros(()))
+        self.register_buffer("uncertainty_std", torch.ones(()))
+
+    def standardise(self, feature: Tensor) -> Tensor:
+        return (feature - self.feature_mean) / self.feature_std
+
+    def condition(self, text: Tensor) -> Tensor:
+        """`[K, text] -> [K, condition]`; the bank's mean is taken out first, since all sentences are alike."""
+        return self.project((text - self.text_mean) * math.sqrt(self.config.text))
+
+    def prior_of(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = self.prior(condition).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-4, 4)
+
+    def posterior_of(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Standardised features and conditions that broadcast -> mean and log-variance of z."""
+        mean, log_variance = self.posterior(self.posterior_x(x) + self.posterior_c(condition)).chunk(2, dim=-1)
+        return mean, log_variance.clamp(-6, 4)
+
+    def decode(self, z: Tensor, condition: Tensor) -> Tensor:
+        return self.decoder(self.decoder_z(z) + self.decoder_c(condition))
+
+    def divergence(self, mean: Tensor, log_variance: Tensor, prior: tuple[Tensor, Tensor]) -> Tensor:
+        """KL of two diagonal normals for each latent dimension (2.3, before the mean)."""
+        prior_mean, prior_log_variance = prior
+        spread = (log_variance.exp() + (mean - prior_mean) ** 2) / prior_log_variance.exp()
+        return 0.5 * (prior_log_variance - log_variance + spread - 1)
+
+    def energies(self, feature: Tensor, text: Tensor) -> Tensor:
+        """`E(x, c)` of 2.3 at the posterior mean, nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
+        return self._energies(self.standardise(feature), self.condition(text))[0]
+
+    def _energies(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        x, c = x[:, None], condition[None]
+        mean, log_variance = self.posterior_of(x, c)
+        rest = 0.5 * ((x - self.decode(mean, c)) ** 2).mean(-1)
+        kl = self.divergence(mean, log_variance, self.prior_of(c)).mean(-1)
+        return rest + self.config.beta * kl, log_variance.mean(-1)
+
+    def loss(self, feature: Tensor, concept: Tensor, text: Tensor, warm: float, frozen_text: Tensor) -> Tensor:
+        """Total of 2.8.
+
+        Args:
+            feature: `[B, feature]`; concept: int `[B]`; text: this step's texts `[K, text]`.
+            warm: 0 to 1, weight of the KL in the generative term (2.4).
+            frozen_text: `[K, text]`, for the semantic similarity (2.6).
+        """
+        k, c = self.config, self.condition(text)
+        x = self.standardise(feature)
+        rows = torch.arange(len(x), device=x.device)
+
+        own = c[concept]
+        dropped = torch.rand(len(x), 1, device=x.device) < k.condition_dropout
+        own = torch.where(dropped, self.nothing.expand_as(own), own)
+        mean, log_variance = self.posterior_of(x, own)
+        z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+        kl = self.divergence(mean, log_variance, self.prior_of(own)).clamp(min=k.free_bits).mean(-1)
+        total = (0.5 * ((x - self.decode(z, own)) ** 2).mean(-1) + k.beta * warm * kl).mean()
+
+        if k.listwise:
+            energies, spread = self._energies(x, c)
+            uncertain = self._uncertainty(spread[rows, concept].detach())
+            bias = semantic_bias(frozen_text, k.semantic)[concept]
+            margin = k.margin * (1 - k.uncertain_margin * uncertain)
+            logits = -energies / k.temperature + bias
+            logits = logits.index_put((rows, concept), -(energies[rows, concept] + margin) / k.temperature)
+            weight = (-k.uncertain_weight * uncertain).exp()
+            listwise = functional.cross_entropy(logits, concept, reduction="none")
+            total = total + k.listwise * (weight / weight.mean() * listwise).mean()
+        if k.prototype:
+            blind, _ = self.posterior_of(x, self.nothing.expand(len(x), -1))
+            prototypes, _ = self.prior_of(c)
+            cosine = functional.normalize(blind, dim=-1) @ functional.normalize(prototypes, dim=-1).T
+            total = total + k.prototype * functional.cross_entropy(cosine / k.prototype_temperature, concept)
+        return total
+
+    def _uncertainty(self, spread: Tensor) -> Tensor:
+        """2.5: posterior log-variance against its running mean and spread, through a sigmoid: 0 to 1."""
+        if self.training:
+            self.uncertainty_mean.lerp_(spread.mean(), 0.01)
+            self.uncertainty_std.lerp_(spread.std().clamp(min=1e-3), 0.01)
+        return torch.sigmoid((spread - self.uncertainty_mean) / self.uncertainty_std)
+
+
+def semantic_bias(text: Tensor, alpha: float) -> Tensor:
+    """`b_yk` of 2.6: log-softmax of alpha times centred cosine over the negatives, plus log(K - 1); 0 at k = y."""
+    centred = functional.normalize(text - text.mean(0), dim=-1)
+    own = torch.eye(len(text), dtype=torch.bool, device=text.device)
+    similarity = (alpha * centred @ centred.T).masked_fill(own, -torch.inf)
+    return (similarity.log_softmax(-1) + math.log(max(len(text) - 1, 1))).masked_fill(own, 0.0)
