@@ -24,7 +24,7 @@ from edge_app.errors import SourceError
 from edge_app.metrics import percentiles
 from edge_app.supervisor import run_app
 
-SOURCE = "person://wave,squat,clap,walk,jumping jack,bow"
+SOURCE = "person://wave,squat,clap,walk in place,jumping jack,bow"
 STAGES = ("pose", "window", "encoder", "ranker", "events", "publisher")
 START_S = 60.0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_app import __version__
 from edge_app.client import DEFAULT_ENDPOINT
-from edge_app.errors import AppError, SourceError
+from edge_app.errors import AppError, SourceError, UsageError
 
 RANKERS = ("scale",)
 
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     recognize.add_argument("files", nargs="+", metavar="FILE")
     _add_recognition(recognize)
     recognize.add_argument("--json", action="store_true", help="one JSON object a file")
+    recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
     recognize.set_defaults(verb_function=_recognize)
 
     listen = verbs.add_parser("listen", help="print the labels of a stream")
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("files", nargs=1, metavar="FILE")
     _add_recognition(replay)
     replay.add_argument("--json", action="store_true")
+    replay.add_argument("--picture", type=Path, metavar="SVG")
     replay.set_defaults(verb_function=_replay)
 
     doctor = verbs.add_parser("doctor", help="say what is here, what is missing, and how to get it")
@@ -117,6 +119,8 @@ def _recognize(arguments: argparse.Namespace) -> int:
     from edge_app.labels import build_table
     from edge_app.recognize import recognize
 
+    if arguments.picture and len(arguments.files) > 1:
+        raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
     bundle, labels, settings = prepare(arguments)
     table = build_table(labels, bundle.text_encoder(), 1)
     encoder, ranker = bundle.encoder(arguments.runtime), bundle.ranker(arguments.ranker)
@@ -124,7 +128,7 @@ def _recognize(arguments: argparse.Namespace) -> int:
     code = 0
     for file in arguments.files:
         try:
-            result = recognize(file, bundle, encoder, ranker, table, settings)
+            result = recognize(file, bundle, encoder, ranker, table, settings, picture=arguments.picture)
         except SourceError as error:
             print(f"edge-app: {error}", file=sys.stderr, flush=True)
             code = error.exit_code
@@ -145,8 +149,8 @@ def _readable(result: dict) -> str:
         f"  {event['onset_s']:7.2f} to {event['offset_s']:7.2f} s  {event['label']} ({event['score']:.2f})"
         for event in result["events"]
     ]
-    lines.append("  " + ", ".join(f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds))
-    return "\n".join(lines)
+    states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
+    return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
 
 
 def _listen(arguments: argparse.Namespace) -> int:

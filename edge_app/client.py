@@ -350,6 +350,8 @@ class Subscriber:
     def _end(self, event: tuple[str, str], reason: str) -> None:
         """Give an `end` of our own for an open event, once."""
         topic, name = event
+        if (topic, name, "end") in self._kept:
+            return
         for step in ("start", "update"):
             self._kept.pop((topic, name, step), None)
         _, data = self._open[event]
@@ -371,7 +373,7 @@ class Subscriber:
         names = {str(each.get("event")) for each in listed if isinstance(each, dict)}
         camera = topic.rpartition("/")[0]
         for event, (_, data) in list(self._open.items()):
-            if event[0].rpartition("/")[0] != camera or event[1] in names or (*event, "end") in self._kept:
+            if event[0].rpartition("/")[0] != camera or event[1] in names:
                 continue
             seen = data.get("t_capture_mono_ns")
             if data.get("run") == state.get("run") and isinstance(seen, int) and captured > seen:

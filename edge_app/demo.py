@@ -13,7 +13,7 @@ from edge_app.errors import SourceError
 from edge_app.supervisor import run_app
 
 WEBCAM = "camera://0"
-DRAWN = "person://wave,squat,clap,walk,jumping jack,bow"
+DRAWN = "person://wave,squat,clap,walk in place,jumping jack,bow"
 
 
 def demo(*, source: str | None, labels: str | None, seconds: float | None, json_lines: bool) -> int:

@@ -288,13 +288,9 @@ def action_key(name: str) -> str:
     Articles, possessives, the side of the body, plural -s and -ing go. "Hands" and "arms" stay, since one hand and
     both hands move differently.
     """
-    words = [word for word in re.findall(r"\w+", re.sub("['’]s\\b", "", _fold(name))) if word not in _SMALL]
-    kept = [
-        word
-        for word, following in zip(words, [*words[1:], ""], strict=True)
-        if not (word in ("left", "right", "other") and following in ("hand", "arm", "leg", "foot"))
-    ]
-    return " ".join(map(_stem, kept))
+    words = [word for word in re.findall(r"\w+", re.sub(r"['’]s\b", "", _fold(name))) if word not in _SMALL]
+    text = re.sub(r"\b(left|right|other) (?=(hand|arm|leg|foot)\b)", "", " ".join(words))
+    return " ".join(map(_stem, text.split()))
 
 
 _SMALL = frozenset(("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do"))

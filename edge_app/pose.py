@@ -111,7 +111,7 @@ class PoseEstimator:
         self._last_ms = -1
 
     def close(self) -> None:
-        """Give the memory back. Safe to call twice. Left to the end of the interpreter, MediaPipe fails at it, noisily."""
+        """Give the memory back. Safe to call twice. MediaPipe prints a traceback if this is left to the interpreter."""
         if self._landmarker is not None:
             self._landmarker.close()
             self._landmarker = None

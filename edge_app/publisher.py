@@ -64,6 +64,7 @@ class Publisher:
         self._seq: dict[str, int] = {}
         self._cache: dict[str, Message] = {}
         address = check_bind(endpoint)
+        self._file: tuple[str, int, int] | None = None
         self._own_context = context is None
         self._context = zmq.Context() if context is None else context
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
@@ -74,7 +75,7 @@ class Publisher:
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
         self._socket.ipv6 = "[" in address
         try:
-            _bind(self._socket, address)
+            self._file = _bind(self._socket, address)
         except PortError:
             self.close()
             raise
@@ -130,6 +131,9 @@ class Publisher:
         self._socket.close(linger=0)
         if self._own_context:
             self._context.term()
+        if self._file is not None and _identity(self._file[0]) == self._file:  # not one that replaced ours
+            os.unlink(self._file[0])
+        self._file = None
 
     def __enter__(self) -> Publisher:
         return self
@@ -175,10 +179,10 @@ class Publisher:
             self.counters["send_dropped"] += 1
 
 
-def _bind(publisher: zmq.Socket[bytes], address: str) -> None:
-    """Bind, with the file rules of ipc.
+def _bind(publisher: zmq.Socket[bytes], address: str) -> tuple[str, int, int] | None:
+    """Bind, with the file rules of ipc; returns which socket file it made.
 
-    ZeroMQ itself would take over the file of a living process, and leave the new one open to everybody.
+    ZeroMQ itself would take over the file of a living process, leave its own open to everybody, and never remove it.
     """
     transport, _, path = address.partition("://")
     in_file = transport == "ipc" and not path.startswith("@")
@@ -194,6 +198,15 @@ def _bind(publisher: zmq.Socket[bytes], address: str) -> None:
     finally:
         if mask is not None:
             os.umask(mask)
+    return _identity(path) if in_file else None
+
+
+def _identity(path: str) -> tuple[str, int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return path, found.st_dev, found.st_ino
 
 
 def _clear_dead_socket(address: str, path: str) -> None:

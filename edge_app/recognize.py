@@ -15,6 +15,7 @@ from edge_app.config import Settings
 from edge_app.encoder import Encoder
 from edge_app.events import EventDetector
 from edge_app.labels import LabelTable
+from edge_app.picture import Moment, draw_run
 from edge_app.pose import PoseEstimator
 from edge_app.rankers.base import Ranker
 from edge_app.track import Tracker
@@ -40,17 +41,19 @@ class _Tally:
     visibility: list[float] = field(default_factory=list)
     rankings: list[Ranking] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
     states: dict[str, float] = field(
         default_factory=lambda: {"no_person": 0.0, "idle": 0.0, "unknown": 0.0, "action": 0.0}
     )
 
 
 def recognize(
-    uri: str, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings
-) -> dict[str, Any]:
+    uri: str, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
+    *, picture: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Run the whole path over one file and return the `recognition/1` object of DESIGN.md 5.
 
-    `ranking` is empty where nobody was in view long enough for a window.
+    `ranking` is empty where nobody was in view long enough for a window. `picture`: an SVG file to draw the run into.
 
     Raises:
         SourceError: the file cannot be decoded.
@@ -82,9 +85,12 @@ def recognize(
             decision = detector.update(report, ranking)
             tally.events += decision.events
             state = "action" if decision.state == "running" else decision.state
+            tally.moments.append(Moment(poses.t_ns / 1e9, state, tracks[0].pose if tracks else None, ranking))
     tally.events += detector.close(last_ns, "ended")
     if tally.frames > 1:
         tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
+    if picture is not None and tally.moments:
+        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name), "utf-8")
     return _result(uri, tally, source.fps or _rate(tally.frames, last_ns), bundle, ranker, table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
@@ -87,13 +88,13 @@ class Recorder:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(21, "it is a folder")
-            self._file: IO[bytes] = open(self._part, "wb", buffering=0)  # noqa: SIM115
+            self._file: IO[bytes] = open(self._part, "wb")  # noqa: SIM115
         except OSError as error:
             raise UsageError(f"recording {self.path}: cannot be written: {error.strerror}") from None
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
         self._channels: dict[str, int] = {}
         self._last_ns = 0
-        self._open = True
+        self._open, self._torn = True, False
         try:
             self._writer.start(library="edge-app")
             self._writer.add_metadata("edge-app", {"format": FORMAT})
@@ -120,10 +121,14 @@ class Recorder:
                 self._channels[topic] = self._writer.register_channel(topic, "json", schema)
             log_time = max(t_ns, 0)
             self._writer.add_message(self._channels[topic], log_time, data, log_time)
+            self._file.flush()  # a chunk that is whole goes out at once
             if self._file.tell() > self._max_bytes:
                 self.full = f"the recording has reached its limit of {self._max_bytes} bytes"
         except OSError as error:
-            self.full = f"the recording cannot go on: {error.strerror}"
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.full, self._torn = f"the recording cannot go on: {error.strerror}", True
 
     def close(self) -> None:
         """Finish the file and give it its name. Safe to call twice."""
@@ -131,11 +136,14 @@ class Recorder:
             return
         self._open = False
         try:
-            self._writer.finish()
-            os.fsync(self._file.fileno())
+            if not self._torn:  # an index behind half a chunk would be of no use
+                self._writer.finish()
+                self._file.flush()
+                os.fsync(self._file.fileno())
         except OSError as error:
-            self.full = self.full or f"the recording cannot go on: {error.strerror}"
-        self._file.close()
+            self._fail(error)
+        with contextlib.suppress(OSError):  # what the disk did not take is still in the buffer
+            self._file.close()
         os.replace(self._part, self.path)
 
     def __enter__(self) -> Recorder:

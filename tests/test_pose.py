@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def test_a_drawn_person_in_our_frame(estimator: PoseEstimator) -> None:
     assert pose.world[RIGHT_SHOULDER, 0] > 0 > pose.world[LEFT_SHOULDER, 0]
     assert pose.world[NOSE, 1] > pose.world[LEFT_SHOULDER, 1] > 0 > pose.world[LEFT_ANKLE, 1]
     assert pose.world[NOSE, 2] < 0  # the face is nearer to the camera than the hips; z goes away from it
-    assert 0 <= pose.visibility.min() and pose.visibility.max() <= 1
+    assert pose.visibility.min() >= 0 and pose.visibility.max() <= 1
 
 
 @pytest.mark.shared
@@ -91,8 +92,22 @@ def test_several_sizes_in_one_stream(estimator: PoseEstimator) -> None:
         assert estimator.estimate(Frame("cam", index, index * 10**8, image)).poses == ()
 
 
-def test_nothing_leaves_the_device(estimator: PoseEstimator) -> None:
+def test_metrics_go_to_the_address_where_nobody_listens(estimator: PoseEstimator) -> None:
+    """Here somebody listens there, to show that this is the way they take."""
     assert os.environ["https_proxy"] == "http://127.0.0.1:9"
+    code = (
+        "import sys\nfrom edge_app import pose\nfrom edge_app.types import Frame\npose.NO_METRICS = sys.argv[1]\n"
+        "with pose.PoseEstimator() as e: e.estimate(Frame('c', 0, 0, pose._figure()))\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        listener.settimeout(20)
+        with subprocess.Popen([sys.executable, "-c", code, address]) as process:
+            connection, _ = listener.accept()
+            with connection:
+                asked = connection.recv(1000)
+            process.kill()
+    assert asked.startswith(b"CONNECT ")
 
 
 def test_a_process_with_a_person_in_view_prints_nothing(estimator: PoseEstimator) -> None:

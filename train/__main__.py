@@ -12,6 +12,7 @@ VERBS = {
     "encoder": ("train.encoder", "train the edge encoder"),
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
+    "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
     "evaluate": ("train.evaluate", "run a bundle over a skeleton set"),
 }
 

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from edge_app.person.kinematics import INDEX, Body, landmarks33, rotation
 
-Colour = tuple[float, float, float]
+Colour = tuple[float, ...]
 _CIRCLE = np.stack([np.cos(np.arange(18) * np.pi / 9), np.sin(np.arange(18) * np.pi / 9)], axis=1)
 _SHADES = ((1.0, 0.0, 0.72), (0.8, 0.16, 0.88), (0.5, 0.3, 1.0))  # radius, offset towards the light, brightness
 _SUBPIXEL = 4
+
+
+class Stroke(NamedTuple):
+    """The outline around balls: centres `[n, 3]` in the camera's frame, radii `[n]`, in metres."""
+
+    centres: np.ndarray
+    radii: np.ndarray
+    colour: Colour
+    shaded: bool
+
+
+Part = tuple[float, list[Stroke]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,7 @@ class Camera:
 
     distance, height: metres from the origin of the world and above the floor. yaw: degrees around the person, 0 in
     front, positive towards the person's right side. pitch: degrees downwards. roll: degrees clockwise.
-    focal: focal length as a fraction of the longer side of the picture. size: width and height in pixels.
+    focal: focal length in heights of the picture. size: width and height in pixels.
     """
 
     distance: float = 3.6
@@ -30,7 +44,7 @@ class Camera:
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
-    focal: float = 1.0
+    focal: float = 1.33
     size: tuple[int, int] = (640, 480)
 
     def view(self, points: np.ndarray) -> np.ndarray:
@@ -40,7 +54,7 @@ class Camera:
 
     def pixels(self, seen: np.ndarray) -> np.ndarray:
         """Points of the camera's frame `[..., 3]` to pixels `[..., 2]`, x right, y down."""
-        f = self.focal * max(self.size)
+        f = self.focal * self.size[1]
         z = np.maximum(seen[..., 2], 0.05)
         return np.stack([self.size[0] / 2 - f * seen[..., 0] / z, self.size[1] / 2 - f * seen[..., 1] / z], axis=-1)
 
@@ -81,6 +95,9 @@ class Look:
             float(r.uniform(0, 1)), seed,
         )  # fmt: skip
 
+    def cluttered(self, clutter: float) -> Look:
+        return replace(self, clutter=clutter)
+
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
@@ -117,16 +134,14 @@ class Painter:
         parts = self._figure(seen)
         if seat is not None:
             parts += self._stool(seat)
-        focal = self.camera.focal * max(self.camera.size)
+        focal = self.camera.focal * self.camera.size[1]
         for _, strokes in sorted(parts, key=lambda part: -part[0]):
             for stroke in strokes:
-                self._stroke(image, *stroke, focal)
+                self._stroke(image, stroke, focal)
         return self._expose(image)
 
-    def _stroke(
-        self, image: np.ndarray, centres: np.ndarray, radii: np.ndarray, colour: Colour, shaded: bool, focal: float
-    ) -> None:
-        """Fill the outline around balls: centres `[n, 3]` in the camera's frame, radii `[n]` in metres."""
+    def _stroke(self, image: np.ndarray, stroke: Stroke, focal: float) -> None:
+        centres, radii, colour, shaded = stroke
         if centres[:, 2].min() < 0.15:
             return
         pixels = self.camera.pixels(centres)
@@ -145,8 +160,8 @@ class Painter:
                 if edge[:, 2].min() > 0.15:
                     _fill(image, self.camera.pixels(edge), tuple(dark * c for c in self.look.floor))
 
-    def _figure(self, seen: np.ndarray) -> list[tuple[float, list]]:
-        """Parts of the body as (depth, strokes)."""
+    def _figure(self, seen: np.ndarray) -> list[Part]:
+        """Parts of the body as (depth, strokes), in any order."""
         look, girth, s = self.look, self.body.build * self.body.scale, self.body.scale
         p = {name: seen[i] for name, i in INDEX.items()}
         across = p["r_shoulder"] - p["l_shoulder"]
@@ -161,19 +176,35 @@ class Painter:
         rise = (p["neck"] - p["spine"]) / np.linalg.norm(p["neck"] - p["spine"])
         throat = p["neck"] + 0.055 * s * rise
 
-        def stroke(points: list, radii: list, colour: Colour, shaded: bool = True) -> tuple:
-            return np.array(points), np.array(radii, float), colour, shaded
+        def stroke(points: list, radii: list, colour: Colour, shaded: bool = True) -> Stroke:
+            return Stroke(np.array(points), np.array(radii, float), colour, shaded)
 
-        pelvis = [stroke([p["r_hip"], p["l_hip"], p["pelvis"] + 0.06 * s * up], [0.088 * girth] * 2 + [0.1 * girth], look.trousers)]
+        pelvis = [
+            stroke(
+                [p["r_hip"], p["l_hip"], p["pelvis"] + 0.06 * s * up],
+                [0.088 * girth] * 2 + [0.1 * girth],
+                look.trousers,
+            )
+        ]
         trunk = [
             stroke([throat - 0.02 * rise, 0.5 * throat + 0.5 * p["skull"]], [0.056 * girth, 0.052 * s], look.skin),
-            stroke([*shoulders, *waist, *hem], [0.066 * girth] * 2 + [0.09 * girth] * 2 + [0.094 * girth] * 2, look.shirt),
-        ]  # fmt: skip
+            stroke(
+                [*shoulders, *waist, *hem, throat - 0.035 * s * rise],
+                [0.066 * girth] * 2 + [0.09 * girth] * 2 + [0.094 * girth] * 2 + [0.06 * girth],
+                look.shirt,
+            ),
+        ]
         chest_front = np.cross(rise, across)
         if chest_front @ -p["neck"] > 0:
-            trunk.append(stroke([p["neck"] + 0.02 * s * rise, throat - 0.01 * rise], [0.045 * s, 0.05 * s], look.skin, False))
+            trunk.append(
+                stroke([p["neck"] + 0.02 * s * rise, throat - 0.01 * rise], [0.045 * s, 0.05 * s], look.skin, False)
+            )
         centre = float(0.5 * (p["pelvis"] + p["neck"])[2])
-        parts = [(float(p["pelvis"][2]) + 0.06, pelvis), (centre - 0.04, trunk), (float(p["skull"][2]) - 0.06, self._head(p, stroke))]
+        parts = [
+            (float(p["pelvis"][2]) + 0.06, pelvis),
+            (centre - 0.04, trunk),
+            (float(p["skull"][2]) - 0.06, self._head(p, stroke)),
+        ]
         sleeve = look.shirt if look.long_sleeves else look.skin
         leg = look.skin if look.shorts else look.trousers
         for side in "rl":
@@ -189,18 +220,22 @@ class Painter:
                 stroke([q["heel"], q["toe"]], [0.012 * s] * 2, tuple(0.5 * c for c in look.shoes), False),
                 stroke([q["ankle"], sole, ball, tip], [0.042 * s, 0.036 * s, 0.036 * s, 0.022 * s], look.shoes),
             ]
-            # The surface of a limb is nearer than its bone; hands and feet lie on top of what they touch.
+            # The surface of a limb is nearer than its bone; hands and feet lie on top of what they touch. A thigh comes
+            # before the shirt only where it is swung forward, however the person is turned.
             parts += [
                 (float((0.5 * (q["shoulder"] + q["elbow"]))[2] - 0.07), upper),
                 (float((0.5 * (q["elbow"] + q["wrist"]))[2] - 0.08), lower),
                 (float(q["index"][2] - 0.09), self._hand(q, stroke)),
-                (float((0.5 * (q["hip"] + q["knee"]))[2] + 0.02), thigh),
+                (
+                    float(p["pelvis"][2] + 0.3 * (q["hip"] - p["pelvis"])[2] + 0.5 * (q["knee"] - q["hip"])[2] + 0.02),
+                    thigh,
+                ),
                 (float((0.5 * (q["knee"] + q["ankle"]))[2] - 0.02), shin),
                 (float(q["ankle"][2] - 0.03), shoe),
             ]
         return parts
 
-    def _hand(self, q: dict[str, np.ndarray], stroke) -> list:
+    def _hand(self, q: dict[str, np.ndarray], stroke: Callable[..., Stroke]) -> list[Stroke]:
         s, skin = self.body.scale, self.look.skin
         reach = q["finger"] - 0.5 * (q["index"] + q["pinky"])
         spread = q["index"] - q["pinky"]
@@ -211,11 +246,13 @@ class Painter:
         for share, length in ((0.0, 0.78), (0.33, 0.95), (0.67, 1.0), (1.0, 0.9)):
             knuckle = q["pinky"] + share * spread
             strokes.append(
-                stroke([knuckle, knuckle + length * reach + (share - 0.5) * 0.4 * spread], [0.0125 * s, 0.009 * s], skin)
+                stroke(
+                    [knuckle, knuckle + length * reach + (share - 0.5) * 0.4 * spread], [0.0125 * s, 0.009 * s], skin
+                )
             )
         return strokes
 
-    def _head(self, p: dict[str, np.ndarray], stroke) -> list:
+    def _head(self, p: dict[str, np.ndarray], stroke: Callable[..., Stroke]) -> list[Stroke]:
         look, unit = self.look, 0.108 * self.body.scale * self.body.head
         up = (p["crown"] - p["skull"]) / np.linalg.norm(p["crown"] - p["skull"])
         right = (p["r_ear"] - p["l_ear"]) / np.linalg.norm(p["r_ear"] - p["l_ear"])
@@ -227,7 +264,7 @@ class Painter:
         def at(*points: tuple[float, float, float]) -> list[np.ndarray]:
             return [p["skull"] + unit * frame @ np.array(point) for point in points]
 
-        def ball(points: list, radii: list, colour: Colour, shaded: bool = False) -> tuple:
+        def ball(points: list, radii: list, colour: Colour, shaded: bool = False) -> Stroke:
             return stroke(at(*points), [unit * r for r in radii], colour, shaded)
 
         dark, red, lip = (tuple(k * c for c in look.skin) for k in (0.62, 0.8, 0.7))
@@ -255,8 +292,12 @@ class Painter:
                 ball([(0.33 * sign, 0.1, 0.93)], [0.085], (52, 60, 74)),
                 ball([(0.33 * sign, 0.1, 0.95)], [0.045], (14, 14, 16)),
                 ball([(0.15 * sign, 0.19, 0.92), (0.5 * sign, 0.19, 0.78)], [0.018, 0.018], dark),
-                ball([(0.15 * sign, 0.37, 0.92), (0.34 * sign, 0.41, 0.9), (0.53 * sign, 0.35, 0.74)], [0.035, 0.04, 0.022], look.hair),
-            ]  # fmt: skip
+                ball(
+                    [(0.15 * sign, 0.37, 0.92), (0.34 * sign, 0.41, 0.9), (0.53 * sign, 0.35, 0.74)],
+                    [0.035, 0.04, 0.022],
+                    look.hair,
+                ),
+            ]
         strokes += [
             ball([(0, 0.12, 0.96), (-0.1, -0.18, 1.0), (0.12, -0.18, 1.0)], [0.04, 0.08, 0.08], red),
             ball([(0, 0.12, 0.99), (0, -0.13, 1.12)], [0.04, 0.08], look.skin),
@@ -265,16 +306,16 @@ class Painter:
         ]
         return strokes
 
-    def _stool(self, seat: np.ndarray) -> list[tuple[float, list]]:
+    def _stool(self, seat: np.ndarray) -> list[Part]:
         wood: Colour = (70, 104, 140)
         strokes = []
         corners = [np.array([x, 0.0, z]) for z in (0.15, -0.15) for x in (-0.17, 0.17)]
         for corner in corners:
             top = seat + corner * [0.9, 1, 0.9] - [0, 0.03, 0]
             leg = self.camera.view(np.array([top, [seat[0] + corner[0], 0.01, seat[2] + corner[2]]]))
-            strokes.append((leg, np.array([0.017, 0.015]), tuple(0.8 * c for c in wood), True))
+            strokes.append(Stroke(leg, np.array([0.017, 0.015]), tuple(0.8 * c for c in wood), True))
         top = self.camera.view(seat + np.array(corners) - [0, 0.025, 0])
-        strokes.append((top, np.full(4, 0.025), wood, True))
+        strokes.append(Stroke(top, np.full(4, 0.025), wood, True))
         return [(float(top[:, 2].mean()) + 0.06, strokes)]
 
     def _expose(self, image: np.ndarray) -> np.ndarray:
@@ -332,7 +373,7 @@ def _room(camera: Camera, look: Look) -> np.ndarray:
         cv2.line(image, a, b, tuple(0.9 * c for c in look.floor), 1, cv2.LINE_AA, 4)
     quad((-9, 9), (0, 0.09), (wall, wall), tuple(min(255.0, 1.12 * c) for c in look.wall))
     quad((-9, 9), (0, 0.012), (wall, wall), tuple(0.6 * c for c in look.floor))
-    things = int(round(8 * look.clutter))
+    things = round(8 * look.clutter)
     for k in range(things):
         side = 1 if k % 2 == 0 else -1
         x, w, h = side * r.uniform(0.75, 2.4), r.uniform(0.25, 0.7), r.uniform(0.25, 0.8)

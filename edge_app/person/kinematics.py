@@ -13,6 +13,7 @@ Every left channel means the mirror image of the right one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,11 +41,11 @@ LIMITS = {
 
 _SIDED = ("eye", "ear", "lip", "shoulder", "elbow", "wrist", "index", "pinky", "thumb", "finger",
           "hip", "knee", "ankle", "heel", "toe")  # fmt: skip
-JOINTS = ("pelvis", "spine", "neck", "skull", "crown", "nose") + tuple(f"{s}_{name}" for s in "rl" for name in _SIDED)
+JOINTS = ("pelvis", "spine", "neck", "skull", "crown", "nose", *(f"{s}_{name}" for s in "rl" for name in _SIDED))
 INDEX = {name: i for i, name in enumerate(JOINTS)}
 
 BONES = (
-    ("pelvis", "spine"), ("spine", "neck"), ("neck", "skull"), ("skull", "crown"), ("skull", "nose"),
+    ("pelvis", "spine"), ("spine", "neck"), ("skull", "crown"), ("skull", "nose"),
     *((f"{s}_{a}", f"{s}_{b}") for s in "rl" for a, b in (
         ("shoulder", "elbow"), ("elbow", "wrist"), ("wrist", "index"), ("wrist", "pinky"), ("wrist", "thumb"),
         ("hip", "knee"), ("knee", "ankle"), ("ankle", "heel"), ("ankle", "toe"))),
@@ -53,7 +54,41 @@ BONES = (
 """Pairs of joints whose distance never changes."""
 
 LANDMARKS = tuple(
-    ["nose", "l_eye", "l_eye", "l_eye", "r_eye", "r_eye", "r_eye", "l_ear", "r_ear", "l_lip", "r_lip", "l_shoulder", "r_shoulder", "l_elbow", "r_elbow", "l_wrist", "r_wrist", "l_pinky", "r_pinky", "l_index", "r_index", "l_thumb", "r_thumb", "l_hip", "r_hip", "l_knee", "r_knee", "l_ankle", "r_ankle", "l_heel", "r_heel", "l_toe", "r_toe"]
+    [
+        "nose",
+        "l_eye",
+        "l_eye",
+        "l_eye",
+        "r_eye",
+        "r_eye",
+        "r_eye",
+        "l_ear",
+        "r_ear",
+        "l_lip",
+        "r_lip",
+        "l_shoulder",
+        "r_shoulder",
+        "l_elbow",
+        "r_elbow",
+        "l_wrist",
+        "r_wrist",
+        "l_pinky",
+        "r_pinky",
+        "l_index",
+        "r_index",
+        "l_thumb",
+        "r_thumb",
+        "l_hip",
+        "r_hip",
+        "l_knee",
+        "r_knee",
+        "l_ankle",
+        "r_ankle",
+        "l_heel",
+        "r_heel",
+        "l_toe",
+        "r_toe",
+    ]
 )
 """The joint at each of MediaPipe's 33 landmarks; the corners of an eye are taken as its middle."""
 _LANDMARK_ROWS = np.array([INDEX[name] for name in LANDMARKS])
@@ -134,6 +169,12 @@ def mirror_channels(values: np.ndarray) -> np.ndarray:
     centre = values[:, : len(_CENTRE)] * [-1.0 if name in _LATERAL else 1.0 for name in _CENTRE]
     sides = values[:, len(_CENTRE) :]
     return np.concatenate([centre, sides[:, half:], sides[:, :half]], axis=1)
+
+
+def mirror_pose(pose: Mapping[str, float]) -> dict[str, float]:
+    """Swap left and right of some channels, by name."""
+    swap = {"r_": "l_", "l_": "r_"}
+    return {swap.get(n[:2], n[:2]) + n[2:]: -v if n in _LATERAL else v for n, v in pose.items()}
 
 
 def clip_channels(values: np.ndarray) -> np.ndarray:

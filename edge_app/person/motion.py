@@ -6,13 +6,13 @@ the channels they move, so two phrases on different channels can be laid over ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from edge_app.person.kinematics import CHANNELS, Body, clip_channels, forward, mirror_channels
+from edge_app.person.kinematics import CHANNELS, Body, clip_channels, mirror_channels
 
 Pose = Mapping[str, float]
 Step = tuple[float, Pose]
@@ -57,6 +57,10 @@ class Phrase:
     beat: tuple[Step, ...] = ()
     leave: float = 0.0
     hold: bool = False
+
+
+Program = Callable[[Style, Body, np.random.Generator], Phrase]
+"""Writes an action for a style and a body; the generator picks its variant."""
 
 
 def resting(style: Style) -> dict[str, float]:
@@ -115,7 +119,7 @@ class Timeline:
             self.step(duration / speed, pose)
         beat = sum(duration for duration, _ in phrase.beat) / speed
         if beat > 0:
-            beats = max(1, int((seconds - (self.t - start) - phrase.leave / speed) / beat + 0.05))
+            beats = max(1, int((seconds - (self.t - start) - phrase.leave / speed) / beat + 0.15))
             for _ in range(beats):
                 tempo = speed * float(np.exp(rng.normal(0, 0.03) * min(self.style.noise, 2)))
                 for duration, pose in phrase.beat:
@@ -132,33 +136,6 @@ class Timeline:
         values = np.stack([_through(self._tracks[name], times) for name in CHANNELS], axis=1)
         values += self.style.noise * _wandering(times, period, self.style.seed)
         return clip_channels(mirror_channels(values) if self.style.side == "left" else values)
-
-
-def perform(
-    action: str, seconds: float, fps: float, *, style: Style | None = None, body: Body | None = None
-) -> np.ndarray:
-    """Act one action. The same arguments always give the same joints.
-
-    Returns joints, float64 `[T, J, 3]` in metres as `kinematics.JOINTS`, T = round(seconds * fps); the last pose is
-    held, or the action cut, to fill that exactly.
-
-    Raises:
-        KeyError: no such action in `actions.ACTIONS`.
-    """
-    from edge_app.person.actions import ACTIONS, START
-
-    style, body = style or Style(), body or Body()
-    chosen = ACTIONS[action]
-    timeline = Timeline(style, START[chosen.starts])
-    rng = np.random.default_rng([style.seed, 4])
-    timeline.lay(chosen.program(style, body, rng), seconds, rng)
-    times = np.arange(round(seconds * fps)) / fps
-    return forward(timeline.channels(times, max(seconds, 20.0)), body)
-
-
-def still(style: Style) -> Style:
-    """The style without noise."""
-    return replace(style, noise=0.0)
 
 
 def _through(track: list[tuple[float, float]], times: np.ndarray) -> np.ndarray:

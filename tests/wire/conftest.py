@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import zmq
 
+import edge_app
 from edge_app import schema
 from edge_app.client import Subscriber
 from edge_app.clock import Clock, boot_id
@@ -17,6 +21,11 @@ from edge_app.types import CameraReport, Decision, Event, Pose, Ranking, Track, 
 
 MS = 1_000_000
 ABOUT = {"fps_in": 28.7, "bundle": "sha256:ab12", "labels_version": 7, "provider": "onnxruntime-cpu"}
+
+
+SCHEMAS = {
+    path.stem: json.loads(path.read_text()) for path in (Path(edge_app.__file__).parent / "schemas").glob("*.json")
+}
 
 
 @dataclass
@@ -69,7 +78,7 @@ class Samples:
     def status(t_ns: int) -> dict:
         report = CameraReport("front", "running", 1, t_ns, 28.7, 1200, 4, None, ("dark",))
         return schema.status_message(
-            camera="front", version="0.1.0", cameras=[report], counters={"stale_dropped": 2}, provider="onnxruntime-cpu",
+            camera="front", version="0.1.0", cameras=[report], counters={"stale_dropped": 2}, provider="onnxruntime",
             stages={"encoder": {"state": "running", "progress": 41, "p50_ms": 6.5},
                     "ranker": {"state": "ready", "progress": 0}},
             bundle="sha256:ab12", labels_version=7, labels_count=3,
@@ -80,6 +89,23 @@ class Samples:
         steps = np.arange(33, dtype=np.float32)[:, None] / 32
         pose = Pose(t_ns, steps * [[640, 480]], steps * [[0.5, -1, 0.25]], steps[:, 0], (640, 480))
         return schema.pose_message("front", [Track(3, pose)], t_ns=t_ns)
+
+
+@pytest.fixture(scope="session")
+def schemas() -> dict[str, dict]:
+    """The JSON Schema files by name, such as action-1.0."""
+    return SCHEMAS
+
+
+@pytest.fixture(scope="session")
+def check():
+    """check(message): raises unless its JSON Schema file allows it."""
+
+    def validate(message: dict) -> None:
+        schema_file = SCHEMAS[message["schema"].replace("/", "-")]
+        jsonschema.validate(message, schema_file, cls=jsonschema.Draft202012Validator)
+
+    return validate
 
 
 @pytest.fixture
@@ -123,7 +149,7 @@ def raw():
 
     def connect(publisher: Publisher, prefix: str = "v1/", conflate: bool = False, hwm: int = 1000) -> zmq.Socket:
         sub = context.socket(zmq.SUB)
-        sub.rcvhwm = hwm
+        sub.rcvhwm, sub.sndhwm = hwm, 0  # at its own mark a SUB socket drops subscriptions
         sub.setsockopt(zmq.CONFLATE, int(conflate))
         sub.subscribe(prefix)
         sub.rcvtimeo = 5000

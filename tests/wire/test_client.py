@@ -202,8 +202,8 @@ def test_publisher_restart(samples, hands, tmp_path, join):
         while heard[-1].kind != "action":
             heard += take(stream, 1)
     with Publisher(endpoint, clock=hands.clock(), run="new") as publisher:
-        while not publisher.poll(0.1):
-            pass
+        while not publisher.poll(0.02):
+            assert stream.recv(0) is None  # ZeroMQ subscribes anew in the reader's own calls
         for _ in range(2):
             publisher.publish(STATE, samples.state(hands.now, "idle"))
         heard = take(stream, 2)

@@ -9,7 +9,6 @@ import time
 import jsonschema
 import pytest
 import zmq
-from test_schema import check
 
 from edge_app.client import DEFAULT_ENDPOINT, decode
 from edge_app.errors import PortError, UsageError
@@ -66,7 +65,7 @@ def test_malformed_endpoints_are_refused_in_one_line(bad):
     assert "\n" not in str(error.value) and "allowed: " in str(error.value) and error.value.exit_code == 2
 
 
-def test_every_published_message_is_valid(samples, hands, endpoint, raw):
+def test_every_published_message_is_valid(samples, hands, endpoint, raw, check):
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         publisher.publish(STATE, samples.state(hands.now))
         sub = raw(publisher)
@@ -100,7 +99,7 @@ def test_seq_counts_per_topic(samples, hands, endpoint, raw):
         assert [hear(sub)[1]["seq"] for _ in range(5)] == [1, 1, 2, 2, 3]
 
 
-def test_late_reader_gets_the_current_state_at_once_with_its_own_stamps(samples, hands, endpoint, raw):
+def test_late_reader_gets_the_current_state_at_once_with_its_own_stamps(samples, hands, endpoint, raw, check):
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         published = hands.now
         publisher.publish(STATUS, samples.status(hands.now))
@@ -346,6 +345,13 @@ def test_ipc_file_of_a_dead_process_is_replaced(tmp_path, raw, samples, hands):
         wait_for_reader(publisher)
         publisher.publish(STATE, samples.state(hands.now))
         assert hear(sub)[0] == STATE
+
+
+def test_a_file_that_took_our_place_is_left_alone(tmp_path):
+    with Publisher(f"ipc://{tmp_path}/s"):
+        (tmp_path / "s").unlink()
+        (tmp_path / "s").write_text("another's")
+    assert (tmp_path / "s").read_text() == "another's"
 
 
 def test_a_file_that_is_no_socket_is_never_removed(tmp_path):

@@ -9,26 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import edge_app
 from edge_app import schema
 from edge_app.client import MAX_DEPTH, MAX_FRAME
 from edge_app.types import Decision
 
-SCHEMAS = {
-    path.stem: json.loads(path.read_text()) for path in (Path(edge_app.__file__).parent / "schemas").glob("*.json")
-}
 GOLDEN = {
     path.stem: json.loads(path.read_text()) for path in (Path(__file__).parents[1] / "golden/messages").glob("*.json")
 }
 T = 5_000_000_000_000
-
-
-def schema_of(message: dict) -> dict:
-    return SCHEMAS[message["schema"].replace("/", "-")]
-
-
-def check(message: dict) -> None:
-    jsonschema.validate(message, schema_of(message), cls=jsonschema.Draft202012Validator)
 
 
 def full(message: dict, age_ms: int = 63) -> dict:
@@ -55,14 +43,14 @@ def messages(samples) -> dict[str, dict]:
     }
 
 
-def test_schema_files_are_valid_and_one_for_each_message():
-    assert set(SCHEMAS) == {"action-1.0", "state-1.0", "status-1.0", "pose-1.0", "recognition-1"}
-    for each in SCHEMAS.values():
+def test_schema_files_are_valid_and_one_for_each_message(schemas):
+    assert set(schemas) == {"action-1.0", "state-1.0", "status-1.0", "pose-1.0", "recognition-1"}
+    for each in schemas.values():
         jsonschema.Draft202012Validator.check_schema(each)
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
-def test_golden_messages_of_every_version_are_valid(name):
+def test_golden_messages_of_every_version_are_valid(name, check):
     check(GOLDEN[name])
 
 
@@ -73,16 +61,17 @@ def test_the_builders_still_write_the_golden_messages(samples):
         assert message == GOLDEN[name], name
 
 
-def test_no_message_holds_a_key_that_its_schema_does_not_know(samples):
+def test_no_message_holds_a_key_that_its_schema_does_not_know(samples, schemas):
     for message in messages(samples).values():
-        assert set(message) <= set(schema_of(message)["properties"])
+        assert set(message) <= set(schemas[message["schema"].replace("/", "-")]["properties"])
 
 
-def test_every_required_key_is_demanded_and_every_type_checked():
+def test_every_required_key_is_demanded_and_every_type_checked(schemas):
     """The schemas can fail: without a key, or with another type, no golden message passes."""
     for message in GOLDEN.values():
-        valid = jsonschema.Draft202012Validator(schema_of(message)).is_valid
-        for key in schema_of(message)["required"]:
+        file = schemas[message["schema"].replace("/", "-")]
+        valid = jsonschema.Draft202012Validator(file).is_valid
+        for key in file["required"]:
             assert not valid({each: value for each, value in message.items() if each != key}), key
             assert not valid({**message, key: object()}), key
 
@@ -183,15 +172,16 @@ def test_decode_takes_what_is_just_allowed():
     assert topic == "v1/a/state" and (data["b"], data["c"]) == (2**63 - 1, -(2**63))
 
 
+TEXT = st.text(st.characters(codec="utf-8"))
+NUMBER = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4),
+    st.none() | st.booleans() | NUMBER | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
-@given(st.dictionaries(st.text(st.characters(codec="utf-8")), JSON, max_size=5), st.text("ab é-_.:0", min_size=1))
+@given(st.dictionaries(TEXT, JSON, max_size=5), st.text("ab é-_.:0", min_size=1))
 def test_what_is_encoded_is_decoded(extra, camera):
     message = {**extra, "schema": "state/1.0"}
     topic = f"v1/{camera[:64]}/state"
@@ -227,7 +217,7 @@ def test_decode_of_a_damaged_message_is_sound_or_a_value_error(data):
     assert isinstance(message["schema"], str)
 
 
-def test_no_frame_yet_is_null_not_the_boot_of_the_machine():
+def test_no_frame_yet_is_null_not_the_boot_of_the_machine(check):
     decision = Decision("front", None, 0, "camera_lost", (), None)
     message = full(schema.state_message(
         decision, since_ns=T, fps_in=0, bundle="b", labels_version=1, provider="p",

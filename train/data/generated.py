@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge_app.labels import find_action
-from edge_app.person.actions import ACTIONS
-from edge_app.person.kinematics import Body, core15
-from edge_app.person.motion import Style, perform
+from edge_app.person import ACTIONS, Body, Style, core15, perform
 from train.data.clips import Clip, trim_idle
 
 FPS = 24.0

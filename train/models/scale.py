@@ -2,7 +2,7 @@
 
 The paper's full text was not at hand: its abstract and secondary sources fix the idea (a frozen text sets both the
 prior and the decoder; the ELBO at the posterior mean is the energy; listwise loss with semantic bias and uncertainty;
-latent prototypes). Every formula below is the INFERRED implementation of METHODS.md 2.2 to 2.8, and each term has a switch.
+latent prototypes). Every formula below is INFERRED (METHODS.md 2.2 to 2.8), and each term has a switch.
 """
 
 from __future__ import annotations

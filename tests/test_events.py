@@ -1,0 +1,129 @@
+"""Events: every start has exactly one end, and only what holds is started."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_app.events import EventConfig, EventDetector
+from edge_app.types import CameraReport, Ranking, Window
+
+LABELS = ("wave", "squat", "jump")
+STEP_NS = 100_000_000
+
+
+def window(t_ns: int, *, track: int = 1, motion: float = 1.0, seen: float = 1.0) -> Window:
+    joints = np.zeros((32, 15, 4), np.float32)
+    joints[..., 3] = seen
+    return Window("cam", track, t_ns, joints, np.ones(32, bool), 30.0, seen, motion)
+
+
+def step(
+    detector: EventDetector, number: int, label: int | None, *, known: float = 0.95, version: int = 1,
+    state: str = "running", **shape: float,
+):  # fmt: skip
+    """One report in which `label` has nearly all of the score; None: nobody in view."""
+    t_ns = (number + 1) * STEP_NS
+    seen = None if label is None else window(t_ns, **shape)
+    ranking = None
+    if seen is not None:
+        scores = np.full(3, 0.02, np.float32)
+        scores[label] = 0.96
+        ranking = Ranking(seen, LABELS, version, -scores, scores, known)
+    return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, seen), ranking)
+
+
+def run(labels: list[int | None], **shape: float) -> tuple[list, list[str]]:
+    detector = EventDetector("cam", 2.0)
+    decisions = [step(detector, i, label, **shape) for i, label in enumerate(labels)]
+    return [event for d in decisions for event in d.events], [d.state for d in decisions]
+
+
+def test_an_action_starts_is_updated_and_ends_when_the_person_leaves():
+    events, states = run([0] * 30 + [None] * 10)
+    assert [e.type for e in events] == ["start", "update", "update", "end"]
+    assert {e.label for e in events} == {"wave"}
+    assert {e.id for e in events} == {events[0].id}
+    assert events[-1].reason == "no_person"
+    assert events[0].onset_ns < events[0].t_ns
+    assert states[-1] == "no_person"
+    assert "running" in states
+
+
+def test_a_flash_of_another_label_starts_nothing():
+    events, _ = run([0] * 15 + [1] + [0] * 15)
+    assert {e.label for e in events} == {"wave"}
+    assert [e.type for e in events].count("start") == 1
+
+
+def test_one_action_after_another_ends_the_first_before_the_second_starts():
+    events, _ = run([0] * 15 + [1] * 15)
+    order = [(e.type, e.label, e.reason) for e in events if e.type != "update"]
+    assert order == [("start", "wave", None), ("end", "wave", "replaced"), ("start", "squat", None)]
+
+
+def test_what_no_label_explains_is_unknown():
+    events, states = run([0] * 20, known=0.2)
+    assert not events
+    assert states[-1] == "unknown"
+
+
+def test_a_still_person_is_idle_unless_a_label_is_sure():
+    events, states = run([0] * 20, motion=0.05, known=0.7)
+    assert not events
+    assert states[-1] == "idle"
+    events, _ = run([0] * 20, motion=0.05, known=0.99)
+    assert [e.label for e in events if e.type == "start"] == ["wave"]
+
+
+def test_a_body_hardly_in_view_is_nobody():
+    events, states = run([0] * 20, seen=0.2)
+    assert not events
+    assert set(states) == {"no_person"}
+
+
+def test_a_lost_camera_ends_what_is_open_and_forgets():
+    detector = EventDetector("cam", 2.0)
+    for i in range(10):
+        step(detector, i, 0)
+    lost = step(detector, 10, None, state="camera_lost")
+    assert [(e.type, e.reason) for e in lost.events] == [("end", "camera_lost")]
+    assert lost.state == "camera_lost"
+    back = step(detector, 11, 0)
+    assert not back.events, "belief from before the loss must not start anything"
+
+
+def test_new_labels_and_another_person_end_what_is_open():
+    for change, reason in (({"version": 2}, "labels_changed"), ({"track": 2}, "track_lost")):
+        detector = EventDetector("cam", 2.0)
+        for i in range(10):
+            step(detector, i, 0)
+        decision = step(detector, 10, 0, **change)
+        assert [(e.type, e.reason) for e in decision.events] == [("end", reason)]
+
+
+moments = st.tuples(
+    st.sampled_from([None, 0, 1, 2]), st.floats(0, 1), st.floats(0, 2), st.integers(1, 2), st.integers(1, 2),
+    st.sampled_from(["running"] * 6 + ["camera_lost", "camera_frozen"]),
+)  # fmt: skip
+
+
+@given(st.lists(moments, max_size=120))
+@settings(max_examples=150, deadline=None)
+def test_every_start_has_exactly_one_end_whatever_happens(story):
+    detector = EventDetector("cam", 2.0, EventConfig(hold_s=0.1, release_s=0.2))
+    events = []
+    for i, (label, known, motion, track, version, state) in enumerate(story):
+        events += step(detector, i, label, known=known, motion=motion, track=track, version=version, state=state).events
+    events += detector.close(len(story) * STEP_NS, "ended")
+    open_id = None
+    for event in events:
+        if event.type == "start":
+            assert open_id is None
+            open_id = event.id
+        else:
+            assert event.id == open_id
+            if event.type == "end":
+                assert event.reason
+                open_id = None
+    assert open_id is None
+    assert len({e.id for e in events if e.type == "start"}) == sum(e.type == "start" for e in events)

@@ -1,0 +1,78 @@
+"""The edge encoder: sizes, masks, ONNX parity; and a training that runs end to end on a handful of clips."""
+
+import numpy as np
+import pytest
+import torch
+
+from edge_app.runtime.session import open_session
+from edge_app.skeleton import CORE15
+from edge_app.window import WindowSpec
+from export.to_onnx import export_encoder
+from train.models.stgcn import EdgeEncoder, EncoderConfig, adjacencies
+
+SPEC = WindowSpec(2.0, 16.0, CORE15)
+SMALL = EncoderConfig(widths=(8, 12, 16), strides=(1, 2, 2), feature=10)
+
+
+def windows(count: int = 3) -> torch.Tensor:
+    torch.manual_seed(0)
+    made = torch.randn(count, 32, 15, 4)
+    made[..., 3] = 1
+    return made
+
+
+def test_the_default_encoder_has_at_most_a_million_parameters():
+    assert sum(p.numel() for p in EdgeEncoder().parameters()) <= 1_000_000
+
+
+def test_features_do_not_depend_on_the_batch_or_on_what_hidden_joints_hold():
+    encoder, batch = EdgeEncoder(SMALL).eval(), windows()
+    batch[:, :, [10, 11], 3] = 0
+    batch[:, :8, :, 3] = 0
+    noisy = batch.clone()
+    noisy[..., :3] += torch.randn_like(noisy[..., :3]) * (1 - noisy[..., 3:])
+    noisy[:, :, 1, :3] = batch[:, :, 1, :3]
+    with torch.inference_mode():
+        both = encoder(batch)
+        assert both.shape == (3, 10)
+        torch.testing.assert_close(encoder(batch[1:2])[0], both[1], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(encoder(noisy), both, atol=1e-4, rtol=1e-3)
+
+
+def test_adjacencies_link_each_joint_with_its_parent():
+    graph = adjacencies(CORE15)
+    assert graph.shape == (3, 15, 15)
+    assert graph[1, 5, 4] == 1
+    assert graph[2, 4, 5] == 1
+    torch.testing.assert_close(graph[0], torch.eye(15))
+
+
+def test_onnx_gives_what_torch_gives(tmp_path):
+    encoder, batch = EdgeEncoder(SMALL).eval(), windows(5)
+    path = tmp_path / "encoder.onnx"
+    export_encoder(encoder, SPEC, path)
+    session = open_session(path)
+    with torch.inference_mode():
+        expected = encoder(batch).numpy()
+    np.testing.assert_allclose(session.run(batch.numpy()), expected, atol=1e-4)
+    np.testing.assert_allclose(session.run(batch.numpy()[:1]), expected[:1], atol=1e-4)
+    assert str(tmp_path) not in path.read_bytes().decode("latin-1"), "no path of the building machine in the file"
+
+
+@pytest.mark.parametrize("verb", ["encoder", "head", "evaluate", "extract", "calibrate"])
+def test_every_verb_describes_itself(verb, capsys):
+    from train.__main__ import main
+
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    assert left.value.code == 0
+    assert "--" in capsys.readouterr().out
+
+
+def test_arguments_that_are_wrong_are_said_in_one_line(tmp_path, capsys):
+    from train.__main__ import main
+
+    assert main(["encoder", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert "concepts.csv" in error
+    assert error.count("\n") == 1

@@ -1,0 +1,76 @@
+"""Run MediaPipe over videos once, and keep the poses as recordings.
+
+    python -m train extract --videos ../shared/videos --out cache/poses --shard 0/1
+
+A file that is there already is not done again; a file that cannot be decoded is named and passed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from edge_app.camera import open_source
+from edge_app.errors import SourceError, UsageError
+from edge_app.pose import PoseEstimator
+from edge_app.pose_model import ensure_pose_model
+from edge_app.recorder import Recorder
+
+VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".ts", ".webm"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--videos", type=Path, required=True, help="folder of video files")
+    parser.add_argument("--out", type=Path, required=True, help="folder of recordings, one for each video")
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th file, beginning with I")
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Raises UsageError unless `text` is I/N with 0 <= I < N."""
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit() and int(index) < int(count)):
+        raise UsageError(f"--shard {text}: expected I/N with 0 <= I < N, for example 0/4")
+    return int(index), int(count)
+
+
+def extract(video: Path, out: Path) -> int:
+    """Poses of every frame of one video into `out`, which appears only when it is whole. Returns the frames.
+
+    Raises:
+        SourceError: the video cannot be decoded.
+    """
+    partial = out.with_name(f".{out.name}.part")
+    partial.unlink(missing_ok=True)
+    frames = 0
+    try:
+        with (
+            open_source(str(video), camera="file", realtime=False) as source,
+            PoseEstimator() as estimator,
+            Recorder(partial) as recorder,
+        ):
+            while (frame := source.read()) is not None:
+                recorder.poses(estimator.estimate(frame))  # type: ignore[arg-type]
+                frames += 1
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return frames
+
+
+def run(arguments: argparse.Namespace) -> None:
+    index, count = parse_shard(arguments.shard)
+    ensure_pose_model()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    videos = sorted(path for path in arguments.videos.iterdir() if path.suffix.lower() in VIDEOS)[index::count]
+    for video in tqdm(videos, desc="videos", disable=None):
+        out = arguments.out / f"{video.stem}.mcap"
+        if out.is_file():
+            continue
+        try:
+            extract(video, out)
+        except SourceError as error:
+            print(f"train extract: {error}; passed over", file=sys.stderr)
