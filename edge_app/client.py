@@ -161,9 +161,7 @@ class Subscriber:
         self._heard: dict[str, tuple[int, dict[str, Any]]] = {}  # state topic -> when, message
         self._open: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # topic, event -> when, newest message
         self._silent_since: int | None = mono_ns()  # None once it was told
-        self._own_context = context is None
-        self._context = zmq.Context() if context is None else context
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
+        self._socket: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.SUB)
         try:
             self._connect(endpoint, topics, server_key, public_key, secret_key)
         except (zmq.ZMQError, OSError) as error:
@@ -216,8 +214,6 @@ class Subscriber:
     def close(self) -> None:
         """Disconnect. Safe to call twice."""
         self._socket.close(linger=0)
-        if self._own_context:
-            self._context.term()
 
     def __enter__(self) -> Subscriber:
         return self

@@ -56,7 +56,7 @@ def _leading(moments: Sequence[Moment]) -> list[str]:
     return sorted(counts, key=lambda name: -counts[name])[: len(COLOURS)]
 
 
-def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> list[str]:  # type: ignore[no-untyped-def]
+def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> list[str]:
     seen = [moment for moment in moments if moment.pose is not None]
     if not seen:
         return [f'<text x="{LEFT}" y="{top + 90}" fill="{FAINT}">nobody in view</text>']
@@ -87,7 +87,7 @@ def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> li
     return parts
 
 
-def _scores(moments, labels, colour, x, top: float) -> list[str]:  # type: ignore[no-untyped-def]
+def _scores(moments, labels, colour, x, top: float) -> list[str]:
     low, high = top + BAND_H, top + 14
     y = lambda v: low - (low - high) * v  # noqa: E731
     parts = [
@@ -106,7 +106,7 @@ def _scores(moments, labels, colour, x, top: float) -> list[str]:  # type: ignor
     return parts
 
 
-def _timeline(moments, events, colour, x, end_s: float, top: float) -> list[str]:  # type: ignore[no-untyped-def]
+def _timeline(moments, events, colour, x, end_s: float, top: float) -> list[str]:
     parts = [f'<text x="20" y="{top + 18}">published</text>']
     ends = {event.id: event for event in events if event.type == "end"}
     for event in events:
@@ -124,7 +124,7 @@ def _timeline(moments, events, colour, x, end_s: float, top: float) -> list[str]
     return parts
 
 
-def _states(moments, x, top: float) -> list[str]:  # type: ignore[no-untyped-def]
+def _states(moments, x, top: float) -> list[str]:
     """A thin line where nobody is there, idle or unknown."""
     shade = {"no_person": "#e4e7eb", "idle": "#cbd2d9", "unknown": "#f3d19c", "action": "#c6f7e2"}
     parts, begin = [], 0
