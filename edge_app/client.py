@@ -256,7 +256,7 @@ class Subscriber:
         key: tuple[Any, ...] = (topic,) if self._newest else (topic, seq)
         if kind == "action":
             event = (topic, str(data.get("event")))
-            key = (*event, data.get("type")) if self._newest else key
+            key = (*event, str(data.get("type"))) if self._newest else key
             if data.get("type") == "end":
                 self._kept.pop((*event, "update"), None)
             if event in self._open:

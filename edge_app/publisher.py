@@ -25,7 +25,6 @@ from edge_app.security import check_bind
 _SEND_MARK = 64  # messages waiting for one reader; then it loses the newest
 _MAX_CACHED = 256  # topics
 _MAX_REQUEST = 1024  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
-_MAX_PREFIX = 128  # bytes of a subscription
 _MAX_REQUESTS = 2000  # subscriptions served in one poll, so that a flood cannot hold us
 _CACHED_KINDS = ("state", "status")
 
@@ -149,7 +148,7 @@ class Publisher:
                 request = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return handled, sorted(wanted)
-            if request[:1] == b"\1" and len(request) <= 1 + _MAX_PREFIX and len(wanted) < len(self._cache):
+            if request[:1] == b"\1" and len(wanted) < len(self._cache):
                 wanted.update(topic for topic in self._cache if topic.encode().startswith(request[1:]))
         return _MAX_REQUESTS, sorted(wanted)
 

@@ -272,9 +272,8 @@ def test_flood_of_subscriptions_is_served_in_bounds(samples, hands, tmp_path, ra
         assert hear(sub)[1]["cached"]
         for n in range(5000):
             sub.subscribe(f"flood{n}")
-        sub.subscribe("y" * 500)  # longer than any topic: served by no copy
         seen = most = 0
-        while seen < 5001:
+        while seen < 5000:
             handled = publisher.poll(2)
             assert handled
             seen, most = seen + handled, max(most, handled)
