@@ -23,6 +23,7 @@ from edge_app.schema import Message, age_ms, as_stale, complete, encode
 from edge_app.security import check_bind
 
 _SEND_MARK = 64  # messages waiting for one reader; then it loses the newest
+_FAREWELL_MS = 200  # for the last messages to leave at the end: the `end` of what was open is among them
 _MAX_CACHED = 256  # topics
 _MAX_REQUEST = 1024  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
 _MAX_REQUESTS = 2000  # subscriptions served in one poll, so that a flood cannot hold us
@@ -127,7 +128,7 @@ class Publisher:
 
     def close(self) -> None:
         """Give the endpoint back (and remove its socket file). Safe to call twice."""
-        self._socket.close(linger=0)
+        self._socket.close(linger=_FAREWELL_MS)
         if self._own_context:
             self._context.term()
         if self._file is not None and _identity(self._file[0]) == self._file:  # not one that replaced ours

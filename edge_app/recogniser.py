@@ -142,10 +142,10 @@ class Recogniser:
         }  # fmt: skip
         for event in decision.events:
             message = action_message(event, window_s=self._window_s, **common)
-            self._publisher.publish(topic(decision.camera, "action"), message)
             if event.type == "end":
-                camera.open.pop(event.id, None)
-            else:
+                if camera.open.pop(event.id, None) is not None:
+                    self._publisher.publish(topic(decision.camera, "action"), message)
+            elif self._publisher.publish(topic(decision.camera, "action"), message) or event.id in camera.open:
                 camera.open[event.id] = event
         if decision.state != camera.state:
             camera.state, camera.since_ns = decision.state, decision.t_ns
