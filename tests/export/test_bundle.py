@@ -21,7 +21,7 @@ def arguments(tmp_path, monkeypatch) -> list[str]:
     few = actions()[:12]
     monkeypatch.setattr("export.bundle.actions", lambda: few)
     torch.manual_seed(0)
-    config = EncoderConfig(widths=(8, 12), strides=(2, 2), feature=16)
+    config = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=16)
     encoder = {f"encoder.{name}": value for name, value in EdgeEncoder(config).state_dict().items()}
     torch.save(
         {

@@ -11,7 +11,7 @@ from export.to_onnx import export_encoder
 from train.models.stgcn import EdgeEncoder, EncoderConfig, adjacencies
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
-SMALL = EncoderConfig(widths=(8, 12, 16), strides=(1, 2, 2), feature=10)
+SMALL = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=10)
 
 
 def windows(count: int = 3) -> torch.Tensor:

@@ -64,7 +64,7 @@ def _leg_cycle(move: Move, s: Style, b: Body, r: np.random.Generator) -> tuple[P
             land = {"forward": {**right(thigh=24 * a, knee=4.0), **other(right(thigh=-16 * a, knee=4.0))},
                     "backward": {**right(thigh=-20 * a, knee=6.0), **other(right(thigh=18 * a, knee=8.0))},
                     "sideways": {**both(right(out=15 * a)), "r_thigh": 2.0}}[way]  # fmt: skip
-            start, (first, wait, home, rest), more = there_and_back(land, 0.34, 0.2)
+            start, (first, wait, _home, rest), more = there_and_back(land, 0.34, 0.2)
             return start, [first, wait, (0.2, {**stand, **lift}), (0.22, stand), rest], more
         case "gait", _:  # heels to the hips
             up = {**right(thigh=-4.0, knee=min(125, 112 * a)), "air": 0.0}
