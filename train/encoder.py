@@ -25,6 +25,7 @@ from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec
 from train.data.augment import AugmentConfig, plain_windows, training_windows
 from train.data.clips import Bank, Clip
+from train.data.composed import ComposedBank, load_composed
 from train.data.sources import load_training_clips
 from train.models.stgcn import EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
@@ -34,6 +35,8 @@ SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
 
 EVALUATED = 600
 """Clips that a figure after each epoch is made from, at most; the same ones every time."""
+RIVALS = 256
+"""Texts that a composed window is compared with, its own and those of its batch among them."""
 
 
 class Trainee(nn.Module):
@@ -67,6 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-epoch", type=int, default=9000, help="windows an epoch")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--classifier", type=float, default=0.3, help="weight of the plain classifier")
+    parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
+    parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
+    parser.add_argument("--composed-weight", type=float, default=0.5)
+    parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
 
@@ -88,11 +95,26 @@ def sampling_weights(bank: Bank) -> np.ndarray:
     return weights / weights.sum()
 
 
+def composed_rivals(
+    composed: ComposedBank, picked: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Texts to tell composed windows by, the window's own at its place: `[R, E]`; and which to pass over, `[B, R]`.
+
+    Passed over are texts of other clips that mean the same.
+    """
+    more = rng.choice(len(composed.bank), RIVALS - len(picked))
+    rows = np.concatenate([picked, more])
+    meaning = composed.bank.concept[rows]
+    same = meaning[: len(picked), None] == meaning[None]
+    np.fill_diagonal(same, False)
+    return composed.texts.sample(rows, rng), torch.from_numpy(same)
+
+
 @torch.inference_mode()
-def class_mean_top1(model: Trainee, clips: list[Clip], texts: ConceptTexts) -> float:
+def class_mean_top1(model: Trainee, clips: list[Clip]) -> float:
     """Class-mean top-1 of the text head over at most `EVALUATED` clips, candidates = the concepts of these clips."""
     bank = Bank([clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:EVALUATED]])
-    bank_texts = torch.from_numpy(texts.pooled(bank.concepts))
+    bank_texts = torch.from_numpy(ConceptTexts(bank.concepts).pooled(bank.concepts))
     windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
     model.eval()
     logits = torch.cat([model.text_logits(model.encoder(w.flatten(0, 1)), bank_texts) for w in windows.split(64)])
@@ -112,7 +134,10 @@ def run(arguments: argparse.Namespace) -> None:
     seen = [clip for clip in clips if clip.dataset not in leave_out and clip.concept not in withhold]
     held = [clip for clip in clips if clip.dataset not in leave_out and clip.concept in withhold]
     bank = Bank(seen)
-    texts = ConceptTexts(sorted({clip.concept for clip in clips}))
+    texts = ConceptTexts(bank.concepts)
+    composed = None
+    if arguments.composed:
+        composed = load_composed(arguments.composed, arguments.seed, arguments.cache, withhold)
     print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
 
     config = EncoderConfig()
@@ -133,12 +158,19 @@ def run(arguments: argparse.Namespace) -> None:
         begun, losses, hits = time.monotonic(), [], []
         for _ in tqdm(range(steps), desc=f"epoch {epoch + 1}/{arguments.epochs}", leave=False, disable=None):
             picked = rng.choice(len(bank), arguments.batch, p=weights)
-            windows = torch.from_numpy(training_windows(bank, picked, SPEC, rng, AugmentConfig()))
+            windows = training_windows(bank, picked, SPEC, rng, AugmentConfig())
+            if composed:
+                extra = rng.choice(len(composed.bank), arguments.composed_batch, replace=False)
+                windows = np.concatenate([windows, training_windows(composed.bank, extra, SPEC, rng, AugmentConfig())])
             concept = torch.from_numpy(bank.concept[picked])
-            feature = model.encoder(windows)
-            logits = model.text_logits(feature, torch.from_numpy(texts.sample(bank.concepts, rng)))
+            feature, extra_feature = model.encoder(torch.from_numpy(windows)).tensor_split([len(picked)])
+            logits = model.text_logits(feature, torch.from_numpy(texts.sample(np.arange(len(bank.concepts)), rng)))
             loss = functional.cross_entropy(logits, concept, label_smoothing=0.05)
             loss = loss + arguments.classifier * functional.cross_entropy(model.classifier(feature), concept)
+            if composed:
+                rivals, others = composed_rivals(composed, extra, rng)
+                found = model.text_logits(extra_feature, torch.from_numpy(rivals)).masked_fill(others, -torch.inf)
+                loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -154,11 +186,10 @@ def run(arguments: argparse.Namespace) -> None:
             "seconds": round(time.monotonic() - begun, 1),
         }
         if held:
-            row["withheld_top1"] = round(class_mean_top1(average.module, held, texts), 4)
+            row["withheld_top1"] = round(class_mean_top1(average.module, held), 4)
         for name in sorted(leave_out):
-            row[f"{name}_top1"] = round(
-                class_mean_top1(average.module, [c for c in clips if c.dataset == name], texts), 4
-            )
+            another_lab = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
+            row[f"{name}_top1"] = round(class_mean_top1(average.module, another_lab), 4)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)

@@ -95,7 +95,7 @@ def fit_scale(
     chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
     picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
     for step in tqdm(range(steps), desc="scale", disable=None):
-        text: Tensor = torch.from_numpy(texts.sample(names, rng))
+        text: Tensor = torch.from_numpy(texts.sample(texts.rows(names), rng))
         loss = model.loss(x[picks[step]], y[picks[step]], text, min(1.0, step / (0.2 * steps)), frozen)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -10,42 +10,68 @@ from edge_app.labels import NAMING, Label, build_table
 from edge_app.text import TextEncoder
 
 
-class ConceptTexts:
-    """Embeddings of every text of every concept. `dim` is the width of a pooled text (names, then description)."""
+class TextBank:
+    """Embeddings of all texts of many meanings.
 
-    def __init__(self, concepts: Sequence[str]) -> None:
-        self.table = build_table([Label(concept) for concept in concepts], TextEncoder(), 0)
-        self.index = {concept: i for i, concept in enumerate(concepts)}
-        self.dim = 2 * self.table.dim
-        self._pooled = self.table.pooled()
-        rows = iter(self.table.vectors)
-        self._names, self._descriptions = [], []
-        for texts in self.table.texts:
-            vectors = [(text.kind, next(rows)) for text in texts]
-            self._names.append(np.stack([v for kind, v in vectors if kind in NAMING]))
-            self._descriptions.append([v for kind, v in vectors if kind not in NAMING])
+    Args:
+        names: for each meaning float32 `[n, E]`, n at least 1; descriptions: float32 `[m, E]`, m may be 0.
+    """
 
-    def pooled(self, concepts: Sequence[str]) -> np.ndarray:
-        """As the device makes them: float32 `[K, dim]`, unit length rows."""
-        return self._pooled[[self.index[concept] for concept in concepts]] / np.float32(np.sqrt(2))
+    def __init__(self, names: Sequence[np.ndarray], descriptions: Sequence[np.ndarray]) -> None:
+        self._names, self._named = _padded(names)
+        self._described_by, self._described = _padded(descriptions, self._names.shape[2])
+        self.dim = 2 * self._names.shape[2]
+        """Width of a pooled text: names, then description."""
 
-    def sample(self, concepts: Sequence[str], rng: np.random.Generator, no_description: float = 0.15) -> np.ndarray:
-        """A fresh mixture of each concept's texts: float32 `[K, dim]`, unit length rows.
+    def sample(self, rows: np.ndarray, rng: np.random.Generator, no_description: float = 0.15) -> np.ndarray:
+        """A fresh mixture of each meaning's texts: float32 `[K, dim]`, unit length rows.
 
         Random weights over names and over description with body parts; with probability `no_description` the names
         stand for the description too, as on the device for words that the shipped table does not know.
         """
-        out = np.empty((len(concepts), self.dim), np.float32)
-        half = self.table.dim
-        for row, concept in enumerate(concepts):
-            i = self.index[concept]
-            names = _mixture(self._names[i], rng)
-            described = self._descriptions[i] and rng.random() >= no_description
-            out[row, :half] = names
-            out[row, half:] = _mixture(np.stack(self._descriptions[i]), rng) if described else names
-        return out / np.float32(np.sqrt(2))
+        rows = np.asarray(rows)
+        names = _mixtures(self._names[rows], self._named[rows], rng)
+        plain = ~self._described[rows].any(axis=1) | (rng.random(len(rows)) < no_description)
+        described = _mixtures(self._described_by[rows], self._described[rows], rng)
+        return np.concatenate([names, np.where(plain[:, None], names, described)], axis=1) / np.float32(np.sqrt(2))
 
 
-def _mixture(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    mixed = rng.dirichlet(np.full(len(vectors), 0.5)).astype(np.float32) @ vectors
-    return mixed / np.linalg.norm(mixed)
+class ConceptTexts(TextBank):
+    """The texts of named concepts, looked up as the device looks up labels."""
+
+    def __init__(self, concepts: Sequence[str]) -> None:
+        table = build_table([Label(concept) for concept in concepts], TextEncoder(), 0)
+        self.index = {concept: i for i, concept in enumerate(concepts)}
+        self._pooled = table.pooled()
+        rows = iter(table.vectors)
+        names, descriptions = [], []
+        for texts in table.texts:
+            vectors = [(text.kind in NAMING, next(rows)) for text in texts]
+            names.append(np.array([v for naming, v in vectors if naming]))
+            descriptions.append(np.array([v for naming, v in vectors if not naming]).reshape(-1, table.dim))
+        super().__init__(names, descriptions)
+
+    def rows(self, concepts: Sequence[str]) -> np.ndarray:
+        return np.array([self.index[concept] for concept in concepts])
+
+    def pooled(self, concepts: Sequence[str]) -> np.ndarray:
+        """As the device makes them: float32 `[K, dim]`, unit length rows."""
+        return self._pooled[self.rows(concepts)] / np.float32(np.sqrt(2))
+
+
+def _padded(groups: Sequence[np.ndarray], width: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Groups of rows `[n, E]` as float32 `[N, most, E]`, and which rows are there, bool `[N, most]`."""
+    most = max(1, *map(len, groups))
+    out = np.zeros((len(groups), most, width or groups[0].shape[1]), np.float32)
+    there = np.zeros((len(groups), most), bool)
+    for i, group in enumerate(groups):
+        out[i, : len(group)] = group
+        there[i, : len(group)] = True
+    return out, there
+
+
+def _mixtures(vectors: np.ndarray, there: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random mixture (Dirichlet, 0.5) of each group, unit length: `[K, n, E] -> [K, E]`."""
+    weights = rng.gamma(0.5, size=there.shape).astype(np.float32) * there + np.float32(1e-9)
+    mixed = np.einsum("kn,kne->ke", weights, vectors)
+    return mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-12)

@@ -124,7 +124,7 @@ def test_texts_are_sampled_around_what_the_device_uses():
     names = ["squat", "wave one hand", "an action nobody has a name for"]
     pooled, rng = texts.pooled(names), np.random.default_rng(0)
     np.testing.assert_allclose(np.linalg.norm(pooled, axis=1), 1, atol=1e-4)
-    sampled = np.stack([texts.sample(names, rng) for _ in range(20)])
+    sampled = np.stack([texts.sample(texts.rows(names), rng) for _ in range(20)])
     np.testing.assert_allclose(np.linalg.norm(sampled, axis=2), 1, atol=1e-4)
     assert np.ptp(sampled[:, 0], axis=0).max() > 0.01
     own = np.einsum("nke,ke->nk", sampled, pooled)
