@@ -13,6 +13,7 @@ VERBS = {
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
+    "draw": ("train.draw", "draw generated motion and run MediaPipe over it"),
     "evaluate": ("train.evaluate", "run a bundle over a skeleton set"),
 }
 

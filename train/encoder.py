@@ -40,14 +40,16 @@ RIVALS = 256
 
 
 class Trainee(nn.Module):
-    """The encoder and the two heads that only training uses."""
+    """The encoder, the map of texts into its feature space, and a plain classifier that only training uses."""
 
     def __init__(self, config: EncoderConfig, concepts: int, text_dim: int) -> None:
         super().__init__()
         self.encoder = EdgeEncoder(config)
-        self.to_text = nn.Sequential(nn.Dropout(0.1), nn.Linear(config.feature, text_dim))
+        self.text_map = nn.Linear(text_dim, config.feature, bias=False)
+        nn.init.orthogonal_(self.text_map.weight)
         self.classifier = nn.Linear(config.feature, concepts)
         self.scale = nn.Parameter(torch.tensor(2.5))
+        self.dropout = nn.Dropout(0.1)
         self.register_buffer("text_mean", torch.zeros(text_dim))
 
     def text_logits(self, feature: Tensor, texts: Tensor) -> Tensor:
@@ -55,8 +57,8 @@ class Trainee(nn.Module):
 
         The mean of all texts is taken out first: sentences about motion are all alike (mean cosine 0.65).
         """
-        texts = functional.normalize(texts - self.text_mean, dim=1)
-        return self.scale.exp() * functional.normalize(self.to_text(feature), dim=1) @ texts.T
+        texts = functional.normalize(self.text_map(functional.normalize(texts - self.text_mean, dim=1)), dim=1)
+        return self.scale.exp() * functional.normalize(self.dropout(feature), dim=1) @ texts.T
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -140,10 +140,16 @@ class Composed:
 
 def compose(seed: int, fps: float = 24.0) -> Composed:
     """One random motion and its texts; the same seed always gives the same."""
+    return compose_whole_body(seed, fps)[0]
+
+
+def compose_whole_body(seed: int, fps: float = 24.0) -> tuple[Composed, np.ndarray]:
+    """The same with every joint that can be drawn, float64 `[T, J, 3]` as `edge_app.person.JOINTS`."""
     rng = np.random.default_rng([seed, 7])
-    meaning = draw(rng)
-    meaning, joints = _act(meaning, seed, fps, rng)
-    return Composed(joints, _texts(meaning, rng), meaning.key)
+    meaning, joints = _act(draw(rng), seed, fps, rng)
+    core = core15(joints)
+    core = np.concatenate([core, np.ones((*core.shape[:2], 1), np.float32)], axis=-1)
+    return Composed(core, _texts(meaning, rng), meaning.key), joints
 
 
 # ---------------------------------------------------------------- the meaning
@@ -313,8 +319,7 @@ def _act(meaning: Meaning, seed: int, fps: float, rng: np.random.Generator) -> t
         if part == meaning.first:
             start += needs[part] / style.speed + float(rng.uniform(0.0, 0.2))
     times = skip + np.arange(round(seconds * fps)) / fps
-    joints = core15(forward(timeline.channels(times, 20.0), body))
-    return meaning, np.concatenate([joints, np.ones((*joints.shape[:2], 1), np.float32)], axis=-1)
+    return meaning, forward(timeline.channels(times, 20.0), body)
 
 
 # ---------------------------------------------------------------- the words
