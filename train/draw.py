@@ -26,10 +26,10 @@ from edge_app.skeleton import CORE15
 from edge_app.types import Frame
 from edge_app.window import lift
 from train.data.compose import compose_whole_body
+from train.data.composed import DRAWN_FPS
 from train.extract import parse_shard
 
 A_FILE = 25
-FPS = 15.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ class Drawn:
 
     seed: of the motion: `compose(seed)` where action is "", else of style and body.
     joints: float32 `[T, 15, 4]`, what `edge_app.window.lift` makes of the frames where a person was found.
-    t_s: float32 `[T]`, their times. truth: float32 `[T, 15, 3]`, metres, in the camera's axes (x to the picture's left, y
-    up, z away).
+    t_s: float32 `[T]`, their times.
+    truth: float32 `[T, 15, 3]`, metres, in the camera's axes (x to the picture's left, y up, z away).
     """
 
     action: str
@@ -82,10 +82,10 @@ def draw_clip(number: int, estimator: PoseEstimator) -> Drawn:
     if number % 2:
         action = [*ACTIONS][number // 2 % len(ACTIONS)]
         body = Body.random(seed)
-        joints = perform(action, rng.uniform(2.0, 4.5), FPS, style=Style.random(seed), body=body)
+        joints = perform(action, rng.uniform(2.0, 4.5), DRAWN_FPS, style=Style.random(seed), body=body)
     else:
         action, body = "", Body.random(seed)
-        joints = compose_whole_body(seed, FPS)[1]
+        joints = compose_whole_body(seed, DRAWN_FPS)[1]
     camera = random_camera(rng)
     light = rng.uniform(0.25, 0.6) if rng.random() < 0.25 else rng.uniform(0.6, 1.2)
     sensor = Sensor(light, rng.uniform(0, 18) * (rng.random() < 0.5), rng.uniform(0, 2) * (rng.random() < 0.3))
@@ -93,13 +93,13 @@ def draw_clip(number: int, estimator: PoseEstimator) -> Drawn:
     estimator.reset()
     poses, kept = [], []
     for i, frame in enumerate(joints):
-        found = estimator.estimate(Frame("drawn", i, round(i * 1e9 / FPS), painter.draw(frame))).poses
+        found = estimator.estimate(Frame("drawn", i, round(i * 1e9 / DRAWN_FPS), painter.draw(frame))).poses
         if found:
             poses.append(found[0])
             kept.append(i)
     seen = lift(poses, CORE15) if poses else np.zeros((0, 15, 4), np.float32)
     truth = core15(camera.view(joints))[kept]
-    return Drawn(action, seed, seen, np.array(kept, np.float32) / FPS, truth)
+    return Drawn(action, seed, seen, np.array(kept, np.float32) / DRAWN_FPS, truth)
 
 
 def run(arguments: argparse.Namespace) -> None:

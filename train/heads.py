@@ -22,8 +22,9 @@ from edge_app.skeleton import LAYOUTS
 from edge_app.window import WindowSpec
 from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank
+from train.data.composed import ComposedBank, load_composed
 from train.data.sources import load_training_clips
-from train.encoder import moving_average
+from train.encoder import composed_rivals, moving_average
 from train.models.scale import Scale, ScaleConfig
 from train.models.stgcn import EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
@@ -62,41 +63,63 @@ def encode(encoder: EdgeEncoder, windows: np.ndarray) -> np.ndarray:
     )
 
 
-def draw_features(encoder: EdgeEncoder, bank: Bank, spec: WindowSpec, rounds: int, seed: int) -> tuple[np.ndarray, ...]:
-    """Features `[N, D]` and concepts `[N]` of every clip, `rounds` times augmented and three times plain."""
+def draw_features(
+    encoder: EdgeEncoder, bank: Bank, spec: WindowSpec, rounds: int, seed: int, *, clips: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[N, D]` of every clip, `rounds` times augmented and three times plain; each one's concept, or clip."""
     rng = np.random.default_rng(seed)
-    features, concepts = [], []
+    named = np.arange(len(bank)) if clips else bank.concept
+    features, names = [], []
     for part in tqdm(np.array_split(np.arange(len(bank)), len(bank) // 256 + 1), desc="features", disable=None):
         for _ in range(rounds):
             features.append(encode(encoder, training_windows(bank, part, spec, rng)))
-            concepts.append(bank.concept[part])
+            names.append(named[part])
         plain = plain_windows(bank, part, spec)
         features.append(encode(encoder, plain.reshape(-1, *plain.shape[2:])))
-        concepts.append(np.repeat(bank.concept[part], plain.shape[1]))
-    return np.concatenate(features), np.concatenate(concepts)
+        names.append(np.repeat(named[part], plain.shape[1]))
+    return np.concatenate(features), np.concatenate(names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Extra:
+    """Features of composed windows beside the named concepts: `[M, D]`, and the clip of each, int `[M]`."""
+
+    composed: ComposedBank
+    features: np.ndarray
+    clip: np.ndarray
 
 
 def fit_scale(
     features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: ScaleConfig,
-    *, steps: int, batch: int, lr: float, seed: int,
+    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> Scale:  # fmt: skip
-    """Train a SCALE head; returns its exponential average."""
+    """Train a SCALE head; returns its exponential average. `text_map`: `[feature, text]`, where anchors begin."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = Scale(config)
     x, y = torch.from_numpy(features), torch.from_numpy(concept)
     frozen = torch.from_numpy(texts.pooled(names))
     model.feature_mean.copy_(x.mean(0))
-    model.feature_std.copy_(x.std(0).clamp(min=1e-3))
+    model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
     model.text_mean.copy_(frozen.mean(0))
+    if text_map is not None and model.text_map is not None:
+        model.text_map.weight.data.copy_(text_map)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps, pct_start=0.1)
+    slow = [] if model.text_map is None else [model.text_map.weight]
+    rest = [p for p in model.parameters() if all(p is not s for s in slow)]
+    optimiser = torch.optim.AdamW([{"params": rest}, {"params": slow}], lr=lr, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [lr, 0.1 * lr], total_steps=steps, pct_start=0.1)
     chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
     picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
     for step in tqdm(range(steps), desc="scale", disable=None):
+        warm = min(1.0, step / (0.2 * steps))
         text: Tensor = torch.from_numpy(texts.sample(texts.rows(names), rng))
-        loss = model.loss(x[picks[step]], y[picks[step]], text, min(1.0, step / (0.2 * steps)), frozen)
+        loss = model.loss(x[picks[step]], y[picks[step]], text, warm, frozen)
+        if extra is not None:
+            some = rng.choice(len(extra.features), batch // 2, replace=False)
+            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
+            own, text = torch.arange(len(some)), torch.from_numpy(rivals)
+            loss = loss + 0.5 * model.loss(torch.from_numpy(extra.features[some]), own, text, warm, text, same)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -117,8 +140,14 @@ def run(arguments: argparse.Namespace) -> None:
     features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)
     texts = ConceptTexts(bank.concepts)
     config = ScaleConfig(feature=features.shape[1], text=texts.dim)
+    extra = None
+    if int(settings["composed"]):
+        composed = load_composed(
+            int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), saved["withheld"]
+        )
+        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, 2, arguments.seed, clips=True))
     model = fit_scale(
-        features, concept, bank.concepts, texts, config,
+        features, concept, bank.concepts, texts, config, saved["model"]["text_map.weight"], extra,
         steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=arguments.seed,
     )  # fmt: skip
     torch.save(

@@ -23,6 +23,13 @@ class TextBank:
         self.dim = 2 * self._names.shape[2]
         """Width of a pooled text: names, then description."""
 
+    @classmethod
+    def joined(cls, one: TextBank, other: TextBank) -> TextBank:
+        """Both, `one` first."""
+        groups = [[v[there] for bank in (one, other) for v, there in zip(*part(bank), strict=True)] for part in (
+            lambda b: (b._names, b._named), lambda b: (b._described_by, b._described))]  # fmt: skip
+        return cls(*groups)
+
     def sample(self, rows: np.ndarray, rng: np.random.Generator, no_description: float = 0.15) -> np.ndarray:
         """A fresh mixture of each meaning's texts: float32 `[K, dim]`, unit length rows.
 

@@ -22,6 +22,10 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarra
     return centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(1e-5)) * weight + bias
 
 
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
 class _Candidates:
     """What the networks make of texts, once for each label set (METHODS.md 2.12)."""
 
@@ -34,6 +38,12 @@ class _Candidates:
         prior = condition @ w["prior.weight"].T + w["prior.bias"]
         self.posterior = condition @ w["posterior_c.weight"].T + w["posterior_x.bias"]
         self.decoder = condition @ w["decoder_c.weight"].T + w["decoder_z.bias"]
+        self.anchor = np.zeros((len(text), len(w["feature_mean"])), np.float32)
+        if "text_map.weight" in w:
+            direction = unit(text - w["text_mean"]) @ w["text_map.weight"].T
+            self.anchor = (unit(direction) * np.float32(np.sqrt(direction.shape[1])) - w["feature_mean"]) / w[
+                "feature_std"
+            ]
         self.prior_mean, log_variance = np.split(prior, 2, axis=1)
         self.prior_log_variance = log_variance.clip(-4, 4)
         self.prior_precision = np.exp(-self.prior_log_variance)
@@ -77,7 +87,7 @@ class ScaleRanker:
         log_variance = log_variance.clip(-6, 4)
         hidden = mean @ w["decoder_z.weight"].T + c.decoder
         hidden = gelu(layer_norm(hidden, w["decoder.0.weight"], w["decoder.0.bias"]))
-        rest = x[:, None] - (hidden @ w["decoder.2.weight"].T + w["decoder.2.bias"])
+        rest = (x[:, None] - c.anchor) - (hidden @ w["decoder.2.weight"].T + w["decoder.2.bias"])
         spread = (np.exp(log_variance) + (mean - c.prior_mean) ** 2) * c.prior_precision
         kl = np.float32(0.5) * (c.prior_log_variance - log_variance + spread - 1).mean(axis=2)
         return np.float32(0.5) * (rest * rest).mean(axis=2) + self._beta * kl

@@ -76,12 +76,12 @@ def training_windows(
     windows, valid = bank.windows(
         clips, draw_starts(bank, clips, spec, rng, speed), spec, speed=speed, hold=chance(config.hold)
     )
-    flat = bank.flat[clips]
+    flat, filmed = bank.flat[clips], bank.filmed[clips]
     xyz, seen = windows[..., :3], windows[..., 3].copy()
 
     root = xyz[:, :, :1].mean(axis=1, keepdims=True)
     turn = _rotations(rng, count, config)
-    turn[flat] = np.eye(3, dtype=np.float32)
+    turn[flat | filmed] = np.eye(3, dtype=np.float32)
     xyz = np.einsum("btjc,bdc->btjd", xyz - root, turn)
     mirrored = chance(config.mirror)
     xyz[mirrored] = xyz[mirrored][:, :, CORE15.mirror] * np.array([-1, 1, 1], np.float32)
@@ -90,9 +90,11 @@ def training_windows(
 
     unit = np.where(flat, np.maximum(np.ptp(xyz[..., 1], axis=(1, 2)), 1e-3) / 1.6, 1.0)[:, None, None, None]
     level = rng.uniform(0.3, 1.7, (count, 1, 1, 1)).astype(np.float32)
+    level[filmed] *= 0.3
     xyz += (config.jitter * level * unit) * rng.standard_normal(xyz.shape, np.float32)
     xyz += (config.drift * level * unit) * _slow_noise(rng, count, steps, joints)
     depth = rng.uniform(*config.depth_scale, count) * ~(flat | chance(config.flatten))
+    depth[filmed & (depth > 0)] = 1
     xyz[..., 2] *= depth[:, None, None].astype(np.float32)
 
     no_legs = chance(config.no_legs)

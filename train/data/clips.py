@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ class Clip:
 
     joints: float32 `[F, J, 4]`: metres (pixels where `flat`), world frame axes, and visibility.
     flat: two-dimensional; z is 0 and means nothing.
+    filmed: what a camera and MediaPipe made of it, with their own errors; not to be turned any more.
     """
 
     dataset: str
@@ -31,6 +32,7 @@ class Clip:
     fps: float
     flat: bool
     joints: np.ndarray
+    filmed: bool = False
 
 
 def load_concepts(path: Path) -> dict[tuple[str, str], str]:
@@ -85,9 +87,7 @@ def trim_idle(clip: Clip, share: float = 0.15) -> Clip:
     moved = np.linalg.norm(clip.joints[step:, :, :3] - clip.joints[:-step, :, :3], axis=-1).mean(axis=1)
     lively = np.flatnonzero(moved > share * np.quantile(moved, 0.95))
     first, last = lively[0], lively[-1] + step + 1
-    return Clip(
-        clip.dataset, clip.name, clip.concept, clip.subject, clip.fps, clip.flat, clip.joints[first : last + step]
-    )
+    return replace(clip, joints=clip.joints[first : last + step])
 
 
 class Bank:
@@ -104,6 +104,7 @@ class Bank:
         self.off = np.concatenate([[0], np.cumsum([len(clip.joints) for clip in self.clips])])
         self.fps = np.array([clip.fps for clip in self.clips], np.float32)
         self.flat = np.array([clip.flat for clip in self.clips])
+        self.filmed = np.array([clip.filmed for clip in self.clips])
         self.concept = np.array([index[clip.concept] for clip in self.clips])
         self.dataset = np.array([clip.dataset for clip in self.clips])
         self.subject = np.array([clip.subject for clip in self.clips])

@@ -13,10 +13,12 @@ from tqdm import tqdm
 
 from edge_app.text import TextEncoder
 from train.data.clips import Bank, Clip
-from train.data.compose import Composed, compose
+from train.data.compose import Composed, Texts, compose
+from train.data.generated import concept_of
 from train.texts import TextBank
 
 FPS = 24.0
+DRAWN_FPS = 15.0
 EDITION = 1
 """Grows when `compose` gives something else for the same seed: what was kept is then made anew."""
 
@@ -59,39 +61,78 @@ def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = 
         np.savez(partial, **_make(range(seed * 1_000_000, seed * 1_000_000 + count)))
         os.replace(partial, path)
     with np.load(path) as saved:
-        joints, off, vectors = saved["joints"], saved["off"], saved["vectors"].astype(np.float32)
-        keys, names, descriptions = saved["keys"].tolist(), saved["names"], saved["descriptions"]
-    without = tuple(without)
-    kept = [i for i, key in enumerate(keys) if not any(shows(json.loads(key), concept) for concept in without)]
+        joints, off, keys, vectors = saved["joints"], saved["off"], saved["keys"].tolist(), saved["vectors"]
+        rows = {"names": saved["names"], "descriptions": saved["descriptions"]}
     clips = []
-    for i in kept:
+    for i, key in enumerate(keys):
         xyz = joints[off[i] : off[i + 1]].astype(np.float32)
         seen = np.ones((*xyz.shape[:2], 1), np.float32)
-        clips.append(Clip("composed", keys[i], keys[i], f"composed:{i}", FPS, False, np.concatenate([xyz, seen], -1)))
-    chosen = lambda rows: [vectors[rows[i][rows[i] >= 0]] for i in kept]  # noqa: E731
-    return ComposedBank(clips, TextBank(chosen(names), chosen(descriptions)))
+        clips.append(Clip("composed", key, key, f"composed:{i}", FPS, False, np.concatenate([xyz, seen], -1)))
+    return _bank(clips, vectors, **rows, without=without)
+
+
+def load_drawn(files: list[Path], without: Iterable[str] = ()) -> tuple[list[Clip], ComposedBank]:
+    """What `train draw` made: clips of the generator's actions, and composed clips, both as MediaPipe saw them."""
+    without = set(without)
+    acted, composed, texts = [], [], []
+    for path in files:
+        with np.load(path) as saved:
+            joints, t_s, off = saved["joints"], saved["t_s"], saved["off"]
+            actions, seeds = saved["action"].tolist(), saved["seed"].tolist()
+        for i, (action, seed) in enumerate(zip(actions, seeds, strict=True)):
+            t, seen = t_s[off[i] : off[i + 1]], joints[off[i] : off[i + 1]]
+            if len(t) < 12 or len(t) < 0.7 * DRAWN_FPS * (t[-1] - t[0]):
+                continue
+            even = np.arange(t[0], t[-1] + 1e-6, 1 / DRAWN_FPS)
+            after = np.searchsorted(t, even - 1e-4).clip(1, len(t) - 1)
+            part = ((even - t[after - 1]) / (t[after] - t[after - 1]))[:, None, None].astype(np.float32)
+            seen = seen[after - 1] * (1 - part) + seen[after] * part
+            if action:
+                concept, name = concept_of(action), action
+            else:
+                made = compose(seed)
+                concept = name = json.dumps(made.key)
+                texts.append(made.texts)
+            clip = Clip("drawn", name, concept, f"drawn:{seed}", DRAWN_FPS, False, seen, filmed=True)
+            (acted if action else composed).append(clip)
+    return [clip for clip in acted if clip.concept not in without], _bank(composed, **_embed(texts), without=without)
+
+
+def joined(one: ComposedBank, other: ComposedBank) -> ComposedBank:
+    return ComposedBank(one.bank.clips + other.bank.clips, TextBank.joined(one.texts, other.texts))
+
+
+def _bank(
+    clips: list[Clip], vectors: np.ndarray, names: np.ndarray, descriptions: np.ndarray, without: Iterable[str]
+) -> ComposedBank:
+    without = tuple(without)
+    kept = [i for i, clip in enumerate(clips) if not any(shows(json.loads(clip.name), one) for one in without)]
+    chosen = lambda rows: [vectors[rows[i][rows[i] >= 0]].astype(np.float32) for i in kept]  # noqa: E731
+    return ComposedBank([clips[i] for i in kept], TextBank(chosen(names), chosen(descriptions)))
 
 
 def _make(seeds: range) -> dict[str, np.ndarray]:
-    """The arrays that are kept: `names` and `descriptions` are rows of `vectors`, padded with -1."""
     with ProcessPoolExecutor(initializer=os.nice, initargs=(5,)) as pool:
         made: list[Composed] = list(
             tqdm(pool.map(compose, seeds, chunksize=64), "composed motion", len(seeds), disable=None)
         )
-    names = [[clip.texts.name, *clip.texts.paraphrases] for clip in made]
-    described = [[clip.texts.description, clip.texts.arms, clip.texts.legs, clip.texts.torso] for clip in made]
-    unique = sorted({text for group in names + described for text in group})
-    row, encoder = {text: i for i, text in enumerate(unique)}, TextEncoder()
-    parts = [unique[i : i + 256] for i in range(0, len(unique), 256)]
-    vectors = np.concatenate([encoder.encode(part) for part in tqdm(parts, "their texts", disable=None)])
     return {
         "joints": np.concatenate([clip.joints[..., :3] for clip in made]).astype(np.float16),
         "off": np.cumsum([0, *(len(clip.joints) for clip in made)]),
         "keys": np.array([json.dumps(clip.key) for clip in made]),
-        "vectors": vectors.astype(np.float16),
-        "names": _rows(names, row),
-        "descriptions": _rows(described, row),
+        **_embed([clip.texts for clip in made]),
     }
+
+
+def _embed(texts: list[Texts]) -> dict[str, np.ndarray]:
+    """Vectors of all texts, each once; `names` and `descriptions`: each clip's rows of them, padded with -1."""
+    names = [[t.name, *t.paraphrases] for t in texts]
+    described = [[t.description, t.arms, t.legs, t.torso] for t in texts]
+    unique = sorted({text for group in names + described for text in group})
+    row, encoder = {text: i for i, text in enumerate(unique)}, TextEncoder()
+    parts = [unique[i : i + 256] for i in range(0, len(unique), 256)]
+    vectors = np.concatenate([encoder.encode(part) for part in tqdm(parts, "their texts", disable=None)])
+    return {"vectors": vectors.astype(np.float16), "names": _rows(names, row), "descriptions": _rows(described, row)}
 
 
 def _rows(groups: list[list[str]], row: dict[str, int]) -> np.ndarray:

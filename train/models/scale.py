@@ -19,6 +19,7 @@ from torch.nn import functional
 class ScaleConfig:
     """Widths and weights. A loss weight of 0 switches its term off.
 
+    anchor: the decoder adds to the text's own place in feature space, which training of the encoder has found; ours.
     semantic: alpha, the strength of the semantic bias among negatives (2.6).
     uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7, null-condition form).
     """
@@ -40,12 +41,14 @@ class ScaleConfig:
     condition_dropout: float = 0.1
     free_bits: float = 0.02
     text_dropout: float = 0.1
+    anchor: bool = True
 
 
 class Scale(nn.Module):
     """Energies of features under texts.
 
     `feature_mean`, `feature_std`: of the seen training features; the decoder works on standardised features (2.2).
+    `text_map`: of the encoder's training, centred unit texts to directions in feature space; the start of the anchors.
     """
 
     def __init__(self, config: ScaleConfig = ScaleConfig()) -> None:
@@ -54,6 +57,7 @@ class Scale(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(c.feature))
         self.register_buffer("feature_std", torch.ones(c.feature))
         self.register_buffer("text_mean", torch.zeros(c.text))
+        self.text_map = nn.Linear(c.text, c.feature, bias=False) if c.anchor else None
         self.project = nn.Sequential(
             nn.Dropout(c.text_dropout), nn.Linear(c.text, c.condition), nn.GELU("tanh"),
             nn.Linear(c.condition, c.condition), nn.LayerNorm(c.condition),
@@ -65,6 +69,9 @@ class Scale(nn.Module):
         self.decoder_z = nn.Linear(c.latent, c.hidden)
         self.decoder_c = nn.Linear(c.condition, c.hidden, bias=False)
         self.decoder = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), nn.Linear(c.hidden, c.feature))
+        if c.anchor:
+            nn.init.zeros_(self.decoder[-1].weight)
+            nn.init.zeros_(self.decoder[-1].bias)
         self.nothing = nn.Parameter(torch.zeros(c.condition))
         self.register_buffer("uncertainty_mean", torch.zeros(()))
         self.register_buffer("uncertainty_std", torch.ones(()))
@@ -85,8 +92,15 @@ class Scale(nn.Module):
         mean, log_variance = self.posterior(self.posterior_x(x) + self.posterior_c(condition)).chunk(2, dim=-1)
         return mean, log_variance.clamp(-6, 4)
 
-    def decode(self, z: Tensor, condition: Tensor) -> Tensor:
-        return self.decoder(self.decoder_z(z) + self.decoder_c(condition))
+    def anchor(self, text: Tensor) -> Tensor:
+        """Where features of a text should lie, standardised: `[K, text] -> [K, feature]`."""
+        if self.text_map is None:
+            return text.new_zeros(len(text), self.config.feature)
+        direction = self.text_map(functional.normalize(text - self.text_mean, dim=-1))
+        return self.standardise(functional.normalize(direction, dim=-1) * math.sqrt(self.config.feature))
+
+    def decode(self, z: Tensor, condition: Tensor, anchor: Tensor) -> Tensor:
+        return anchor + self.decoder(self.decoder_z(z) + self.decoder_c(condition))
 
     def divergence(self, mean: Tensor, log_variance: Tensor, prior: tuple[Tensor, Tensor]) -> Tensor:
         """KL of two diagonal normals for each latent dimension (2.3, before the mean)."""
@@ -96,50 +110,57 @@ class Scale(nn.Module):
 
     def energies(self, feature: Tensor, text: Tensor) -> Tensor:
         """`E(x, c)` of 2.3 at the posterior mean, nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
-        return self._energies(self.standardise(feature), self.condition(text))[0]
+        return self._energies(self.standardise(feature), self.condition(text), self.anchor(text))[0]
 
-    def _energies(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def _energies(self, x: Tensor, condition: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
         x, c = x[:, None], condition[None]
         mean, log_variance = self.posterior_of(x, c)
-        rest = 0.5 * ((x - self.decode(mean, c)) ** 2).mean(-1)
+        rest = 0.5 * ((x - self.decode(mean, c, anchor[None])) ** 2).mean(-1)
         kl = self.divergence(mean, log_variance, self.prior_of(c)).mean(-1)
         return rest + self.config.beta * kl, log_variance.mean(-1)
 
-    def loss(self, feature: Tensor, concept: Tensor, text: Tensor, warm: float, frozen_text: Tensor) -> Tensor:
+    def loss(
+        self, feature: Tensor, own: Tensor, text: Tensor, warm: float, frozen_text: Tensor, same: Tensor | None = None
+    ) -> Tensor:
         """Total of 2.8.
 
         Args:
-            feature: `[B, feature]`; concept: int `[B]`; text: this step's texts `[K, text]`.
+            feature: `[B, feature]`; text: this step's texts `[K, text]`; own: int `[B]`, each feature's row of them.
             warm: 0 to 1, weight of the KL in the generative term (2.4).
             frozen_text: `[K, text]`, for the semantic similarity (2.6).
+            same: bool `[B, K]`, texts that mean the same as the feature's own and are no rivals.
         """
-        k, c = self.config, self.condition(text)
+        k, c, anchor = self.config, self.condition(text), self.anchor(text)
         x = self.standardise(feature)
         rows = torch.arange(len(x), device=x.device)
+        passed_over = torch.zeros(len(x), len(text), dtype=torch.bool) if same is None else same
 
-        own = c[concept]
+        condition = c[own]
         dropped = torch.rand(len(x), 1, device=x.device) < k.condition_dropout
-        own = torch.where(dropped, self.nothing.expand_as(own), own)
-        mean, log_variance = self.posterior_of(x, own)
+        condition = torch.where(dropped, self.nothing.expand_as(condition), condition)
+        mean, log_variance = self.posterior_of(x, condition)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        kl = self.divergence(mean, log_variance, self.prior_of(own)).clamp(min=k.free_bits).mean(-1)
-        total = (0.5 * ((x - self.decode(z, own)) ** 2).mean(-1) + k.beta * warm * kl).mean()
+        kl = self.divergence(mean, log_variance, self.prior_of(condition)).clamp(min=k.free_bits).mean(-1)
+        decoded = self.decode(z, condition, torch.where(dropped, torch.zeros_like(x), anchor[own]))
+        total = (0.5 * ((x - decoded) ** 2).mean(-1) + k.beta * warm * kl).mean()
 
         if k.listwise:
-            energies, spread = self._energies(x, c)
-            uncertain = self._uncertainty(spread[rows, concept].detach())
-            bias = semantic_bias(frozen_text, k.semantic)[concept]
+            energies, spread = self._energies(x, c, anchor)
+            uncertain = self._uncertainty(spread[rows, own].detach())
+            bias = semantic_bias(frozen_text, k.semantic)[own]
             margin = k.margin * (1 - k.uncertain_margin * uncertain)
             logits = -energies / k.temperature + bias
-            logits = logits.index_put((rows, concept), -(energies[rows, concept] + margin) / k.temperature)
+            logits = logits.index_put((rows, own), -(energies[rows, own] + margin) / k.temperature)
             weight = (-k.uncertain_weight * uncertain).exp()
-            listwise = functional.cross_entropy(logits, concept, reduction="none")
+            logits = logits.masked_fill(passed_over, -torch.inf)
+            listwise = functional.cross_entropy(logits, own, reduction="none")
             total = total + k.listwise * (weight / weight.mean() * listwise).mean()
         if k.prototype:
             blind, _ = self.posterior_of(x, self.nothing.expand(len(x), -1))
             prototypes, _ = self.prior_of(c)
             cosine = functional.normalize(blind, dim=-1) @ functional.normalize(prototypes, dim=-1).T
-            total = total + k.prototype * functional.cross_entropy(cosine / k.prototype_temperature, concept)
+            logits = (cosine / k.prototype_temperature).masked_fill(passed_over, -torch.inf)
+            total = total + k.prototype * functional.cross_entropy(logits, own)
         return total
 
     def _uncertainty(self, spread: Tensor) -> Tensor:

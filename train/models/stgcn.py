@@ -81,7 +81,7 @@ class TrunkBlock(nn.Module):
 
 
 class EdgeEncoder(nn.Module):
-    """Windows `[B, T, J, 4]` as `edge_app.window.normalise` gives them -> features `[B, feature]`."""
+    """Windows `[B, T, J, 4]` of `edge_app.window.normalise` -> features `[B, feature]`, root mean square 1."""
 
     def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
         super().__init__()
@@ -132,4 +132,5 @@ class EdgeEncoder(nn.Module):
         present = present.reshape(batch, 1, x.shape[2], steps // x.shape[2]).amax(dim=3)
         mean = (x * present).sum(dim=2) / present.sum(dim=2).clamp(min=1)
         peak = (x * present).amax(dim=2)
-        return self.head(torch.cat([mean, peak], dim=1))
+        feature = self.head(torch.cat([mean, peak], dim=1))
+        return nn.functional.normalize(feature, dim=1) * feature.shape[1] ** 0.5
