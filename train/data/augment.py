@@ -28,6 +28,8 @@ class AugmentConfig:
     flatten: float = 0.35
     depth_scale: tuple[float, float] = (0.3, 1.1)
     stretch: float = 0.1
+    bone: float = 0.08
+    offset: float = 0.02
     jitter: float = 0.012
     drift: float = 0.03
     no_legs: float = 0.2
@@ -66,6 +68,21 @@ def _slow_noise(rng: np.random.Generator, batch: int, steps: int, joints: int) -
     return points[:, before] * (1 - part) + points[:, before + 1] * part
 
 
+PATHS = np.zeros((15, 15), np.float32)
+"""Which bones lead from the root to each joint: a row a joint, a column for the bone that ends in each joint."""
+for _joint, _parent in enumerate(CORE15.parents):
+    PATHS[_joint] = PATHS[_parent]
+    PATHS[_joint, _joint] = 1
+
+
+def _other_proportions(xyz: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Every bone longer or shorter by a factor, the same left and right: sets define and measure joints differently."""
+    factor = np.exp(spread * rng.standard_normal((len(xyz), 15), np.float32))
+    factor = 0.5 * (factor + factor[:, CORE15.mirror])
+    bones = (xyz - xyz[:, :, CORE15.parents]) * factor[:, None, :, None]
+    return xyz[:, :, :1] + np.einsum("jk,btkc->btjc", PATHS, bones)
+
+
 def training_windows(
     bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, config: AugmentConfig = AugmentConfig()
 ) -> np.ndarray:
@@ -80,6 +97,9 @@ def training_windows(
     xyz, seen = windows[..., :3], windows[..., 3].copy()
 
     root = xyz[:, :, :1].mean(axis=1, keepdims=True)
+    whole = seen.all(axis=(1, 2)) & ~filmed
+    xyz[whole] = _other_proportions(xyz[whole], rng, config.bone)
+    shift = config.offset * rng.standard_normal((count, 1, joints, 3), np.float32)
     turn = _rotations(rng, count, config)
     turn[flat | filmed] = np.eye(3, dtype=np.float32)
     xyz = np.einsum("btjc,bdc->btjd", xyz - root, turn)
@@ -91,6 +111,7 @@ def training_windows(
     unit = np.where(flat, np.maximum(np.ptp(xyz[..., 1], axis=(1, 2)), 1e-3) / 1.6, 1.0)[:, None, None, None]
     level = rng.uniform(0.3, 1.7, (count, 1, 1, 1)).astype(np.float32)
     level[filmed] *= 0.3
+    xyz += shift * level * unit
     xyz += (config.jitter * level * unit) * rng.standard_normal(xyz.shape, np.float32)
     xyz += (config.drift * level * unit) * _slow_noise(rng, count, steps, joints)
     depth = rng.uniform(*config.depth_scale, count) * ~(flat | chance(config.flatten))
