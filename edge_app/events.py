@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, State, Window
+from edge_app.window import WindowSpec, wobble
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class EventConfig:
     hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
+    max_wobble: bones that change their length by more than this share (`edge_app.window.wobble`) are nobody's.
+    min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
     update_s: period of updates of an open action.
     """
@@ -30,6 +33,8 @@ class EventConfig:
     idle_motion: float = 0.2
     still: float = 0.8
     min_body: float = 0.5
+    max_wobble: float = 0.18
+    min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
 
@@ -47,9 +52,9 @@ class _Open:
 class EventDetector:
     """Keeps what is going on for one person before one camera. Every start gets exactly one end."""
 
-    def __init__(self, camera: str, window_s: float, config: EventConfig = EventConfig()) -> None:
+    def __init__(self, camera: str, spec: WindowSpec, config: EventConfig = EventConfig()) -> None:
         self._camera = camera
-        self._window_s = window_s
+        self._spec = spec
         self._config = config
         self._count = 0
         self._track: int | None = None
@@ -80,7 +85,8 @@ class EventDetector:
         if not window.valid.any():
             return False
         upper = window.joints[window.valid][:, 3:9, 3]
-        return float(upper.mean()) >= self._config.min_body
+        steady = wobble(window.joints, window.valid, self._spec.skeleton) <= self._config.max_wobble
+        return steady and float(upper.mean()) >= self._config.min_body
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -103,7 +109,8 @@ class EventDetector:
         belief = self._smooth(window.t_ns, ranking)
         best = int(np.argmax(belief))
         quiet = window.motion < self._config.idle_motion and belief[best] < self._config.still
-        leading = not quiet and belief[best] >= self._config.enter
+        present = window.valid.mean() >= self._config.min_present
+        leading = present and not quiet and belief[best] >= self._config.enter
         label = ranking.labels[best]
         if not leading:
             self._leader = None
@@ -135,7 +142,7 @@ class EventDetector:
     def _start(self, window: Window, ranking: Ranking, score: float) -> list[Event]:
         self._count += 1
         # A window shows an action once the action fills about half of it, so it began that much earlier.
-        onset_ns = max(self._leader_since_ns - int(self._window_s * 0.5e9), 0)
+        onset_ns = max(self._leader_since_ns - int(self._spec.seconds * 0.5e9), 0)
         name = f"{self._camera}-{window.track}-{self._count}"
         self._open = _Open(name, self._leader or "", onset_ns, window.t_ns, score=score)
         return [self._event("start", window.t_ns, ranking, None)]

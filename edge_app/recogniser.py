@@ -70,8 +70,7 @@ class Recogniser:
         self.times = StageTimes()
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {
-            name: _Camera(EventDetector(name, bundle.spec.seconds, task.settings.events), open={})
-            for name, _ in task.cameras
+            name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras
         }
         self._publisher = Publisher(
             task.publish, max_age_ms=task.settings.publish.max_age_ms, heartbeat_s=task.settings.publish.heartbeat_s

@@ -61,7 +61,7 @@ def recognize(
     ranker.set_labels(table)
     tally, spec = _Tally(), bundle.spec
     buffer, tracker = WindowBuffer("file", spec), Tracker()
-    detector = EventDetector("file", spec.seconds, settings.events)
+    detector = EventDetector("file", spec, settings.events)
     stride_ns, due_ns, last_ns, state = int(settings.camera.stride_s * 1e9), 0, 0, "no_person"
     with open_source(uri, camera="file", realtime=False) as source, PoseEstimator() as estimator:
         while (item := source.read()) is not None:

@@ -5,8 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_app.events import EventConfig, EventDetector
+from edge_app.skeleton import CORE15
 from edge_app.types import CameraReport, Ranking, Window
+from edge_app.window import WindowSpec
 
+SPEC = WindowSpec(2.0, 16.0, CORE15)
 LABELS = ("wave", "squat", "jump")
 STEP_NS = 100_000_000
 
@@ -33,7 +36,7 @@ def step(
 
 
 def run(labels: list[int | None], **shape: float) -> tuple[list, list[str]]:
-    detector = EventDetector("cam", 2.0)
+    detector = EventDetector("cam", SPEC)
     decisions = [step(detector, i, label, **shape) for i, label in enumerate(labels)]
     return [event for d in decisions for event in d.events], [d.state for d in decisions]
 
@@ -82,7 +85,7 @@ def test_a_body_hardly_in_view_is_nobody():
 
 
 def test_a_lost_camera_ends_what_is_open_and_forgets():
-    detector = EventDetector("cam", 2.0)
+    detector = EventDetector("cam", SPEC)
     for i in range(10):
         step(detector, i, 0)
     lost = step(detector, 10, None, state="camera_lost")
@@ -94,7 +97,7 @@ def test_a_lost_camera_ends_what_is_open_and_forgets():
 
 def test_new_labels_and_another_person_end_what_is_open():
     for change, reason in (({"version": 2}, "labels_changed"), ({"track": 2}, "track_lost")):
-        detector = EventDetector("cam", 2.0)
+        detector = EventDetector("cam", SPEC)
         for i in range(10):
             step(detector, i, 0)
         decision = step(detector, 10, 0, **change)
@@ -110,7 +113,7 @@ moments = st.tuples(
 @given(st.lists(moments, max_size=120))
 @settings(max_examples=150, deadline=None)
 def test_every_start_has_exactly_one_end_whatever_happens(story):
-    detector = EventDetector("cam", 2.0, EventConfig(hold_s=0.1, release_s=0.2))
+    detector = EventDetector("cam", SPEC, EventConfig(hold_s=0.1, release_s=0.2))
     events = []
     for i, (label, known, motion, track, version, state) in enumerate(story):
         events += step(detector, i, label, known=known, motion=motion, track=track, version=version, state=state).events
@@ -127,3 +130,23 @@ def test_every_start_has_exactly_one_end_whatever_happens(story):
                 open_id = None
     assert open_id is None
     assert len({e.id for e in events if e.type == "start"}) == sum(e.type == "start" for e in events)
+
+
+def test_bones_that_stretch_are_nobodys():
+    detector, rng = EventDetector("cam", SPEC), np.random.default_rng(0)
+    person = window(0)
+    person.joints[..., :3] = rng.normal(size=(1, 15, 3))
+    assert detector.body_seen(person)
+    rubber = window(0)
+    rubber.joints[..., :3] = person.joints[..., :3] * rng.uniform(0.5, 1.5, (32, 15, 1))
+    assert not detector.body_seen(rubber)
+
+
+def test_somebody_who_is_hardly_in_view_starts_nothing():
+    detector = EventDetector("cam", SPEC)
+    for number in range(20):
+        t_ns = (number + 1) * STEP_NS
+        seen = window(t_ns)
+        seen.valid[:22] = False
+        ranking = Ranking(seen, LABELS, 1, np.zeros(3, np.float32), np.array([0.96, 0.02, 0.02], np.float32), 0.95)
+        assert not detector.update(CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, seen), ranking).events

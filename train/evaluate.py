@@ -1,6 +1,7 @@
-"""Run a bundle over a skeleton set, by the device's own code path: window, encoder, ranker.
+"""Run a bundle over skeleton sets or labelled videos, by the device's own code path: window, encoder, ranker.
 
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
+python -m train evaluate --bundle edge_app/bundles/default --videos ../shared/videos --recordings cache/poses
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from edge_app.rankers.base import Ranker
 from edge_app.types import Window
 from edge_app.window import WindowSpec, make_window, resample
 from train.data.clips import Clip, load_set
+from train.videos import evaluate_videos
 
 STEP_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="a skeleton set, npz as in DESIGN.md 8")
+    parser.add_argument("--data", type=Path, help="a skeleton set, npz as in DESIGN.md 8")
+    parser.add_argument("--videos", type=Path, help="folder with manifest.csv, for its labelled seconds")
+    parser.add_argument("--recordings", type=Path, default=Path("cache/poses"), help="poses of --videos: train extract")
     parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
     parser.add_argument("--ranker", default="scale")
     parser.add_argument("--seen", type=Path, help="text file of the names that training saw, one a line")
@@ -102,6 +106,18 @@ def evaluate(
 
 def run(arguments: argparse.Namespace) -> None:
     bundle = load_bundle(arguments.bundle)
+    if arguments.videos:
+        print_report(
+            evaluate_videos(bundle, arguments.ranker, arguments.videos / "manifest.csv", arguments.recordings),
+            arguments.json,
+        )
+    if arguments.data:
+        print_report(_set_report(bundle, arguments), arguments.json)
+    if not (arguments.videos or arguments.data):
+        raise UsageError("evaluate: nothing to evaluate on; give --data, --videos, or both")
+
+
+def _set_report(bundle: Bundle, arguments: argparse.Namespace) -> dict[str, Any]:
     clips = load_set(arguments.data)
     labels = (
         parse_labels(arguments.labels)
@@ -109,12 +125,17 @@ def run(arguments: argparse.Namespace) -> None:
         else tuple(Label(name) for name in dict.fromkeys(clip.name for clip in clips))
     )
     seen = set(arguments.seen.read_text("utf-8").splitlines()) if arguments.seen else None
-    result = {"set": arguments.data.stem, **evaluate(bundle, clips, labels, arguments.ranker, seen)}
-    if arguments.json:
-        print(json.dumps(result))
+    return {"set": arguments.data.stem, **evaluate(bundle, clips, labels, arguments.ranker, seen)}
+
+
+def print_report(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report))
         return
-    for key, value in result.items():
-        if key != "per_class":
+    for key, value in report.items():
+        if key not in ("per_class", "said"):
             print(f"{key:18} {value}")
-    for name, value in sorted(result["per_class"].items(), key=lambda pair: -pair[1]):
+    for name, value in sorted(report.get("per_class", {}).items(), key=lambda pair: -pair[1]):
         print(f"  {value:6.2f}  {name}")
+    for line in report.get("said", []):
+        print(f"  {line}")

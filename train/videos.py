@@ -1,4 +1,8 @@
-"""The labelled seconds of the public videos, as clips of real MediaPipe poses: a development set, never trained on."""
+"""The labelled seconds of the public videos, as clips of real MediaPipe poses: a development set, never trained on.
+
+python -m train extract --videos ../shared/videos --out cache/poses
+python -m train evaluate --bundle edge_app/bundles/default --videos ../shared/videos --recordings cache/poses
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,17 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from edge_app.bundle import Bundle
+from edge_app.config import Settings
+from edge_app.labels import Label, build_table
+from edge_app.recognize import recognize
 from edge_app.recorder import read_recording
-from edge_app.types import Pose, Poses
+from edge_app.types import Pose, Poses, Window
+from edge_app.window import WindowSpec, lift, make_window, resample
 
 LABELS = {
     "arm circles": "arm circles", "bicep curl": "bicep curl", "bird dog": "bird dog", "box jump": "box jump",
@@ -30,6 +42,11 @@ DISTRACTORS = (
 
 LEFT_OUT = ("hard_two_people", "beam_two", "street_", "people_", "dog_play", "noperson", "hard_black")
 SHORTEST_S = 0.45
+STEP_S = 0.5
+DERIVED = "hard_"
+"""Beginning of the names of files made from other files: counted apart."""
+QUIET = ("noperson_*", "hard_black*", "stand_idle*")
+"""Recordings in which any event (but for standing still) is false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +77,49 @@ def load_segments(manifest: Path, recordings: Path) -> list[Segment]:
             if label and end_s - float(start) >= SHORTEST_S and len(poses) > 3:
                 segments.append(Segment(stem, label, float(start), min(end_s, poses[-1].t_ns / 1e9), poses))
     return segments
+
+
+def segment_windows(segment: Segment, spec: WindowSpec) -> list[Window]:
+    """Windows over a segment, half a second apart; one for a segment that is shorter than a window."""
+    t_ns = np.array([pose.t_ns for pose in segment.poses], np.int64)
+    joints = lift(segment.poses, spec.skeleton)
+    first = min(t_ns[0] + int(spec.seconds * 1e9), t_ns[-1])
+    return [
+        make_window(*resample(t_ns, joints, int(end), spec), spec, camera="set", track=1, t_ns=int(end), fps_in=0.0)
+        for end in np.arange(first, t_ns[-1] + 1, int(STEP_S * 1e9))
+    ]
+
+
+def evaluate_videos(bundle: Bundle, kind: str, manifest: Path, recordings: Path) -> dict[str, Any]:
+    """Top-1 and top-5 of labelled segments, all that occur and the distractors being candidates; false events."""
+    segments = load_segments(manifest, recordings)
+    names = sorted({segment.label for segment in segments} | set(DISTRACTORS))
+    encoder, ranker, text_encoder = bundle.encoder(), bundle.ranker(kind), bundle.text_encoder()
+    ranker.set_labels(build_table([Label(name) for name in names], text_encoder, 0))
+    places, said = [], []
+    for segment in segments:
+        vectors = np.stack([f.vector for f in encoder.encode(segment_windows(segment, bundle.spec))])
+        order = np.argsort(ranker.energies(vectors)[:, : len(names)].mean(axis=0), kind="stable")
+        places.append(int(np.flatnonzero(order == names.index(segment.label))[0]))
+        said.append(f"{segment.video} {segment.start_s:g}: {segment.label} -> {names[order[0]]}")
+    place = np.array(places)
+    derived = np.array([segment.video.startswith(DERIVED) for segment in segments])
+    result: dict[str, Any] = {"candidates": len(names), "said": said}
+    for part, picked in (("videos", ~derived), ("derived", derived)):
+        labels = np.array([segment.label for segment in segments])[picked]
+        hits = place[picked] == 0
+        result[part] = {
+            "segments": int(picked.sum()),
+            "top1": round(float(hits.mean()), 4),
+            "top5": round(float((place[picked] < 5).mean()), 4),
+            "top1_class_mean": round(float(np.mean([hits[labels == label].mean() for label in set(labels)])), 4),
+        }
+    table = build_table(bundle.default_labels, text_encoder, 0)
+    events, seconds = [], 0.0
+    for path in sorted(p for pattern in QUIET for p in recordings.glob(f"{pattern}.mcap")):
+        found = recognize(f"pose://{path}", bundle, encoder, ranker, table, Settings())
+        events += [f"{path.stem}: {event['label']}" for event in found["events"] if event["label"] != "stand still"]
+        seconds += found["seconds"]
+    result["false_events"] = {"events": events, "minutes": round(seconds / 60, 2)}
+    result["false_events"]["per_minute"] = round(len(events) / max(seconds / 60, 1e-9), 3)
+    return result

@@ -147,9 +147,17 @@ def compose_whole_body(seed: int, fps: float = 24.0) -> tuple[Composed, np.ndarr
     """The same with every joint that can be drawn, float64 `[T, J, 3]` as `edge_app.person.JOINTS`."""
     rng = np.random.default_rng([seed, 7])
     meaning, joints = _act(draw(rng), seed, fps, rng)
+    return Composed(_seen(joints), _texts(meaning, rng), meaning.key), joints
+
+
+def act(meaning: Meaning, seed: int, fps: float = 24.0) -> np.ndarray:
+    """The motion of a given meaning, as `Composed.joints`; the seed chooses the body, the side and the style."""
+    return _seen(_act(meaning, seed, fps, np.random.default_rng([seed, 11]))[1])
+
+
+def _seen(joints: np.ndarray) -> np.ndarray:
     core = core15(joints)
-    core = np.concatenate([core, np.ones((*core.shape[:2], 1), np.float32)], axis=-1)
-    return Composed(core, _texts(meaning, rng), meaning.key), joints
+    return np.concatenate([core, np.ones((*core.shape[:2], 1), np.float32)], axis=-1)
 
 
 # ---------------------------------------------------------------- the meaning
