@@ -14,6 +14,7 @@ VERBS = {
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
     "draw": ("train.draw", "draw generated motion and run MediaPipe over it"),
+    "folds": ("train.folds", "each data set in turn as another lab"),
     "evaluate": ("train.evaluate", "run a bundle over a skeleton set"),
 }
 

@@ -84,7 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
     if not saved["withheld"]:
         raise UsageError(f"--encoder {arguments.encoder}: no concepts were withheld in its training; nothing to fit on")
     settings = saved["settings"]
-    clips = load_training_clips(arguments.data, generated=int(settings["generated"]), seed=int(settings["seed"]))
+    clips = load_training_clips(
+        arguments.data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
+    )
     clips = [c for c in clips if c.dataset not in saved["left_out"]]
     bank = Bank(clips)
     withheld = np.flatnonzero(np.isin(bank.concept, [bank.concepts.index(c) for c in saved["withheld"]]))

@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave-out", default="", help="data sets not to train on, comma-separated")
     parser.add_argument("--withhold", default="", help="concepts not to train on, comma-separated")
     parser.add_argument("--generated", type=int, default=40, help="generated clips for each action of the generator")
+    parser.add_argument("--named", type=int, default=12, help="composed clips for each action that they can show")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--per-epoch", type=int, default=9000, help="windows an epoch")
@@ -92,9 +93,12 @@ def moving_average(averaged: list[Tensor], current: list[Tensor], steps: Tensor)
 
 
 def sampling_weights(bank: Bank) -> np.ndarray:
-    """Probability of each clip: between uniform over clips and uniform over concepts (square root of counts)."""
+    """Probability of each clip: between uniform over clips and uniform over concepts (square root of counts).
+
+    Composed actions, of which there are many, count 0.4.
+    """
     counts = np.bincount(bank.concept, minlength=len(bank.concepts))
-    weights = 1 / np.sqrt(counts[bank.concept])
+    weights = np.where(bank.dataset == "named", 0.4, 1.0) / np.sqrt(counts[bank.concept])
     return weights / weights.sum()
 
 
@@ -144,7 +148,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     leave_out = {name.strip() for name in arguments.leave_out.split(",") if name.strip()}
     withhold = {name.strip() for name in arguments.withhold.split(",") if name.strip()}
-    clips = load_training_clips(arguments.data, generated=arguments.generated, seed=arguments.seed)
+    clips = load_training_clips(
+        arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.seed
+    )
     composed, filmed = load_generated(arguments, withhold)
     clips += filmed
     seen = [clip for clip in clips if clip.dataset not in leave_out and clip.concept not in withhold]

@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt of `train encoder`")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=4, help="augmented windows of each clip")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=3, help="augmented windows of each clip")
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
@@ -134,7 +134,9 @@ def run(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     encoder, spec, saved = load_encoder(arguments.encoder)
     settings = saved["settings"]
-    clips = load_training_clips(arguments.data, generated=int(settings["generated"]), seed=int(settings["seed"]))
+    clips = load_training_clips(
+        arguments.data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
+    )
     clips = [c for c in clips if c.dataset not in saved["left_out"] and c.concept not in saved["withheld"]]
     bank = Bank(clips, saved["concepts"])
     features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)

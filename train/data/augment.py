@@ -19,7 +19,7 @@ HIPS = (0, 9, 12)
 class AugmentConfig:
     """Probabilities and ranges; angles in degrees, lengths in metres of the standard body."""
 
-    speed: tuple[float, float] = (0.65, 1.45)
+    speed: tuple[float, float] = (0.7, 1.35)
     hold: float = 0.5
     yaw: float = 75.0
     pitch: float = 15.0
@@ -28,8 +28,8 @@ class AugmentConfig:
     flatten: float = 0.35
     depth_scale: tuple[float, float] = (0.3, 1.1)
     stretch: float = 0.1
-    bone: float = 0.15
-    offset: float = 0.04
+    bone: float = 0.1
+    offset: float = 0.025
     jitter: float = 0.012
     drift: float = 0.03
     no_legs: float = 0.2

@@ -493,7 +493,7 @@ def _names(meaning: Meaning, rng: np.random.Generator) -> list[str]:
     if len(found) < 3:
         found += [said for name in found[:2] if (said := f"someone {gerund(name)}") not in found]
     if len(found) < 3:
-        more = sorted({_name(meaning, rng) for _ in range(16)} - set(found), key=lambda n: len(n.split()))
+        more = sorted({_name(meaning, rng) for _ in range(16)} - set(found), key=lambda n: (len(n.split()), n))
         found += more[: 3 - len(found)]
     count = 3 if rng.random() < 0.5 else 4
     return found[:count]
