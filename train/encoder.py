@@ -25,7 +25,7 @@ from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec
 from train.data.augment import AugmentConfig, plain_windows, training_windows
 from train.data.clips import Bank, Clip
-from train.data.composed import ComposedBank, joined, load_composed, load_drawn
+from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.models.stgcn import EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classifier", type=float, default=0.3, help="weight of the plain classifier")
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
-    parser.add_argument("--composed-weight", type=float, default=0.5)
+    parser.add_argument("--composed-weight", type=float, default=1.0)
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
@@ -129,17 +129,6 @@ def class_mean_top1(model: Trainee, clips: list[Clip]) -> float:
     return float(np.mean([np.mean(guess[bank.concept == k] == k) for k in range(len(bank.concepts))]))
 
 
-def load_generated(arguments: argparse.Namespace, withhold: set[str]) -> tuple[ComposedBank | None, list[Clip]]:
-    """Composed motion, drawn or not, and the generator's actions as they were filmed."""
-    if not arguments.composed:
-        return None, []
-    composed = load_composed(arguments.composed, arguments.seed, arguments.cache, withhold)
-    if not arguments.drawn:
-        return composed, []
-    filmed, drawn = load_drawn(sorted(arguments.drawn.glob("?????.npz")), withhold)
-    return joined(composed, drawn), filmed
-
-
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
@@ -151,9 +140,9 @@ def run(arguments: argparse.Namespace) -> None:
     clips = load_training_clips(
         arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.seed
     )
-    composed, filmed = load_generated(arguments, withhold)
+    composed, filmed = load_generated(arguments.composed, arguments.seed, arguments.cache, arguments.drawn, withhold)
     clips += filmed
-    seen = [clip for clip in clips if clip.dataset not in leave_out and clip.concept not in withhold]
+    seen = seen_clips(clips, leave_out, withhold)
     held = [clip for clip in clips if clip.dataset not in leave_out and clip.concept in withhold]
     bank = Bank(seen)
     texts = ConceptTexts(bank.concepts)

@@ -22,7 +22,7 @@ from edge_app.skeleton import LAYOUTS
 from edge_app.window import WindowSpec
 from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank
-from train.data.composed import ComposedBank, load_composed
+from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.encoder import composed_rivals, moving_average
 from train.models.scale import Scale, ScaleConfig
@@ -137,16 +137,16 @@ def run(arguments: argparse.Namespace) -> None:
     clips = load_training_clips(
         arguments.data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
     )
-    clips = [c for c in clips if c.dataset not in saved["left_out"] and c.concept not in saved["withheld"]]
-    bank = Bank(clips, saved["concepts"])
+    drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
+    composed, filmed = load_generated(
+        int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), drawn, saved["withheld"]
+    )
+    bank = Bank(seen_clips(clips + filmed, saved["left_out"], saved["withheld"]), saved["concepts"])
     features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)
     texts = ConceptTexts(bank.concepts)
     config = ScaleConfig(feature=features.shape[1], text=texts.dim)
     extra = None
-    if int(settings["composed"]):
-        composed = load_composed(
-            int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), saved["withheld"]
-        )
+    if composed is not None:
         extra = Extra(composed, *draw_features(encoder, composed.bank, spec, 2, arguments.seed, clips=True))
     model = fit_scale(
         features, concept, bank.concepts, texts, config, saved["model"]["text_map.weight"], extra,

@@ -15,6 +15,7 @@ from edge_app.text import TextEncoder
 from train.data.clips import Bank, Clip
 from train.data.compose import Composed, Texts, compose
 from train.data.generated import concept_of
+from train.data.named import NAMED
 from train.texts import TextBank
 
 FPS = 24.0
@@ -50,6 +51,32 @@ def shows(key: list, concept: str) -> bool:
     """Whether a composed clip with this key shows a concept, or something of its kin."""
     moves = [part for part in key if not isinstance(part, str) and part]
     return any(move[0] == what and move[1].startswith(way) for move in moves for what, way in KIN.get(concept, ()))
+
+
+def seen_clips(clips: Iterable[Clip], left_out: Iterable[str], withheld: Iterable[str]) -> list[Clip]:
+    """Clips that training may see: of no data set that is left out, no withheld concept, no composed kin."""
+    left_out, withheld = set(left_out), set(withheld)
+    kin = {name for name, meanings in NAMED.items() for m in meanings for c in withheld if shows([*m.key], c)}
+    return [
+        clip
+        for clip in clips
+        if clip.dataset not in left_out
+        and clip.concept not in withheld
+        and not (clip.dataset == "named" and clip.concept in kin)
+    ]
+
+
+def load_generated(
+    count: int, seed: int, cache: Path, drawn: Path | None, withheld: Iterable[str]
+) -> tuple[ComposedBank | None, list[Clip]]:
+    """Composed motion, drawn or not, and the generator's actions as they were filmed; nothing for a count of 0."""
+    if not count:
+        return None, []
+    composed = load_composed(count, seed, cache, withheld)
+    if drawn is None:
+        return composed, []
+    filmed, more = load_drawn(sorted(drawn.glob("?????.npz")), withheld)
+    return joined(composed, more), filmed
 
 
 def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = ()) -> ComposedBank:
