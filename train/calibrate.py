@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace) -> None:
     other = np.concatenate([ranker.energies(part) for part in np.array_split(vectors, len(vectors) // 50 + 1)])
 
     texts = concepts.pooled()
-    truth, size = bank.concept[picked], rng.integers(3, 20, len(picked))
+    truth, size = bank.concept[picked], rng.integers(3, min(20, len(bank.concepts)), len(picked))
     lists, answers, apart = [], [], []
     for i, k in enumerate(truth):
         names = rng.choice(np.delete(np.arange(len(bank.concepts)), k), size[i], replace=False)

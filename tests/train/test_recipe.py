@@ -1,0 +1,58 @@
+"""The whole recipe, from sets to a bundle that is measured, on a handful of made-up clips."""
+
+import json
+
+import numpy as np
+import pytest
+
+from edge_app.labels import actions
+from export.__main__ import main as export
+from train.__main__ import main as train
+from train.data.clips import CORE15_SETS
+from train.data.generated import generated_clips
+
+
+@pytest.fixture
+def sets(tmp_path, monkeypatch):
+    """Six sets of drawn-up clips of six actions, as the real ones are stored."""
+    few = actions()[:12]
+    monkeypatch.setattr("export.bundle.actions", lambda: few)
+    monkeypatch.setattr("train.calibrate.actions", lambda: few)
+    picked = [c for c in generated_clips(4, seed=3) if c.name in ("squat", "wave", "clap", "kick", "bow", "jump")]
+    monkeypatch.setattr("train.data.sources.generated_clips", lambda count, seed: picked[:count])
+    names = sorted({clip.name for clip in picked})
+    rows = ["dataset,label,name,concept,clips"]
+    for name in CORE15_SETS:
+        raw = np.concatenate([np.round(clip.joints[..., :3] * 1000) for clip in picked]).astype(np.int16)
+        np.savez(
+            tmp_path / f"{name}.npz", X=raw, off=np.cumsum([0, *(len(clip.joints) for clip in picked)]),
+            label=np.array([names.index(clip.name) for clip in picked]), names=np.array(names),
+            subject=np.array(["a"] * len(picked)), fps=np.float32(24), dim=np.int64(3),
+        )  # fmt: skip
+        rows += [f"{name},{i},{label},{label},4" for i, label in enumerate(names)]
+    (tmp_path / "concepts.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_from_sets_to_a_measured_bundle(sets, capsys):
+    data, run = ["--data", str(sets)], sets / "run"
+    small = ["--composed", "40", "--composed-batch", "4", "--named", "1", "--generated", "6", "--batch", "8"]
+    short = ["--epochs", "2", "--per-epoch", "16", "--cache", str(sets / "cache")]
+    unseen = ["--leave-out", "utkinect", "--withhold", "bow,jump"]
+    assert train(["encoder", *data, "--out", str(run), *small, *short, *unseen]) == 0
+    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in log] == [1, 2]
+    assert {"withheld_top1", "utkinect_top1", "loss"} <= set(log[0])
+    encoder = ["--encoder", str(run / "encoder.pt")]
+    assert train(["head", *encoder, *data, "--out", str(run), "--rounds", "1", "--steps", "3", "--batch", "8"]) == 0
+    scale = ["--scale", str(run / "scale.pt")]
+    calibration = str(run / "calibration.json")
+    assert train(["calibrate", *encoder, *scale, *data, "--out", calibration, "--lists", "40"]) == 0
+    rest = ["--labels", "squat, wave", "--card", "README.md", "--out", str(run / "bundle")]
+    assert export(["bundle", *encoder, *scale, "--calibration", calibration, *rest]) == 0
+    capsys.readouterr()
+    assert train(["evaluate", "--bundle", str(run / "bundle"), "--data", str(sets / "utkinect.npz"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["clips"] == 24
+    assert set(result["per_class"]) == {"squat", "wave", "clap", "kick", "bow", "jump"}
+    assert 0 <= result["top1_class_mean"] <= 1
