@@ -35,13 +35,13 @@ cache/drawn/00078.npz: | .venv/.dev
 	$(TRAIN) draw --out cache/drawn --clips 1975
 runs/dev/encoder.pt: cache/drawn/00078.npz
 	$(TRAIN) encoder --data $(DATA) --out runs/dev --leave-out msr_action3d --withhold "$(WITHHELD)" --drawn cache/drawn \
-		--epochs 14 --per-epoch 7000 --seed 0
+		--epochs 10 --per-epoch 7000 --seed 0
 runs/dev-scale/scale.pt: runs/dev/encoder.pt
 	$(TRAIN) head --encoder runs/dev/encoder.pt --data $(DATA) --out runs/dev-scale --seed 0
 runs/calibration.json: runs/dev-scale/scale.pt
 	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --scale runs/dev-scale/scale.pt --data $(DATA) --out $@ --seed 0
 runs/final/encoder.pt: cache/drawn/00078.npz
-	$(TRAIN) encoder --data $(DATA) --out runs/final --drawn cache/drawn --epochs 18 --per-epoch 8000 --seed 0
+	$(TRAIN) encoder --data $(DATA) --out runs/final --drawn cache/drawn --epochs 16 --per-epoch 8000 --seed 0
 runs/final-scale/scale.pt: runs/final/encoder.pt
 	$(TRAIN) head --encoder runs/final/encoder.pt --data $(DATA) --out runs/final-scale --seed 0
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec
-from train.data.augment import AugmentConfig, plain_windows, training_windows
+from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
@@ -166,10 +166,10 @@ def run(arguments: argparse.Namespace) -> None:
         begun, losses, hits = time.monotonic(), [], []
         for _ in tqdm(range(steps), desc=f"epoch {epoch + 1}/{arguments.epochs}", leave=False, disable=None):
             picked = rng.choice(len(bank), arguments.batch, p=weights)
-            windows = training_windows(bank, picked, SPEC, rng, AugmentConfig())
+            windows = training_windows(bank, picked, SPEC, rng)
             if composed:
                 extra = rng.choice(len(composed.bank), arguments.composed_batch, replace=False)
-                windows = np.concatenate([windows, training_windows(composed.bank, extra, SPEC, rng, AugmentConfig())])
+                windows = np.concatenate([windows, training_windows(composed.bank, extra, SPEC, rng)])
             concept = torch.from_numpy(bank.concept[picked])
             feature, extra_feature = model.encoder(torch.from_numpy(windows)).tensor_split([len(picked)])
             logits = model.text_logits(feature, torch.from_numpy(texts.sample(np.arange(len(bank.concepts)), rng)))

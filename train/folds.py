@@ -66,7 +66,7 @@ def _train(name: str, folder: Path, arguments: argparse.Namespace) -> None:
     length = ["--epochs", str(arguments.epochs), "--per-epoch", str(arguments.per_epoch)]
     drawn = ["--drawn", str(arguments.drawn)] if arguments.drawn else []
     code = verb(["encoder", *common, *length, *drawn, "--leave-out", name])
-    code = code or verb(["head", *common, "--rounds", "1", "--encoder", str(folder / "encoder.pt")])
+    code = code or verb(["head", *common, "--encoder", str(folder / "encoder.pt")])
     if code:
         raise SystemExit(code)
 

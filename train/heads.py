@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt of `train encoder`")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=3, help="augmented windows of each clip")
+    parser.add_argument("--rounds", type=int, default=2, help="augmented windows of each clip")
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=1e-3)

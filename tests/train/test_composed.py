@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train.__main__ import main
-from train.data.augment import _other_proportions, _slower
+from train.data.augment import _other_proportions
 from train.data.composed import joined, load_composed, load_drawn, seen_clips, shows
 from train.data.named import named_clips
 from train.texts import TextBank
@@ -78,10 +78,3 @@ def test_other_proportions_keep_the_root_and_the_symmetry():
     assert np.allclose(left, left[:, :1], atol=1e-3)
     assert not np.allclose(left, 1, atol=0.01)
     assert np.allclose(_other_proportions(pose, rng, 0.0), pose, atol=1e-5)
-
-
-def test_a_slow_camera_keeps_every_nth_sample():
-    windows = np.random.default_rng(0).normal(size=(2, 32, 15, 4)).astype(np.float32)
-    slow = _slower(windows, 3)
-    assert np.array_equal(slow[:, ::3], windows[:, ::3])
-    assert np.allclose(slow[:, 1], windows[:, 0] * 2 / 3 + windows[:, 3] / 3, atol=1e-5)

@@ -28,8 +28,8 @@ class AugmentConfig:
     flatten: float = 0.35
     depth_scale: tuple[float, float] = (0.3, 1.1)
     stretch: float = 0.1
-    bone: float = 0.1
-    offset: float = 0.025
+    bone: float = 0.08
+    offset: float = 0.02
     jitter: float = 0.012
     drift: float = 0.03
     no_legs: float = 0.2
@@ -37,8 +37,6 @@ class AugmentConfig:
     lost_arm: float = 0.08
     lost_joint: float = 0.02
     lost_frames: float = 0.1
-    slow_camera: float = 0.2
-    any_side: float = 0.15
 
 
 def draw_starts(bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, speed: np.ndarray):
@@ -51,8 +49,6 @@ def _rotations(rng: np.random.Generator, count: int, config: AugmentConfig) -> n
     yaw, pitch, roll = (
         np.radians(rng.uniform(-limit, limit, count)) for limit in (config.yaw, config.pitch, config.roll)
     )
-    around = rng.random(count) < config.any_side
-    yaw[around] = rng.uniform(-np.pi, np.pi, around.sum())
     zero, one = np.zeros(count), np.ones(count)
     around_y = np.array([[np.cos(yaw), zero, np.sin(yaw)], [zero, one, zero], [-np.sin(yaw), zero, np.cos(yaw)]])
     around_x = np.array(
@@ -60,15 +56,6 @@ def _rotations(rng: np.random.Generator, count: int, config: AugmentConfig) -> n
     )
     around_z = np.array([[np.cos(roll), -np.sin(roll), zero], [np.sin(roll), np.cos(roll), zero], [zero, zero, one]])
     return np.einsum("ijb,jkb,klb->bil", around_z, around_x, around_y).astype(np.float32)
-
-
-def _slower(windows: np.ndarray, every: int) -> np.ndarray:
-    """As a camera with a lower frame rate would give them: every n-th sample, and straight lines between."""
-    at = np.arange(windows.shape[1])
-    before = at // every * every
-    after = np.minimum(before + every, len(at) - 1)
-    part = ((at - before) / every).astype(np.float32)[:, None, None]
-    return windows[:, before] * (1 - part) + windows[:, after] * part
 
 
 def _slow_noise(rng: np.random.Generator, batch: int, steps: int, joints: int) -> np.ndarray:
@@ -107,9 +94,6 @@ def training_windows(
         clips, draw_starts(bank, clips, spec, rng, speed), spec, speed=speed, hold=chance(config.hold)
     )
     flat, filmed = bank.flat[clips], bank.filmed[clips]
-    for every in (2, 3):
-        slow = chance(config.slow_camera / 2) & valid.all(axis=1)
-        windows[slow] = _slower(windows[slow], every)
     xyz, seen = windows[..., :3], windows[..., 3].copy()
 
     root = xyz[:, :, :1].mean(axis=1, keepdims=True)
