@@ -19,7 +19,7 @@ HIPS = (0, 9, 12)
 class AugmentConfig:
     """Probabilities and ranges; angles in degrees, lengths in metres of the standard body."""
 
-    speed: tuple[float, float] = (0.7, 1.35)
+    speed: tuple[float, float] = (0.75, 1.3)
     hold: float = 0.5
     yaw: float = 75.0
     pitch: float = 15.0
