@@ -132,7 +132,7 @@ def _value(value: Any, old: Any, name: str, where: str) -> Any:
         raise UsageError(f"{where}: {name} must be {wanted.__name__}, {value!r:.40} found")
     if wanted in (int, float) and not (math.isfinite(value) and 0 <= value <= 1e6):
         raise UsageError(f"{where}: {name} must be between 0 and 1,000,000, {value!r:.40} found")
-    share = name in ("events.enter", "events.exit", "events.still", "events.min_body")
+    share = name in ("events.enter", "events.exit", "events.still", "events.min_body", "events.min_present")
     if share and value > 1:
         raise UsageError(f"{where}: {name} must be between 0 and 1, {value!r:.40} found")
     return value

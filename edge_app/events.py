@@ -26,12 +26,12 @@ class EventConfig:
     """
 
     smooth_s: float = 0.4
-    enter: float = 0.5
-    exit: float = 0.3
+    enter: float = 0.35
+    exit: float = 0.2
     hold_s: float = 0.3
     release_s: float = 0.5
     idle_motion: float = 0.2
-    still: float = 0.8
+    still: float = 0.6
     min_body: float = 0.5
     max_wobble: float = 0.18
     min_present: float = 0.4

@@ -27,8 +27,8 @@ class Moment:
     ranking: Ranking | None
 
 
-def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skeleton, title: str) -> str:
-    """The SVG text of a run; `moments` in order of time."""
+def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skeleton, title: str, enter: float) -> str:
+    """The SVG text of a run; `moments` in order of time, `enter` as in `EventConfig`."""
     end_s = max(moments[-1].t_s, 0.1)
     x = lambda t_s: LEFT + (WIDTH - LEFT - 20) * t_s / end_s  # noqa: E731
     labels = _leading(moments)
@@ -40,7 +40,7 @@ def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skele
         f'<text x="20" y="26" font-size="16" font-weight="600">{escape(title)}</text>',
     ]
     parts += _figures(moments, skeleton, x, 40)
-    parts += _scores(moments, labels, colour, x, 40 + FIGURE_H)
+    parts += _scores(moments, labels, colour, x, 40 + FIGURE_H, enter)
     parts += _timeline(moments, events, colour, x, end_s, 40 + FIGURE_H + BAND_H + 12)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -87,13 +87,14 @@ def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> li
     return parts
 
 
-def _scores(moments, labels, colour, x, top: float) -> list[str]:
+def _scores(moments, labels, colour, x, top: float, enter: float) -> list[str]:
     low, high = top + BAND_H, top + 14
     y = lambda v: low - (low - high) * v  # noqa: E731
+    lines = f"M{LEFT} {low}H{WIDTH - 20}M{LEFT} {y(enter):.1f}H{WIDTH - 20}"
     parts = [
         f'<text x="20" y="{top + 30}">belief</text>',
-        f'<path d="M{LEFT} {low}H{WIDTH - 20}M{LEFT} {y(0.5):.1f}H{WIDTH - 20}" stroke="{FAINT}" stroke-width="0.5"/>',
-        f'<text x="{LEFT - 8}" y="{y(0.5) + 4:.1f}" text-anchor="end" fill="{FAINT}">½</text>',
+        f'<path d="{lines}" stroke="{FAINT}" stroke-width="0.5"/>',
+        f'<text x="{LEFT - 8}" y="{y(enter) + 4:.1f}" text-anchor="end" fill="{FAINT}">starts</text>',
     ]
     ranked = [moment for moment in moments if moment.ranking is not None]
     for row, label in enumerate(labels):

@@ -90,7 +90,8 @@ def recognize(
     if tally.frames > 1:
         tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
     if picture is not None and tally.moments:
-        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name), "utf-8")
+        enter = settings.events.enter
+        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), "utf-8")
     return _result(uri, tally, source.fps or _rate(tally.frames, last_ns), bundle, ranker, table)
 
 
