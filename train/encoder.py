@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import json
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -118,15 +119,33 @@ def composed_rivals(
 
 
 @torch.inference_mode()
-def class_mean_top1(model: Trainee, clips: list[Clip]) -> float:
-    """Class-mean top-1 of the text head over at most `EVALUATED` clips, candidates = the concepts of these clips."""
+def class_mean_top1(encoder: EdgeEncoder, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip]) -> float:
+    """Class-mean top-1 over at most `EVALUATED` clips, candidates = the concepts of these clips.
+
+    compare: features `[B, D]` and texts `[K, E]` to logits `[B, K]`.
+    """
     bank = Bank([clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:EVALUATED]])
     bank_texts = torch.from_numpy(ConceptTexts(bank.concepts).pooled(bank.concepts))
     windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
-    model.eval()
-    logits = torch.cat([model.text_logits(model.encoder(w.flatten(0, 1)), bank_texts) for w in windows.split(64)])
+    logits = torch.cat([compare(encoder(w.flatten(0, 1)), bank_texts) for w in windows.split(64)])
     guess = logits.unflatten(0, windows.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
-    return float(np.mean([np.mean(guess[bank.concept == k] == k) for k in range(len(bank.concepts))]))
+    return round(float(np.mean([np.mean(guess[bank.concept == k] == k) for k in range(len(bank.concepts))])), 4)
+
+
+def unseen_top1(
+    encoder: EdgeEncoder, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip], withheld: Iterable[str],
+    left_out: Iterable[str],
+) -> dict[str, float]:  # fmt: skip
+    """`class_mean_top1` of withheld concepts, and of each data set left out, by its own names."""
+    withheld, left_out = set(withheld), sorted(left_out)
+    row = {}
+    held = [c for c in clips if c.dataset not in (*left_out, "named", "drawn") and c.concept in withheld]
+    if held:
+        row["withheld_top1"] = class_mean_top1(encoder, compare, held)
+    for name in left_out:
+        another_lab = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
+        row[f"{name}_top1"] = class_mean_top1(encoder, compare, another_lab)
+    return row
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -193,11 +212,8 @@ def run(arguments: argparse.Namespace) -> None:
             "train_top1": round(float(np.mean(hits)), 4),
             "seconds": round(time.monotonic() - begun, 1),
         }
-        if held:
-            row["withheld_top1"] = round(class_mean_top1(average.module, held), 4)
-        for name in sorted(leave_out):
-            another_lab = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
-            row[f"{name}_top1"] = round(class_mean_top1(average.module, another_lab), 4)
+        shadow = average.module.eval()
+        row |= unseen_top1(shadow.encoder, shadow.text_logits, clips, withhold, leave_out)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)

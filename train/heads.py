@@ -24,7 +24,7 @@ from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
-from train.encoder import composed_rivals, moving_average
+from train.encoder import composed_rivals, moving_average, unseen_top1
 from train.models.scale import Scale, ScaleConfig
 from train.models.stgcn import EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
@@ -160,5 +160,6 @@ def run(arguments: argparse.Namespace) -> None:
         part = np.random.default_rng(0).choice(len(features), min(4000, len(features)), replace=False)
         energies = model.energies(torch.from_numpy(features[part]), torch.from_numpy(texts.pooled(bank.concepts)))
     row = {"train_top1": round(float((energies.argmin(1).numpy() == concept[part]).mean()), 4), "clips": len(bank)}
+    row |= unseen_top1(encoder, lambda x, text: -model.energies(x, text), clips, saved["withheld"], saved["left_out"])
     (arguments.out / "metrics.json").write_text(json.dumps(row) + "\n")
     print(row)
