@@ -71,7 +71,7 @@ def test_what_no_label_explains_is_unknown():
 
 
 def test_a_still_person_is_idle_unless_a_label_is_sure():
-    events, states = run([0] * 20, motion=0.05, known=0.7)
+    events, states = run([0] * 20, motion=0.05, known=0.5)
     assert not events
     assert states[-1] == "idle"
     events, _ = run([0] * 20, motion=0.05, known=0.99)
