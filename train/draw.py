@@ -61,13 +61,12 @@ def random_camera(rng: np.random.Generator) -> Camera:
     distance = rng.uniform(1.0, 2.0) if near else rng.uniform(2.2, 5.0)
     height = rng.uniform(1.1, 1.6) if near else rng.choice([rng.uniform(0.5, 1.6), rng.uniform(1.6, 2.6)], p=[0.7, 0.3])
     aim = 1.35 if near else rng.uniform(0.75, 1.05)
-    yaw = (
-        rng.normal(0, 25)
-        if rng.random() < 0.5
-        else rng.uniform(-100, 100)
-        if rng.random() < 0.8
-        else rng.uniform(-180, 180)
-    )
+    if rng.random() < 0.5:
+        yaw = rng.normal(0, 25)
+    elif rng.random() < 0.8:
+        yaw = rng.uniform(-100, 100)
+    else:
+        yaw = rng.uniform(-180, 180)
     size = [(640, 480), (640, 360), (360, 640)][rng.choice(3, p=[0.5, 0.3, 0.2])]
     return Camera(
         distance, height, yaw, float(np.degrees(np.arctan2(height - aim, distance))), rng.normal(0, 3),

@@ -20,11 +20,9 @@ from edge_app.errors import UsageError
 from edge_app.labels import Label, build_table, parse_labels
 from edge_app.rankers.base import Ranker
 from edge_app.types import Window
-from edge_app.window import WindowSpec, make_window, resample
+from edge_app.window import WindowSpec
 from train.data.clips import Clip, load_set
-from train.videos import evaluate_videos
-
-STEP_S = 0.5
+from train.videos import evaluate_videos, windows_over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def clip_windows(clip: Clip, spec: WindowSpec) -> list[Window]:
     """Windows over a clip, half a second apart; one for a clip that is shorter than a window."""
     t_ns = np.round(np.arange(len(clip.joints)) * 1e9 / clip.fps).astype(np.int64)
-    first = min(int(spec.seconds * 1e9), int(t_ns[-1]))
-    ends = np.arange(first, t_ns[-1] + 1, int(STEP_S * 1e9))
-    windows = []
-    for end in ends:
-        joints, valid = resample(t_ns, clip.joints, int(end), spec)
-        windows.append(make_window(joints, valid, spec, camera="set", track=1, t_ns=int(end), fps_in=clip.fps))
-    return windows
+    return windows_over(t_ns, clip.joints, spec, clip.fps)
 
 
 def clip_energies(clips: list[Clip], encoder: Encoder, ranker: Ranker, labels: int, spec: WindowSpec) -> np.ndarray:

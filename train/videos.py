@@ -79,15 +79,18 @@ def load_segments(manifest: Path, recordings: Path) -> list[Segment]:
     return segments
 
 
-def segment_windows(segment: Segment, spec: WindowSpec) -> list[Window]:
-    """Windows over a segment, half a second apart; one for a segment that is shorter than a window."""
-    t_ns = np.array([pose.t_ns for pose in segment.poses], np.int64)
-    joints = lift(segment.poses, spec.skeleton)
+def windows_over(t_ns: np.ndarray, joints: np.ndarray, spec: WindowSpec, fps_in: float = 0.0) -> list[Window]:
+    """Windows over a stretch of poses, half a second apart; one for a stretch that is shorter than a window."""
     first = min(t_ns[0] + int(spec.seconds * 1e9), t_ns[-1])
     return [
-        make_window(*resample(t_ns, joints, int(end), spec), spec, camera="set", track=1, t_ns=int(end), fps_in=0.0)
+        make_window(*resample(t_ns, joints, int(end), spec), spec, camera="set", track=1, t_ns=int(end), fps_in=fps_in)
         for end in np.arange(first, t_ns[-1] + 1, int(STEP_S * 1e9))
     ]
+
+
+def segment_windows(segment: Segment, spec: WindowSpec) -> list[Window]:
+    t_ns = np.array([pose.t_ns for pose in segment.poses], np.int64)
+    return windows_over(t_ns, lift(segment.poses, spec.skeleton), spec)
 
 
 def evaluate_videos(bundle: Bundle, kind: str, manifest: Path, recordings: Path) -> dict[str, Any]:

@@ -41,9 +41,8 @@ class _Candidates:
         self.anchor = np.zeros((len(text), len(w["feature_mean"])), np.float32)
         if "text_map.weight" in w:
             direction = unit(text - w["text_mean"]) @ w["text_map.weight"].T
-            self.anchor = (unit(direction) * np.float32(np.sqrt(direction.shape[1])) - w["feature_mean"]) / w[
-                "feature_std"
-            ]
+            place = unit(direction) * np.float32(np.sqrt(direction.shape[1]))
+            self.anchor = (place - w["feature_mean"]) / w["feature_std"]
         self.prior_mean, log_variance = np.split(prior, 2, axis=1)
         self.prior_log_variance = log_variance.clip(-4, 4)
         self.prior_precision = np.exp(-self.prior_log_variance)
