@@ -1,13 +1,19 @@
-"""Run a bundle over skeleton sets or labelled videos, by the device's own code path: window, encoder, ranker.
+"""Everything that is measured of a bundle, by the device's own code path: window, encoder, ranker, events.
 
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
-python -m train evaluate --bundle edge_app/bundles/default --videos ../shared/videos --recordings cache/poses
+python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data --videos ../shared/videos \
+    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/*.json --out runs/measured
+
+Sets that the bundle was not trained on, labelled videos, false events on quiet footage, drawn people, what a score is
+worth. One set alone (`--data FILE --json`) prints one flat object; everything else one object with a key for each part.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +24,60 @@ from edge_app.bundle import Bundle, load_bundle
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
 from edge_app.labels import Label, build_table, parse_labels
+from edge_app.person import ACTIONS
 from edge_app.rankers.base import Ranker
-from edge_app.types import Window
+from edge_app.types import Feature, Window
 from edge_app.window import WindowSpec
-from train.data.clips import Clip, load_set
-from train.videos import evaluate_videos, windows_over
+from train import report
+from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
+from train.data.generated import concept_of
+from train.measures import score, shuffled_top1, split_mean
+from train.quiet import false_events, quiet_recordings
+from train.scores import Item, ask, describe
+from train.videos import (
+    candidates,
+    evaluate_events,
+    evaluate_segments,
+    load_segments,
+    mean_energies,
+    segment_windows,
+    windows_over,
+)
+
+DRAWN_SEEDS = 50_000_000
+"""A drawn clip's seed is this and its number (`train.draw`)."""
+HELD_OUT = 100_000
+"""Drawn clips from this number on are never trained on: motion, body, view, looks and light of their own."""
+FEWEST_POSES = 12
+"""Of a drawn clip; where MediaPipe found fewer there is nothing to name."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="a skeleton set, npz as in DESIGN.md 8")
+    parser.add_argument("--data", type=Path, help="a skeleton set (DESIGN.md 8), or a folder: its left-out sets")
+    parser.add_argument("--left-out", help="sets in the folder that the bundle was not trained on; else its manifest's")
     parser.add_argument("--videos", type=Path, help="folder with manifest.csv, for its labelled seconds")
     parser.add_argument("--recordings", type=Path, default=Path("cache/poses"), help="poses of --videos: train extract")
+    parser.add_argument("--quiet", type=Path, help="more recordings in which nothing happens: train quiet")
+    parser.add_argument("--drawn", type=Path, help="folder of `train draw` with clips numbered from 100,000 on")
+    parser.add_argument("--folds", type=Path, nargs="+", default=[], help="JSON of `train folds`, one file a seed")
     parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
     parser.add_argument("--ranker", default="scale")
     parser.add_argument("--seen", type=Path, help="text file of the names that training saw, one a line")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--out", type=Path, help="folder for recognition.json and recognition.png")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A bundle with its encoder and a ranker running."""
+
+    bundle: Bundle
+    encoder: Encoder
+    ranker: Ranker
+
+    def features(self, windows: Iterable[list[Window]], what: str) -> list[list[Feature]]:
+        return [self.encoder.encode(own) for own in tqdm(list(windows), desc=what, disable=None)]
 
 
 def clip_windows(clip: Clip, spec: WindowSpec) -> list[Window]:
@@ -42,92 +86,189 @@ def clip_windows(clip: Clip, spec: WindowSpec) -> list[Window]:
     return windows_over(t_ns, clip.joints, spec, clip.fps)
 
 
-def clip_energies(clips: list[Clip], encoder: Encoder, ranker: Ranker, labels: int, spec: WindowSpec) -> np.ndarray:
-    """Mean energies over each clip's windows: float64 `[N, K]`."""
-    out = np.empty((len(clips), labels))
-    for i, clip in enumerate(tqdm(clips, desc="clips", disable=None)):
-        vectors = np.stack([feature.vector for feature in encoder.encode(clip_windows(clip, spec))])
-        out[i] = ranker.energies(vectors)[:, :labels].mean(axis=0, dtype=np.float64)
-    return out
-
-
-def score(energies: np.ndarray, truth: np.ndarray, names: tuple[str, ...], seen: set[str] | None) -> dict[str, Any]:
-    """Accuracies of a ranking by energy; ties go to the lower index."""
-    order = np.argsort(energies, axis=1, kind="stable")
-    place = (order == truth[:, None]).argmax(axis=1)
-    classes = np.unique(truth)
-    per_class = {names[k]: round(float((place[truth == k] == 0).mean()), 4) for k in classes}
-    result: dict[str, Any] = {
-        "top1_class_mean": round(float(np.mean(list(per_class.values()))), 4),
-        "top5_class_mean": round(float(np.mean([(place[truth == k] < 5).mean() for k in classes])), 4),
-        "top1": round(float((place == 0).mean()), 4),
-        "top5": round(float((place < 5).mean()), 4),
-        "chance": round(1 / len(names), 4),
-        "clips": len(truth),
-        "per_class": per_class,
-    }
-    if seen is not None:
-        parts = {"seen": [], "unseen": []}
-        for name, value in per_class.items():
-            parts["seen" if name in seen else "unseen"].append(value)
-        s, u = (float(np.mean(parts[part])) if parts[part] else 0.0 for part in ("seen", "unseen"))
-        harmonic = 2 * s * u / (s + u) if s + u else 0.0
-        result["gzsl"] = {"seen": round(s, 4), "unseen": round(u, 4), "harmonic": round(harmonic, 4)}
-    return result
-
-
-def evaluate(
-    bundle: Bundle, clips: list[Clip], labels: tuple[Label, ...], kind: str = "scale", seen: set[str] | None = None
-) -> dict[str, Any]:
-    """Class-mean accuracy of a bundle over labelled clips; each clip's `name` must be among the labels.
+def read_set(path: Path) -> list[Clip]:
+    """A skeleton set, with its concepts where a `concepts.csv` lies beside it.
 
     Raises:
-        UsageError: a clip's name is no label, or the bundle has no such ranker.
+        UsageError: no such set, nothing in it, or an empty clip.
     """
-    table = build_table(labels, bundle.text_encoder(), 0)
-    index = {name: i for i, name in enumerate(table.names)}
+    table = path.with_name("concepts.csv")
+    clips = load_set(path, load_concepts(table) if table.is_file() else None)
+    empty = [i for i, clip in enumerate(clips) if not len(clip.joints)]
+    if empty or not clips:
+        raise UsageError(f"skeleton set {path}: {f'clip {empty[0]} has no frame' if clips else 'no clip in it'}")
+    return clips
+
+
+def left_out_sets(bundle: Bundle, folder: Path, named: str | None) -> list[Path]:
+    """Sets in a folder that the bundle was not trained on, by its manifest, or by `named` (comma-separated).
+
+    Raises:
+        UsageError: the manifest says nothing, or contradicts `named`; or none of them is there.
+    """
+    settings = bundle.manifest["training_data"].get("settings", {})
+    stated = [name.strip() for name in settings.get("leave_out", "").split(",") if name.strip()]
+    wanted = [name.strip() for name in (named or "").split(",") if name.strip()] or stated
+    if not wanted:
+        raise UsageError(f"--data {folder}: the bundle's manifest names no set that it left out; give --left-out NAMES")
+    for name in wanted:
+        if settings and name in CORE15_SETS and name not in stated:
+            left = ", ".join(stated) or "none"
+            raise UsageError(f"--left-out {name}: the bundle was trained on it; it left out {left}")
+        if not (folder / f"{name}.npz").is_file():
+            raise UsageError(f"--data {folder}: no {name}.npz there, a set that the bundle left out")
+    return [folder / f"{name}.npz" for name in wanted]
+
+
+def evaluate_set(
+    model: Model, name: str, clips: list[Clip], features: list[list[Feature]], labels: tuple[Label, ...],
+    seen: set[str] | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Accuracy over labelled clips, each clip's `name` being among the labels; and with the texts shuffled.
+
+    Raises:
+        UsageError: a clip's name is no label.
+    """
+    table = build_table(labels, model.bundle.text_encoder(), 0)
+    index = {label: i for i, label in enumerate(table.names)}
     missing = {clip.name for clip in clips} - set(index)
     if missing:
         raise UsageError(f"evaluate: {sorted(missing)[0]!r} occurs in the set but not among the labels")
-    encoder, ranker = bundle.encoder(), bundle.ranker(kind)
-    ranker.set_labels(table)
-    energies = clip_energies(clips, encoder, ranker, len(labels), bundle.spec)
+    energies = mean_energies(features, model.ranker, table)
     truth = np.array([index[clip.name] for clip in clips])
-    return {"bundle": bundle.id, "ranker": kind, **score(energies, truth, table.names, seen)}
+    result = {
+        "set": name, "bundle": model.bundle.id, "ranker": model.ranker.kind, "classes": len(np.unique(truth)),
+        **score(energies, truth, table.names, seen), "shuffled": shuffled_top1(energies, truth),
+    }  # fmt: skip
+    trained = set(model.bundle.manifest["training_data"].get("concepts", ()))
+    known = {clip.name for clip in clips if clip.concept in trained}
+    means = split_mean(result["per_class"], known)
+    for part, inside in (("overlap", True), ("novel", False)):
+        names = [label for label in result["per_class"] if (label in known) == inside]
+        mean = means[inside]
+        result[part] = {"classes": len(names), "top1": None if mean is None else round(mean, 4), "names": names}
+    return result
+
+
+def drawn_clips(folder: Path, spec: WindowSpec) -> tuple[list[str], list[list[Window]], int]:
+    """Concepts and windows of the held-out drawn clips that act something, and how many were hardly seen.
+
+    Raises:
+        UsageError: a file that `train draw` did not make, or no held-out clip.
+    """
+    concepts, windows, hardly = [], [], 0
+    for path in sorted(folder.glob("*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as saved:
+                joints, t_s, off = saved["joints"], saved["t_s"], saved["off"]
+                actions, seeds = saved["action"].tolist(), saved["seed"].tolist()
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"--drawn {path}: {error}; expected a file of `train draw`") from None
+        for i, (action, seed) in enumerate(zip(actions, seeds, strict=True)):
+            own = slice(off[i], off[i + 1])
+            if not action or seed < DRAWN_SEEDS + HELD_OUT:
+                continue
+            if off[i + 1] - off[i] < FEWEST_POSES:
+                hardly += 1
+                continue
+            t_ns = np.round(t_s[own].astype(np.float64) * 1e9).astype(np.int64)
+            concepts.append(concept_of(action))
+            windows.append(windows_over(t_ns, joints[own], spec))
+    if not concepts:
+        raise UsageError(f"--drawn {folder}: no acted clip numbered {HELD_OUT:,} or above; training may use the others")
+    return concepts, windows, hardly
+
+
+def evaluate_drawn(model: Model, folder: Path) -> dict[str, Any]:
+    """Held-out drawn people among all the generator's concepts."""
+    concepts, windows, hardly = drawn_clips(folder, model.bundle.spec)
+    names = tuple(dict.fromkeys(map(concept_of, ACTIONS)))
+    table = build_table([Label(name) for name in names], model.bundle.text_encoder(), 0)
+    energies = mean_energies(model.features(windows, "drawn clips"), model.ranker, table)
+    truth = np.array([names.index(concept) for concept in concepts])
+    return {
+        "numbered_from": HELD_OUT, "classes": len(set(concepts)), "candidates": len(names), "hardly_seen": hardly,
+        **score(energies, truth, names, None), "shuffled": shuffled_top1(energies, truth),
+    }  # fmt: skip
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if not any((arguments.data, arguments.videos, arguments.drawn, arguments.quiet, arguments.folds)):
+        raise UsageError("evaluate: nothing to evaluate on; give --data, --videos, --quiet, --drawn or --folds")
+    if arguments.out:
+        report.check_drawing()
     bundle = load_bundle(arguments.bundle)
-    if arguments.videos:
-        print_report(
-            evaluate_videos(bundle, arguments.ranker, arguments.videos / "manifest.csv", arguments.recordings),
-            arguments.json,
-        )
+    model = Model(bundle, bundle.encoder(), bundle.ranker(arguments.ranker))
+    whole: dict[str, Any] = {**report.about(bundle, model.encoder.provider, arguments), "ranker": arguments.ranker}
+    scores: dict[str, Any] = {}
+    if arguments.folds:
+        whole["folds"] = report.read_folds(arguments.folds)
     if arguments.data:
-        print_report(_set_report(bundle, arguments), arguments.json)
-    if not (arguments.videos or arguments.data):
-        raise UsageError("evaluate: nothing to evaluate on; give --data, --videos, or both")
+        whole["sets"] = _sets(model, arguments, scores)
+    if arguments.videos:
+        whole["videos"] = _videos(model, arguments, scores)
+    if arguments.videos or arguments.quiet:
+        folders = [folder for folder in (arguments.videos and arguments.recordings, arguments.quiet) if folder]
+        recordings = quiet_recordings(folders)
+        if arguments.quiet and not recordings:
+            raise UsageError(f"--quiet {arguments.quiet}: no quiet recording there; make them with `train quiet`")
+        whole["quiet"] = false_events(bundle, model.encoder, model.ranker, recordings)
+    if arguments.drawn:
+        whole["drawn"] = evaluate_drawn(model, arguments.drawn)
+    if scores:
+        whole["scores"] = scores
+    if arguments.out:
+        report.write(arguments.out, whole)
+    alone = arguments.data and not (arguments.videos or arguments.quiet or arguments.drawn or arguments.folds)
+    if not arguments.json:
+        print(report.tables(whole))
+    elif alone and arguments.data.is_file():
+        print(json.dumps(whole["sets"][0]))
+    else:
+        print(json.dumps(whole))
 
 
-def _set_report(bundle: Bundle, arguments: argparse.Namespace) -> dict[str, Any]:
-    clips = load_set(arguments.data)
-    labels = (
-        parse_labels(arguments.labels)
-        if arguments.labels
-        else tuple(Label(name) for name in dict.fromkeys(clip.name for clip in clips))
-    )
-    seen = set(arguments.seen.read_text("utf-8").splitlines()) if arguments.seen else None
-    return {"set": arguments.data.stem, **evaluate(bundle, clips, labels, arguments.ranker, seen)}
+def _sets(model: Model, arguments: argparse.Namespace, scores: dict[str, Any]) -> list[dict[str, Any]]:
+    folder = arguments.data.is_dir()
+    if folder and arguments.labels:
+        raise UsageError("--labels: goes with one set; the sets of a folder are asked for their own names")
+    paths = left_out_sets(model.bundle, arguments.data, arguments.left_out) if folder else [arguments.data]
+    seen = _lines(arguments.seen) if arguments.seen else None
+    found = []
+    for path in paths:
+        clips = read_set(path)
+        names = list(dict.fromkeys(clip.name for clip in clips))
+        labels = parse_labels(arguments.labels) if arguments.labels else tuple(map(Label, names))
+        features = model.features((clip_windows(clip, model.bundle.spec) for clip in clips), path.stem)
+        found.append(evaluate_set(model, path.stem, clips, features, labels, seen))
+        if folder:
+            items = [Item(clip.name, own) for clip, own in zip(clips, features, strict=True)]
+            scores[path.stem] = _scores(model, items, names)
+    return found
 
 
-def print_report(report: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(report))
-        return
-    for key, value in report.items():
-        if key not in ("per_class", "said"):
-            print(f"{key:18} {value}")
-    for name, value in sorted(report.get("per_class", {}).items(), key=lambda pair: -pair[1]):
-        print(f"  {value:6.2f}  {name}")
-    for line in report.get("said", []):
-        print(f"  {line}")
+def _videos(model: Model, arguments: argparse.Namespace, scores: dict[str, Any]) -> dict[str, Any]:
+    segments = load_segments(arguments.videos / "manifest.csv", arguments.recordings)
+    if not segments:
+        raise UsageError(f"--recordings {arguments.recordings}: no labelled video's poses there; run `train extract`")
+    features = model.features((segment_windows(s, model.bundle.spec) for s in segments), "segments")
+    result = evaluate_segments(segments, features, model.bundle, model.ranker)
+    result["events"] = evaluate_events(segments, arguments.recordings, model.bundle, model.encoder, model.ranker)
+    items = [Item(s.label, own) for s, own in zip(segments, features, strict=True) if not s.derived]
+    if items:
+        scores["videos"] = _scores(model, items, candidates(segments))
+    return result
+
+
+def _scores(model: Model, items: list[Item], names: list[str]) -> dict[str, Any]:
+    """Lists are drawn from the items' own names, and from the bundle's default labels."""
+    everything = (*(label.name for label in model.bundle.default_labels), *names)
+    pool = {name.casefold(): name for name in everything}
+    return describe(ask(items, [*pool.values()], model.bundle, model.ranker), len(items))
+
+
+def _lines(path: Path) -> set[str]:
+    try:
+        return set(path.read_text("utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--seen {path}: {error}") from None

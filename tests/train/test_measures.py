@@ -8,9 +8,23 @@ import pytest
 from edge_app.errors import UsageError
 from edge_app.recorder import Recorder
 from edge_app.types import Pose, Poses
-from train.calibrate import auroc, fit_logistic, fit_temperature
-from train.evaluate import score
+from train.calibrate import fit_logistic, fit_temperature
 from train.extract import parse_shard
+from train.measures import (
+    Span,
+    auroc,
+    class_mean,
+    derangement,
+    expected_calibration_error,
+    label_changes,
+    match_events,
+    mean_and_spread,
+    nll,
+    reliability,
+    risk_coverage,
+    score,
+    shuffled_top1,
+)
 from train.videos import load_segments
 
 RNG = np.random.default_rng(0)
@@ -25,6 +39,12 @@ def test_class_means_weigh_classes_not_clips():
     assert result["top5_class_mean"] == 1.0
     assert result["chance"] == pytest.approx(1 / 3, abs=1e-4)
     assert result["gzsl"] == {"seen": 1.0, "unseen": 0.0, "harmonic": 0.0}
+
+
+def test_weights_count_within_classes():
+    hits, truth = np.array([True, False, True]), np.array([0, 0, 1])
+    assert class_mean(hits, truth) == 0.75
+    assert class_mean(hits, truth, np.array([3.0, 1.0, 0.1])) == pytest.approx(0.875)
 
 
 def test_ties_go_to_the_lower_index():
@@ -50,6 +70,59 @@ def test_auroc_counts_ties_as_half():
     assert auroc(np.array([4.0, 3, 2, 1]), positive) == 1.0
     assert auroc(np.array([1.0, 1, 1, 1]), positive) == 0.5
     assert auroc(np.array([1.0, 3, 2, 4]), positive) == 0.25
+    assert auroc(np.array([1.0, 2]), np.array([True, True])) is None
+
+
+def test_a_derangement_leaves_nothing_in_its_place_and_takes_the_words_away():
+    for count in (2, 3, 20):
+        order = derangement(count, RNG)
+        assert sorted(order) == list(range(count))
+        assert not (order == np.arange(count)).any()
+    perfect = 1 - np.eye(4)
+    assert shuffled_top1(perfect, np.arange(4)) == 0.0
+    assert shuffled_top1(np.zeros((3, 1)), np.zeros(3, int)) is None
+
+
+def test_the_likelihood_is_that_of_the_softmax():
+    energies = np.array([[0.0, 0.2], [0.2, 0.0]])
+    assert nll(energies, np.array([0, 0]), 0.2) == pytest.approx([np.log(1 + np.exp(-1)), np.log(1 + np.exp(1))])
+
+
+def test_the_calibration_error_is_the_one_made_by_hand():
+    confidence = np.array([0.05, 0.62, 0.68, 0.61, 1.0])
+    correct = np.array([False, True, False, True, True])
+    curve = reliability(confidence, correct)
+    assert [(b.size, round(b.accuracy, 3)) for b in curve] == [(1, 0.0), (3, 0.667), (1, 1.0)]
+    by_hand = (0.05 + 3 * abs(2 / 3 - (0.62 + 0.68 + 0.61) / 3) + 0) / 5
+    assert expected_calibration_error(curve) == pytest.approx(by_hand)
+
+
+def test_risk_is_the_share_wrong_among_the_surest():
+    coverage, risk = risk_coverage(np.array([0.1, 0.9, 0.5, 0.7]), np.array([False, True, True, False]))
+    assert coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert risk == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
+
+
+def test_events_are_right_where_a_segment_of_their_label_overlaps():
+    segments = [Span("walk", 0.0, 2.0), Span("sit down", 2.0, 3.0), Span("walk", 5.0, 6.0)]
+    events = [
+        Span("walk", 0.5, 1.5, 1.2), Span("walk", 1.6, 2.4, 1.9), Span("sit down", 3.0, 4.0, 3.4),
+        Span("run", 0.0, 1.0, 0.4),
+    ]  # fmt: skip
+    right, delays = match_events(events, segments)
+    assert right == [True, True, False, False]
+    assert delays == [1.2, None, None]
+
+
+def test_flicker_counts_changes_inside_a_segment_only():
+    t_s, best = np.arange(8) / 2, np.array([0, 1, 1, 2, 1, 1, 0, 0])
+    assert label_changes(t_s, best, 0.5, 2.5) == (2, 2.0)
+    assert label_changes(t_s, best, 3.5, 9.0) == (0, 0.0)
+
+
+def test_spread_is_over_seeds():
+    assert mean_and_spread([0.4, 0.6]) == pytest.approx((0.5, np.sqrt(0.02)))
+    assert mean_and_spread([0.4]) == (0.4, None)
 
 
 @pytest.mark.parametrize("text", ["1/1", "a/2", "2", "-1/2", "0/0"])
