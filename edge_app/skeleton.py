@@ -15,6 +15,7 @@ class Skeleton:
     pairs: (left, right) joint indices.
     from_mediapipe: float32 `[J, 33]`; `layout = from_mediapipe @ landmarks`.
     torso: (pelvis, neck), whose distance is the torso length.
+    middles: (joint, one, other) where MediaPipe's joint is the middle of two others, as the pelvis is of the hips.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Skeleton:
     pairs: tuple[tuple[int, int], ...]
     from_mediapipe: np.ndarray
     torso: tuple[int, int]
+    middles: tuple[tuple[int, int, int], ...]
 
     @property
     def mirror(self) -> np.ndarray:
@@ -64,6 +66,7 @@ CORE15 = Skeleton(
         {24: 1.0}, {26: 1.0}, {28: 1.0},
     ]),
     torso=(0, 1),
+    middles=((0, 9, 12), (1, 3, 6)),
 )  # fmt: skip
 
 _SHOULDERS, _HIPS = _mid(11, 12), _mid(23, 24)
@@ -91,6 +94,7 @@ NTU25 = Skeleton(
         _SHOULDERS, {19: 1.0}, {21: 1.0}, {20: 1.0}, {22: 1.0},
     ]),
     torso=(0, 20),
+    middles=((0, 12, 16), (20, 4, 8)),
 )  # fmt: skip
 
 LAYOUTS = {skeleton.name: skeleton for skeleton in (CORE15, NTU25)}

@@ -130,7 +130,8 @@ def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.n
     """What the encoder reads: the standard body's size, origin at the mean place of the neck, hidden joints zero.
 
     The neck, not the pelvis, is the origin: at a desk the hips are out of the picture. The root's depth is taken out,
-    since a camera does not measure it.
+    since a camera does not measure it. Neck and pelvis are the middles of shoulders and hips, as with MediaPipe: a
+    Kinect's lie up to a tenth of a metre higher.
 
     Args:
         joints: float32 `[T, J, 4]`, valid: bool `[T]`.
@@ -142,6 +143,10 @@ def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.n
     seen = (joints[..., 3] >= VISIBLE) & valid[:, None]
     if not seen.any():
         return out
+    joints = joints.copy()
+    for joint, one, other in skeleton.middles:
+        both = seen[:, one] & seen[:, other]
+        joints[both, joint, :3] = 0.5 * (joints[both, one, :3] + joints[both, other, :3])
     neck = joints[:, skeleton.torso[1], :3]
     anchored = valid & seen.any(axis=1)
     xyz = joints[..., :3] - neck[anchored].mean(axis=0)

@@ -1,16 +1,26 @@
-"""Each data set in turn as another lab: train without it, then name its classes from their names alone.
+"""What a recipe does on data it never saw: each set in turn as another lab, and splits of classes and people.
 
-    python -m train folds --data ../shared/data --out runs/folds --drawn cache/drawn --seed 0
+    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --splits 10 --recipe "--encoder conv"
 
-Windows, texts and the ranker are the device's own code. A fold that is there already is not trained again. "Shuffled"
-gives every class another class's texts (mean of five shuffles): what is above it comes from the words. "Novel" are
-classes whose concept no other set, nor the generators, have shown by name; "shared" are the others.
+Another lab: train without a set, then name its classes from their own names alone. "Shuffled" gives every class another
+class's texts (mean of five): what is above it comes from the words. "Novel" are classes whose concept no other set, nor
+the generators, have shown by name; "shared" are the others.
+
+A split: twelve concepts are withheld, their composed kin too, and a fifth of each set's people. ZSL: clips of the
+twelve among the twelve. GZSL: these, and the held-out people's clips of the other concepts, among all concepts; the
+harmonic mean is plain, and with seen energies raised by what the *other* splits choose (calibrated stacking).
+
+Windows, texts and the SCALE ranker are the device's own code; "cosine" is the encoder's own text head, which does not
+ship. A fold that is there already is not trained again, and `--shard i/n` does a part, so that processes can share.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,87 +33,234 @@ from edge_app.rankers.scores import Calibration
 from edge_app.text import TextEncoder
 from edge_app.window import normalise
 from train.__main__ import main as verb
-from train.data.clips import CORE15_SETS, load_concepts, load_set
+from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
 from train.evaluate import clip_windows, score
+from train.extract import parse_shard
 from train.heads import encode, load_encoder
 
 CLIPS = 800
-"""Clips of each set that are measured, at most."""
+"""Clips that a figure is made from, at most."""
+WITHHELD = 12
+HELD_PEOPLE = 0.2
+
+
+@dataclass(frozen=True)
+class Fold:
+    """left_out: a data set, or withheld: concepts, the people of `people` held out with them."""
+
+    name: str
+    seed: int
+    left_out: str = ""
+    withheld: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--drawn", type=Path)
-    parser.add_argument("--sets", default=",".join(CORE15_SETS))
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--per-epoch", type=int, default=6000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--sets", default=",".join(CORE15_SETS), help="sets to leave out, one at a time")
+    parser.add_argument("--leave-out", default="", help="sets never to train on, whatever the fold")
+    parser.add_argument("--splits", type=int, default=0, help="splits of classes and people")
+    parser.add_argument(
+        "--seeds", default="0", help="seeds for the sets, comma-separated; a split's seed is its number"
+    )
+    parser.add_argument("--recipe", default="", help="options for `train encoder`")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th fold, beginning with I")
+
+
+def all_folds(sets: Iterable[str], seeds: Iterable[int], splits: int, concepts: Iterable[str]) -> list[Fold]:
+    """The folds in the order they are done. The classes of split n follow from n alone."""
+    found = [Fold(f"{name}-{seed}", seed, left_out=name) for seed in seeds for name in sets]
+    concepts = sorted(concepts)
+    for n in range(splits):
+        withheld = np.random.default_rng([n, 17]).choice(concepts, WITHHELD, replace=False).tolist()
+        found.append(Fold(f"split-{n}", n, withheld=tuple(sorted(withheld))))
+    return found
 
 
 def run(arguments: argparse.Namespace) -> None:
-    rows = []
-    for name in arguments.sets.split(","):
-        folder = arguments.out / f"{name}-{arguments.seed}"
-        if not (folder / "scale.pt").is_file():
-            _train(name, folder, arguments)
-        rows.append(_measure(name, folder, arguments.data))
-        print(json.dumps(rows[-1]), flush=True)
-    (arguments.out / f"folds-{arguments.seed}.json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(f"{'set':16}{'classes':>8}{'chance':>8}{'top-1':>8}{'top-5':>8}{'shuffled':>9}{'shared':>8}{'novel':>8}")
-    for row in rows:
-        parts = "".join(f"{row[k]['top1']:8.3f}" if row[k]["classes"] else f"{'-':>8}" for k in ("overlap", "novel"))
-        print(
-            f"{row['set']:16}{row['classes']:8d}{row['chance']:8.3f}{row['top1_class_mean']:8.3f}"
-            f"{row['top5_class_mean']:8.3f}{row['shuffled']:9.3f}{parts}"
-        )
+    torch.set_num_threads(arguments.threads)
+    concepts = load_concepts(arguments.data / "concepts.csv")
+    sets, seeds = [n for n in arguments.sets.split(",") if n], [int(seed) for seed in arguments.seeds.split(",")]
+    index, count = parse_shard(arguments.shard)
+    folds = all_folds(sets, seeds, arguments.splits, set(concepts.values()))
+    for fold in folds[index::count]:
+        folder = arguments.out / fold.name
+        if not (folder / "fold.npz").is_file():
+            _train(fold, folder, arguments)
+            row = (_measure_lab if fold.left_out else _measure_split)(fold, folder, arguments.data)
+            print(fold.name, {k: v for k, v in row.items() if k != "per_class"}, flush=True)
+            (folder / "fold.json").write_text(json.dumps(row, indent=1) + "\n")
+    done = [path for fold in folds if (path := arguments.out / fold.name / "fold.json").is_file()]
+    rows = [json.loads(path.read_text()) for path in done]
+    labs, splits = [row for row in rows if "set" in row], [row for row in rows if "split" in row]
+    report = {"recipe": arguments.recipe, "labs": labs, "splits": stacked(splits, arguments.out)}
+    (arguments.out / "folds.json").write_text(json.dumps(report, indent=1) + "\n")
+    print_report(report)
 
 
-def _train(name: str, folder: Path, arguments: argparse.Namespace) -> None:
-    common = ["--data", str(arguments.data), "--out", str(folder), "--seed", str(arguments.seed)]
+def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
+    common = ["--data", str(arguments.data), "--out", str(folder), "--seed", str(fold.seed)]
     common += ["--threads", str(arguments.threads)]
-    length = ["--epochs", str(arguments.epochs), "--per-epoch", str(arguments.per_epoch)]
-    drawn = ["--drawn", str(arguments.drawn)] if arguments.drawn else []
-    code = verb(["encoder", *common, *length, *drawn, "--leave-out", name])
+    left = ["--leave-out", ",".join(n for n in (arguments.leave_out, fold.left_out) if n)]
+    held = ["--withhold", ",".join(fold.withheld), "--hold-people", str(HELD_PEOPLE)] if fold.withheld else []
+    code = verb(["encoder", *common, *shlex.split(arguments.recipe), *left, *held])
     code = code or verb(["head", *common, "--encoder", str(folder / "encoder.pt")])
     if code:
         raise SystemExit(code)
 
 
-def _measure(name: str, folder: Path, data: Path) -> dict[str, Any]:
-    clips = load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv"))
-    clips = [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:CLIPS]]
-    names = tuple(dict.fromkeys(clip.name for clip in clips))
+def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np.ndarray]:
+    """Of clips under names, mean over a clip's windows, by SCALE and by the encoder's text head: float64 `[N, K]`."""
     encoder, spec, saved = load_encoder(folder / "encoder.pt")
-    seen = set(saved["concepts"])
     weights = torch.load(folder / "scale.pt", map_location="cpu", weights_only=True)["model"]
-    table = build_table([Label(n) for n in names], TextEncoder(), 0)
+    table = build_table([Label(name) for name in names], TextEncoder(), 0)
     ranker = ScaleRanker(
-        {n: value.numpy() for n, value in weights.items()}, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0]
+        {n: v.numpy() for n, v in weights.items()}, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0]
     )
     ranker.set_labels(table)
-    energies = np.empty((len(clips), len(names)))
+    mean, text_map = (saved["model"][name].numpy() for name in ("text_mean", "text_map.weight"))
+    places = _unit(_unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)
+    ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "scale": ranker.energies, "cosine": lambda features: -_unit(features) @ places.T,
+    }  # fmt: skip
+    found = {way: np.empty((len(clips), len(names))) for way in ways}
     for i, clip in enumerate(clips):
         windows = [normalise(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
-        energies[i] = ranker.energies(encode(encoder, np.stack(windows))).mean(axis=0, dtype=np.float64)
+        features = encode(encoder, np.stack(windows))
+        for way, energies in ways.items():
+            found[way][i] = energies(features).mean(axis=0, dtype=np.float64)
+    return found
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def _some(clips: list[Clip]) -> list[Clip]:
+    return [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:CLIPS]]
+
+
+def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str], unseen: np.ndarray) -> None:
+    np.savez_compressed(folder / "fold.npz", energies=energies, truth=truth, names=np.array(names), unseen=unseen)
+
+
+def _measure_lab(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
+    clips = _some(load_set(data / f"{fold.left_out}.npz", load_concepts(data / "concepts.csv")))
+    names = list(dict.fromkeys(clip.name for clip in clips))
+    seen = set(load_encoder(folder / "encoder.pt")[2]["concepts"])
+    found = _energies(folder, clips, names)
     truth = np.array([names.index(clip.name) for clip in clips])
+    result = score(found["scale"], truth, tuple(names), None)
     rng = np.random.default_rng(1)
-    shuffled = [score(energies[:, _derangement(len(names), rng)], truth, names, None) for _ in range(5)]
-    result = score(energies, truth, names, None)
+    shuffled = [score(found["scale"][:, derangement(len(names), rng)], truth, tuple(names), None) for _ in range(5)]
     concept = {clip.name: clip.concept for clip in clips}
     parts = {}
     for part, inside in (("overlap", True), ("novel", False)):
         values = [v for n, v in result["per_class"].items() if (concept[n] in seen) == inside]
         parts[part] = {"classes": len(values), "top1": round(float(np.mean(values)), 4) if values else None}
+    _keep(folder, found["scale"], truth, names, np.array([concept[n] not in seen for n in names]))
     return {
-        "set": name, "classes": len(names), **result, **parts,
+        "set": fold.left_out, "seed": fold.seed, "classes": len(names), **result, **parts,
+        "cosine": score(found["cosine"], truth, tuple(names), None)["top1_class_mean"],
         "shuffled": round(float(np.mean([s["top1_class_mean"] for s in shuffled])), 4),
     }  # fmt: skip
 
 
-def _derangement(count: int, rng: np.random.Generator) -> np.ndarray:
+def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
+    saved = load_encoder(folder / "encoder.pt")[2]
+    concepts = load_concepts(data / "concepts.csv")
+    clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
+    names = sorted({clip.concept for clip in clips})
+    people = set(saved["held_people"])
+    unseen = _some([clip for clip in clips if clip.concept in fold.withheld])
+    known = _some([clip for clip in clips if clip.concept not in fold.withheld and clip.subject in people])
+    found = _energies(folder, unseen + known, names)
+    truth = np.array([names.index(clip.concept) for clip in unseen + known])
+    novel = np.isin(names, fold.withheld)
+    _keep(folder, found["scale"], truth, names, novel)
+    column = np.flatnonzero(novel)
+    own = np.searchsorted(column, truth[: len(unseen)])
+    by = {way: score(e[: len(unseen), column], own, tuple(np.array(names)[column]), None) for way, e in found.items()}
+    return {
+        "split": fold.seed, "withheld": fold.withheld, "classes": len(column), "candidates": len(names),
+        "chance": by["scale"]["chance"], "zsl": by["scale"]["top1_class_mean"], "top5": by["scale"]["top5_class_mean"],
+        "cosine": by["cosine"]["top1_class_mean"], "per_class": by["scale"]["per_class"],
+    }  # fmt: skip
+
+
+def derangement(count: int, rng: np.random.Generator) -> np.ndarray:
+    """A random order in which nothing stays in its place."""
     while True:
         order = rng.permutation(count)
         if not (order == np.arange(count)).any():
             return order
+
+
+def seen_and_unseen(
+    energies: np.ndarray, truth: np.ndarray, unseen: np.ndarray, raised: float = 0.0
+) -> tuple[float, float]:
+    """Class-mean top-1 of seen and of unseen classes among all of them, seen classes' energies `raised`."""
+    guess = (energies + raised * ~unseen).argmin(axis=1)
+    means = np.array([(guess[truth == k] == k).mean() for k in np.unique(truth)])
+    novel = unseen[np.unique(truth)]
+    return float(means[~novel].mean()), float(means[novel].mean())
+
+
+def harmonic(seen: float, unseen: float) -> float:
+    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0
+
+
+def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
+    """The splits' rows with GZSL figures, plain and with the constant that the other splits like best."""
+    grid = np.linspace(0, 0.5, 26)
+    curves = []
+    for row in rows:
+        with np.load(out / f"split-{row['split']}" / "fold.npz") as kept:
+            arrays = kept["energies"], kept["truth"], kept["unseen"]
+        curves.append([seen_and_unseen(*arrays, raised) for raised in grid])
+    means = np.array([[harmonic(*point) for point in curve] for curve in curves])
+    for i, row in enumerate(rows):
+        others = np.delete(means, i, axis=0)
+        best = int(others.mean(axis=0).argmax()) if len(others) else 0
+        for name, at in (("gzsl", 0), ("stacked", best)):
+            seen, unseen = curves[i][at]
+            row[name] = {
+                "seen": round(seen, 4),
+                "unseen": round(unseen, 4),
+                "harmonic": round(harmonic(seen, unseen), 4),
+            }
+        row["stacked"]["raised"] = round(float(grid[best]), 3)
+    return rows
+
+
+def _spread(values: Iterable[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    return f"{np.mean(known):.3f}±{np.std(known):.3f}" if known else "-"
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Mean and standard deviation over seeds, or over splits."""
+    labs: dict[str, list[dict[str, Any]]] = {}
+    for row in report["labs"]:
+        labs.setdefault(row["set"], []).append(row)
+    columns = ("top-1", "top-5", "cosine", "shuffled", "shared", "novel")
+    if labs:
+        print(f"{'another lab':16}{'classes':>8}{'chance':>8}" + "".join(f"{c:>14}" for c in columns))
+    for name, rows in labs.items():
+        values = (
+            [r["top1_class_mean"] for r in rows], [r["top5_class_mean"] for r in rows], [r["cosine"] for r in rows],
+            [r["shuffled"] for r in rows], [r["overlap"]["top1"] for r in rows], [r["novel"]["top1"] for r in rows],
+        )  # fmt: skip
+        print(
+            f"{name:16}{rows[0]['classes']:8d}{rows[0]['chance']:8.3f}" + "".join(f"{_spread(v):>14}" for v in values)
+        )
+    splits = report["splits"]
+    if splits:
+        classes, candidates = splits[0]["classes"], splits[0]["candidates"]
+        print(f"{len(splits)} splits, {classes} of {candidates} concepts unseen, and a fifth of the people:")
+        print(f"  ZSL top-1 {_spread(s['zsl'] for s in splits)} (chance {splits[0]['chance']:.3f}), "
+              f"top-5 {_spread(s['top5'] for s in splits)}, cosine {_spread(s['cosine'] for s in splits)}")  # fmt: skip
+        for name in ("gzsl", "stacked"):
+            parts = ", ".join(f"{p} {_spread(s[name][p] for s in splits)}" for p in ("seen", "unseen", "harmonic"))
+            print(f"  {name:8} {parts}")

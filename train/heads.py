@@ -25,8 +25,8 @@ from train.data.clips import Bank
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.encoder import composed_rivals, moving_average, unseen_top1
+from train.models.edge import EdgeEncoder, EncoderConfig
 from train.models.scale import Scale, ScaleConfig
-from train.models.stgcn import EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
 
 
@@ -141,7 +141,9 @@ def run(arguments: argparse.Namespace) -> None:
     composed, filmed = load_generated(
         int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), drawn, saved["withheld"]
     )
-    bank = Bank(seen_clips(clips + filmed, saved["left_out"], saved["withheld"]), saved["concepts"])
+    people = set(saved.get("held_people", ()))
+    seen = [c for c in seen_clips(clips + filmed, saved["left_out"], saved["withheld"]) if c.subject not in people]
+    bank = Bank(seen, saved["concepts"])
     features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)
     texts = ConceptTexts(bank.concepts)
     config = ScaleConfig(feature=features.shape[1], text=texts.dim)

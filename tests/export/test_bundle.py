@@ -11,8 +11,8 @@ from edge_app.bundle import load_bundle, self_test
 from edge_app.errors import UsageError
 from edge_app.labels import actions
 from export.__main__ import main
+from train.models.edge import EdgeEncoder, EncoderConfig
 from train.models.scale import Scale, ScaleConfig
-from train.models.stgcn import EdgeEncoder, EncoderConfig
 
 
 @pytest.fixture

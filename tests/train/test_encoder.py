@@ -8,10 +8,21 @@ from edge_app.runtime.session import open_session
 from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec
 from export.to_onnx import export_encoder
-from train.models.stgcn import EdgeEncoder, EncoderConfig, adjacencies
+from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig, RefinedGraph, adjacencies
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 SMALL = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=10)
+KINDS = {
+    "graph-conv": SMALL,
+    "conv": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), feature=10),
+    "attention": EncoderConfig(
+        graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), attention=True, feature=10
+    ),
+    "st-gcn": EncoderConfig(graph_widths=(8, 16), side_by_side=False, trunk_width=16, trunk_strides=(), feature=10),
+    "ctr-gcn": EncoderConfig(
+        graph_widths=(8, 16), refined=True, side_by_side=False, trunk_width=16, trunk_strides=(), feature=10
+    ),
+}  # fmt: skip
 
 
 def windows(count: int = 3) -> torch.Tensor:
@@ -21,12 +32,14 @@ def windows(count: int = 3) -> torch.Tensor:
     return made
 
 
-def test_the_default_encoder_has_at_most_a_million_parameters():
-    assert sum(p.numel() for p in EdgeEncoder().parameters()) <= 1_000_000
+@pytest.mark.parametrize("config", ENCODERS.values(), ids=ENCODERS)
+def test_an_encoder_has_at_most_a_million_parameters(config):
+    assert sum(p.numel() for p in EdgeEncoder(config).parameters()) <= 1_000_000
 
 
-def test_features_do_not_depend_on_the_batch_or_on_what_hidden_joints_hold():
-    encoder, batch = EdgeEncoder(SMALL).eval(), windows()
+@pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
+def test_features_do_not_depend_on_the_batch_or_on_what_hidden_joints_hold(config):
+    encoder, batch = EdgeEncoder(config).eval(), windows()
     batch[:, :, [10, 11], 3] = 0
     batch[:, :8, :, 3] = 0
     noisy = batch.clone()
@@ -39,6 +52,20 @@ def test_features_do_not_depend_on_the_batch_or_on_what_hidden_joints_hold():
         torch.testing.assert_close(encoder(noisy), both, atol=1e-4, rtol=1e-3)
 
 
+def test_a_refined_graph_begins_as_the_plain_one_and_then_differs_from_clip_to_clip():
+    block, graph = RefinedGraph(4, 8), adjacencies(CORE15)[1]
+    x = torch.randn(2, 4, 6, 15)
+    torch.testing.assert_close(block(x, graph), block.spatial(x) @ graph.T)
+    block.alpha.data.fill_(1.0)
+    joints = x.mean(dim=2)
+    only = block(x, torch.zeros(15, 15))
+    expected = sum(
+        torch.tanh(block.query(joints[1, :, 3]) - block.key(joints[1, :, k]))[5] * block.spatial(x)[1, 5, :, k]
+        for k in range(15)
+    )
+    torch.testing.assert_close(only[1, 5, :, 3], expected)
+
+
 def test_adjacencies_link_each_joint_with_its_parent():
     graph = adjacencies(CORE15)
     assert graph.shape == (3, 15, 15)
@@ -47,8 +74,9 @@ def test_adjacencies_link_each_joint_with_its_parent():
     torch.testing.assert_close(graph[0], torch.eye(15))
 
 
-def test_onnx_gives_what_torch_gives(tmp_path):
-    encoder, batch = EdgeEncoder(SMALL).eval(), windows(5)
+@pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
+def test_onnx_gives_what_torch_gives(config, tmp_path):
+    encoder, batch = EdgeEncoder(config).eval(), windows(5)
     path = tmp_path / "encoder.onnx"
     export_encoder(encoder, SPEC, path)
     session = open_session(path)

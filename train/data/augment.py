@@ -25,13 +25,14 @@ class AugmentConfig:
     pitch: float = 15.0
     roll: float = 8.0
     mirror: float = 0.5
-    flatten: float = 0.35
-    depth_scale: tuple[float, float] = (0.3, 1.1)
+    flatten: float = 0.2
+    depth_scale: tuple[float, float] = (0.5, 1.4)
     stretch: float = 0.1
     bone: float = 0.08
     offset: float = 0.02
-    jitter: float = 0.012
-    drift: float = 0.03
+    head: float = 0.11
+    jitter: tuple[float, float, float] = (0.004, 0.004, 0.012)
+    drift: tuple[float, float, float] = (0.015, 0.015, 0.05)
     no_legs: float = 0.2
     no_hips: float = 0.5
     lost_arm: float = 0.08
@@ -75,6 +76,13 @@ for _joint, _parent in enumerate(CORE15.parents):
     PATHS[_joint, _joint] = 1
 
 
+def _forward(xyz: np.ndarray) -> np.ndarray:
+    """Where the chest points, unit vectors over time: `[B, T, J, 3] -> [B, T, 3]`."""
+    across, up = xyz[:, :, 6] - xyz[:, :, 3], xyz[:, :, 1] - xyz[:, :, 0]
+    forward = np.cross(up, across)
+    return forward / np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-6)
+
+
 def _other_proportions(xyz: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
     """Every bone longer or shorter by a factor, the same left and right: sets define and measure joints differently."""
     factor = np.exp(spread * rng.standard_normal((len(xyz), 15), np.float32))
@@ -99,6 +107,9 @@ def training_windows(
     root = xyz[:, :, :1].mean(axis=1, keepdims=True)
     whole = seen.all(axis=(1, 2)) & ~filmed
     xyz[whole] = _other_proportions(xyz[whole], rng, config.bone)
+    # A Kinect's head is the middle of the head, MediaPipe's and the generator's the nose: anything between is a head.
+    nose = rng.uniform(0, config.head, count) - np.where(bank.made[clips], config.head, 0)
+    xyz[whole, :, 2] += nose[whole, None, None].astype(np.float32) * _forward(xyz[whole])
     shift = config.offset * rng.standard_normal((count, 1, joints, 3), np.float32)
     turn = _rotations(rng, count, config)
     turn[flat | filmed] = np.eye(3, dtype=np.float32)
@@ -112,8 +123,9 @@ def training_windows(
     level = rng.uniform(0.3, 1.7, (count, 1, 1, 1)).astype(np.float32)
     level[filmed] *= 0.3
     xyz += shift * level * unit
-    xyz += (config.jitter * level * unit) * rng.standard_normal(xyz.shape, np.float32)
-    xyz += (config.drift * level * unit) * _slow_noise(rng, count, steps, joints)
+    fast, slow = np.array(config.jitter, np.float32), np.array(config.drift, np.float32)
+    xyz += level * unit * (fast * rng.standard_normal(xyz.shape, np.float32))
+    xyz += level * unit * (slow * _slow_noise(rng, count, steps, joints))
     depth = rng.uniform(*config.depth_scale, count) * ~(flat | chance(config.flatten))
     depth[filmed & (depth > 0)] = 1
     xyz[..., 2] *= depth[:, None, None].astype(np.float32)

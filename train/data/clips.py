@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
+from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec
 
 MISSING = -32768
+SWAPPED = ("penn_action",)
+"""Sets whose left and right are the viewer's: from the front, "right" is the picture's right."""
+TURNED = ("bandai_namco",)
+"""Sets whose people face away from where a camera would stand."""
 CORE15_SETS = ("kinder_gator", "msr_action3d", "nw_ucla", "utkinect", "bandai_namco", "penn_action")
 
 
@@ -65,6 +70,10 @@ def load_set(path: Path, concepts: dict[tuple[str, str], str] | None = None) -> 
         joints[..., 2] = 0
         joints[..., 3] = (raw[..., :2] != 0).any(axis=-1)
     joints[..., :3] *= joints[..., 3:]
+    if path.stem in SWAPPED:
+        joints = joints[:, CORE15.mirror]
+    if path.stem in TURNED:
+        joints[..., [0, 2]] *= -1
     return [
         Clip(
             dataset=path.stem,
@@ -104,6 +113,7 @@ class Bank:
         self.off = np.concatenate([[0], np.cumsum([len(clip.joints) for clip in self.clips])])
         self.fps = np.array([clip.fps for clip in self.clips], np.float32)
         self.flat = np.array([clip.flat for clip in self.clips])
+        self.made = np.isin([clip.dataset for clip in self.clips], ("generated", "named", "composed"))
         self.filmed = np.array([clip.filmed for clip in self.clips])
         self.concept = np.array([index[clip.concept] for clip in self.clips])
         self.dataset = np.array([clip.dataset for clip in self.clips])

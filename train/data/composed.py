@@ -23,21 +23,69 @@ DRAWN_FPS = 15.0
 EDITION = 2
 """Grows when `compose` gives something else for the same seed: what was kept is then made anew."""
 
-KIN: dict[str, tuple[tuple[str, str], ...]] = {
-    "bow": (("bend", "deeply"), ("bend", "slightly"), ("reach feet", ""), ("reach floor", "")),
-    "bowl": (("throw", "underarm"), ("underarm lunge", "")),
-    "carry": (("lift overhead", ""), ("pick up", "")),
-    "clap": (("clap", ""),),
-    "draw circle": (("circle", ""),),
-    "kick sideways": (("kick", "sideways"), ("leg", "sideways"), ("leg swing", "")),
-    "point": (("hold", "forward"), ("raise", "forward"), ("push", "forward")),
-    "pull up": (("pull up", ""), ("stay", "hang")),
-    "squat": (("bend", "deeply"), ("sit down", ""), ("reach floor", "")),
-    "strum guitar": (("stroke", "belly"), ("stroke", "waist"), ("rub", "belly")),
-    "throw": (("throw", ""), ("chop", ""), ("chop down", "")),
-    "walk backwards": (("step", "backward"), ("gait", "walk")),
-}
-"""Concept -> moves (what, beginning of the way) that show it or nearly so: to withhold the concept is to withhold these."""
+KIN: dict[str, tuple[str, ...]] = {
+    "baseball pitch": ("throw overarm",),
+    "baseball swing": ("bat", "swing chest"),
+    "bench press": ("lying press",),
+    **dict.fromkeys(
+        [f"body letter {letter}" for letter in "ackmpxy"],
+        ("raise side up", "raise up side", "hold side up", "hold up", "stance wide"),
+    ),
+    "bow": ("bend deeply", "bend slightly", "reach feet", "reach floor"),
+    "bowl": ("throw underarm", "underarm lunge"),
+    "call someone over": ("wave", "pull in", "curl"),
+    "carry": ("lift overhead", "pick up"),
+    "catch": ("clap chest", "hold front"),
+    "clap": ("clap",),
+    "clean and jerk": ("lift overhead", "push up"),
+    "dance": ("sway", "twist", "gait sideways"),
+    "draw circle": ("circle",),
+    **dict.fromkeys([f"draw {shape}" for shape in ("letter a", "letter c", "letter k", "letter m", "triangle", "tick", "x")], ("stroke",)),
+    "drop": ("open", "push down"),
+    "fly like an airplane": ("raise side", "hold side"),
+    "golf swing": ("bat low", "swing low"),
+    "guide": ("swing", "step forward"),
+    "hammer": ("chop", "chop down", "shake"),
+    "jump": ("jump",),
+    "jump rope": ("jump", "roll"),
+    "jumping jack": ("jumping jack", "jump apart"),
+    "kick forward": ("kick forward", "leg forward", "leg swing"),
+    "kick sideways": ("kick sideways", "leg sideways", "leg swing"),
+    "lean to the side": ("lean",),
+    "pick up": ("pick up", "reach floor", "reach feet", "floor reach", "bend deeply"),
+    "pick up and throw": ("pick up", "throw"),
+    "point": ("hold forward", "raise forward", "push forward"),
+    "pull": ("pull", "row", "bent pull"),
+    "pull up": ("pull up", "stay hang"),
+    "punch": ("push forward", "hold forward", "raise forward"),
+    "signal stop": ("push forward", "hold forward", "raise forward"),
+    "push": ("push",),
+    "push up": ("push up", "stay plank"),
+    "put on clothes": ("cross", "pull down", "pull up"),
+    "take off clothes": ("cross", "pull down", "pull up"),
+    "raise arm to the side": ("raise side", "hold side"),
+    "raise hand": ("raise up", "hold up", "wave"),
+    "raise both hands": ("raise up", "hold up", "wave"),
+    "respond": ("raise up", "hold up", "wave"),
+    "run": ("gait run", "knee"),
+    "sit down": ("sit down", "bend deeply"),
+    "sit up": ("sit up", "get up"),
+    "slash": ("chop", "chop down", "swing"),
+    "squat": ("bend deeply", "sit down", "reach floor"),
+    "stand up": ("stand up", "get up"),
+    "strum guitar": ("stroke belly", "stroke waist", "rub belly"),
+    "swipe": ("swing", "push side"),
+    "tennis forehand": ("swing", "bat"),
+    "tennis serve": ("throw overarm", "chop"),
+    "throw": ("throw", "chop", "chop down"),
+    "walk": ("gait", "step forward"),
+    "walk and turn": ("gait", "turn around"),
+    "walk backwards": ("step backward", "gait walk"),
+    "walk sideways": ("gait sideways", "step sideways"),
+    "wave one hand": ("wave",),
+    "wave both hands": ("wave",),
+}  # fmt: skip
+"""Concept -> how the moves begin (what, then way) that show it or nearly so: to withhold the one is to withhold these."""
 
 
 class ComposedBank:
@@ -50,7 +98,7 @@ class ComposedBank:
 def shows(key: list, concept: str) -> bool:
     """Whether a composed clip with this key shows a concept, or something of its kin."""
     moves = [part for part in key if not isinstance(part, str) and part]
-    return any(move[0] == what and move[1].startswith(way) for move in moves for what, way in KIN.get(concept, ()))
+    return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in KIN.get(concept, ()))
 
 
 def seen_clips(clips: Iterable[Clip], left_out: Iterable[str], withheld: Iterable[str]) -> list[Clip]:

@@ -1,0 +1,232 @@
+"""The edge encoder: a small network over `core15` windows, in three parts that a config chooses.
+
+Graph blocks, after ST-GCN (Yan et al. 2018) with learned adjacencies as in ST-GCN++ (Duan et al. 2022), or after
+CTR-GCN (Chen et al. 2021) with an adjacency of its own for each channel group and clip. Then the joints are laid side
+by side or averaged. Then a trunk over time: convolutions, or attention. `ENCODERS` names the combinations that were
+compared (train/EXPERIMENTS.md). Widths, inputs and the masked pooling are ours. One `matmul` per adjacency: ONNX
+Runtime runs that faster than `einsum`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from edge_app.skeleton import LAYOUTS, Skeleton
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """graph: channels, strides over time and temporal kernel of the graph blocks; refined: CTR-GCN's kind of graph.
+
+    side_by_side: joints become channels; else they are averaged. trunk: width and strides of its blocks;
+    attention: blocks of self-attention instead of convolutions (the strides are then those of one convolution before).
+    """
+
+    skeleton: str = "core15"
+    steps: int = 32
+    graph_widths: tuple[int, ...] = (32, 48)
+    graph_strides: tuple[int, ...] = (1, 2)
+    graph_kernel: int = 5
+    refined: bool = False
+    side_by_side: bool = True
+    trunk_width: int = 224
+    trunk_strides: tuple[int, ...] = (1, 2)
+    attention: bool = False
+    feature: int = 256
+    dropout: float = 0.1
+
+
+ENCODERS = {
+    "graph-conv": EncoderConfig(),
+    "conv": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=208, trunk_strides=(2, 1, 2)),
+    "attention": EncoderConfig(
+        graph_widths=(), graph_strides=(), trunk_width=144, trunk_strides=(2, 1, 1, 1), attention=True
+    ),
+    "st-gcn": EncoderConfig(
+        graph_widths=(64, 64, 96, 96, 128, 128), graph_strides=(2, 1, 1, 2, 1, 1), side_by_side=False, trunk_strides=()
+    ),
+    "ctr-gcn": EncoderConfig(
+        graph_widths=(48, 48, 64, 96, 96), graph_strides=(2, 1, 1, 2, 1), refined=True, side_by_side=False,
+        trunk_strides=(),
+    ),
+}  # fmt: skip
+"""The encoders that were compared."""
+
+
+def adjacencies(skeleton: Skeleton) -> Tensor:
+    """Self, towards the root, away from it: `[3, J, J]`, rows normalised (the spatial partition of ST-GCN)."""
+    joints = len(skeleton.joints)
+    inward = torch.zeros(joints, joints)
+    for child, parent in enumerate(skeleton.parents):
+        if child != parent:
+            inward[child, parent] = 1
+    stack = torch.stack([torch.eye(joints), inward, inward.T])
+    return stack / stack.sum(-1, keepdim=True).clamp(min=1)
+
+
+class GraphBlock(nn.Module):
+    """Graph convolution with fixed and learned adjacency, then a temporal convolution; residual."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kernel: int, graph: Tensor) -> None:
+        super().__init__()
+        self.kinds = len(graph)
+        self.register_buffer("graph", graph)
+        self.learned = nn.Parameter(torch.zeros_like(graph))
+        self.spatial = nn.Conv2d(inputs, outputs * self.kinds, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.temporal = nn.Sequential(
+            nn.Conv2d(outputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.residual = nn.Sequential(nn.Conv2d(inputs, outputs, 1, (stride, 1), bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        graph = self.graph + self.learned
+        parts = self.spatial(x).chunk(self.kinds, dim=1)
+        y = sum(torch.matmul(part, graph[k].T) for k, part in enumerate(parts))
+        return torch.relu(self.temporal(torch.relu(self.norm(y))) + self.residual(x))
+
+
+class RefinedGraph(nn.Module):
+    """Channel-wise topology refinement of CTR-GCN for one adjacency: `[B, C, T, J] -> [B, O, T, J]`.
+
+    The adjacency is the shared one plus, for each group of channels and each clip, alpha times the tanh of pairwise
+    differences of pooled joint features (CTR-GCN, equations 4 to 6; groups instead of single channels are ours).
+    """
+
+    def __init__(self, inputs: int, outputs: int, groups: int = 8) -> None:
+        super().__init__()
+        self.groups = groups
+        self.query, self.key = nn.Linear(inputs, groups), nn.Linear(inputs, groups)
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.spatial = nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor, graph: Tensor) -> Tensor:
+        joints = x.mean(dim=2).transpose(1, 2)
+        pairs = torch.tanh(self.query(joints)[:, :, None] - self.key(joints)[:, None])
+        topology = graph + self.alpha * pairs.permute(0, 3, 1, 2)
+        y = self.spatial(x)
+        batch, channels, steps, count = y.shape
+        y = y.reshape(batch, self.groups, -1, count)
+        return torch.matmul(y, topology.transpose(2, 3)).reshape(batch, channels, steps, count)
+
+
+class RefinedBlock(nn.Module):
+    """As `GraphBlock`, with refined adjacencies."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, kernel: int, graph: Tensor) -> None:
+        super().__init__()
+        self.graph = nn.Parameter(graph.clone())
+        self.parts = nn.ModuleList(RefinedGraph(inputs, outputs) for _ in graph)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.temporal = nn.Sequential(
+            nn.Conv2d(outputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.residual = nn.Sequential(nn.Conv2d(inputs, outputs, 1, (stride, 1), bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.stack([part(x, self.graph[k]) for k, part in enumerate(self.parts)]).sum(dim=0)
+        return torch.relu(self.temporal(torch.relu(self.norm(y))) + self.residual(x))
+
+
+class TrunkBlock(nn.Module):
+    """Two temporal convolutions over all joints at once; residual."""
+
+    def __init__(self, width: int, stride: int, dropout: float) -> None:
+        super().__init__()
+        self.stride = stride
+        self.body = nn.Sequential(
+            nn.Conv1d(width, width, 3, stride, 1, bias=False), nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(dropout),
+            nn.Conv1d(width, width, 3, 1, 1, bias=False), nn.BatchNorm1d(width),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.stride == 1 else nn.functional.avg_pool1d(x, self.stride)
+        return torch.relu(self.body(x) + shortcut)
+
+
+class AttentionTrunk(nn.Module):
+    """Self-attention over time, pre-norm, after one strided convolution: `[B, W, T] -> [B, W, T / stride]`."""
+
+    def __init__(self, width: int, steps: int, stride: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Conv1d(width, width, 3, stride, 1)
+        self.place = nn.Parameter(0.02 * torch.randn(steps // stride, width))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, 4, 2 * width, dropout, "gelu", batch_first=True, norm_first=True)
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embed(x).transpose(1, 2) + self.place
+        for layer in self.layers:
+            x = layer(x)
+        return self.norm(x).transpose(1, 2)
+
+
+class EdgeEncoder(nn.Module):
+    """Windows `[B, T, J, 4]` of `edge_app.window.normalise` -> features `[B, feature]`, root mean square 1."""
+
+    def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
+        super().__init__()
+        self.config = config
+        skeleton = LAYOUTS[config.skeleton]
+        joints, graph = len(skeleton.joints), adjacencies(skeleton)
+        self.neck = skeleton.torso[1]
+        self.register_buffer("parents", torch.tensor(skeleton.parents), persistent=False)
+        self.input_norm = nn.BatchNorm1d(self.channels * joints)
+        widths = (self.channels, *config.graph_widths)
+        block = RefinedBlock if config.refined else GraphBlock
+        self.graph_blocks = nn.ModuleList(
+            block(widths[i], widths[i + 1], stride, config.graph_kernel, graph)
+            for i, stride in enumerate(config.graph_strides)
+        )
+        laid = widths[-1] * joints if config.side_by_side else widths[-1]
+        self.flatten = nn.Sequential(
+            nn.Conv1d(laid, config.trunk_width, 1, bias=False), nn.BatchNorm1d(config.trunk_width),
+            nn.ReLU(), nn.Dropout(config.dropout),
+        )  # fmt: skip
+        if config.attention:
+            steps = config.steps // math.prod(config.graph_strides)
+            first, depth = config.trunk_strides[0], len(config.trunk_strides)
+            self.trunk: nn.Module = AttentionTrunk(config.trunk_width, steps, first, depth, config.dropout)
+        else:
+            self.trunk = nn.Sequential(
+                *(TrunkBlock(config.trunk_width, stride, config.dropout) for stride in config.trunk_strides)
+            )
+        self.head = nn.Linear(2 * config.trunk_width, config.feature)
+
+    channels = 13
+
+    def inputs(self, window: Tensor) -> Tensor:
+        """Place relative to the neck, bone, velocity, path of the neck, seen or not: `[B, 13, T, J]`."""
+        xyz, seen = window[..., :3], window[..., 3:]
+        neck = xyz[:, :, self.neck : self.neck + 1]
+        place = (xyz - neck) * seen
+        bone = (xyz - xyz[:, :, self.parents]) * seen * seen[:, :, self.parents]
+        velocity = (xyz[:, 1:] - xyz[:, :-1]) * seen[:, 1:] * seen[:, :-1]
+        velocity = torch.cat([velocity[:, :1] * 0, velocity], dim=1) * 4
+        path = neck * seen
+        return torch.cat([place, bone, velocity, path, seen], dim=-1).permute(0, 3, 1, 2)
+
+    def forward(self, window: Tensor) -> Tensor:
+        x = self.inputs(window)
+        batch, channels, steps, joints = x.shape
+        flat = x.permute(0, 1, 3, 2).reshape(batch, channels * joints, steps)
+        x = self.input_norm(flat).reshape(batch, channels, joints, steps).permute(0, 1, 3, 2)
+        for block in self.graph_blocks:
+            x = block(x)
+        x = x.permute(0, 1, 3, 2).reshape(batch, -1, x.shape[2]) if self.config.side_by_side else x.mean(dim=3)
+        x = self.trunk(self.flatten(x))
+        present = (window[..., 3].sum(dim=2) > 0).to(x.dtype)
+        present = present.reshape(batch, 1, x.shape[2], steps // x.shape[2]).amax(dim=3)
+        mean = (x * present).sum(dim=2) / present.sum(dim=2).clamp(min=1)
+        peak = (x * present).amax(dim=2)
+        feature = self.head(torch.cat([mean, peak], dim=1))
+        return nn.functional.normalize(feature, dim=1) * feature.shape[1] ** 0.5
