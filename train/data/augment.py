@@ -17,7 +17,10 @@ HIPS = (0, 9, 12)
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Probabilities and ranges; angles in degrees, lengths in metres of the standard body."""
+    """Probabilities and ranges; angles in degrees, lengths in metres of the standard body.
+
+    head: its distance from the neck, times; what a set calls "head" is anything from the chin to the crown.
+    """
 
     speed: tuple[float, float] = (0.75, 1.3)
     hold: float = 0.5
@@ -30,7 +33,7 @@ class AugmentConfig:
     stretch: float = 0.1
     bone: float = 0.08
     offset: float = 0.02
-    head: float = 0.11
+    head: tuple[float, float] = (0.7, 1.4)
     jitter: tuple[float, float, float] = (0.004, 0.004, 0.012)
     drift: tuple[float, float, float] = (0.015, 0.015, 0.05)
     no_legs: float = 0.2
@@ -76,13 +79,6 @@ for _joint, _parent in enumerate(CORE15.parents):
     PATHS[_joint, _joint] = 1
 
 
-def _forward(xyz: np.ndarray) -> np.ndarray:
-    """Where the chest points, unit vectors over time: `[B, T, J, 3] -> [B, T, 3]`."""
-    across, up = xyz[:, :, 6] - xyz[:, :, 3], xyz[:, :, 1] - xyz[:, :, 0]
-    forward = np.cross(up, across)
-    return forward / np.maximum(np.linalg.norm(forward, axis=-1, keepdims=True), 1e-6)
-
-
 def _other_proportions(xyz: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:
     """Every bone longer or shorter by a factor, the same left and right: sets define and measure joints differently."""
     factor = np.exp(spread * rng.standard_normal((len(xyz), 15), np.float32))
@@ -107,9 +103,8 @@ def training_windows(
     root = xyz[:, :, :1].mean(axis=1, keepdims=True)
     whole = seen.all(axis=(1, 2)) & ~filmed
     xyz[whole] = _other_proportions(xyz[whole], rng, config.bone)
-    # A Kinect's head is the middle of the head, MediaPipe's and the generator's the nose: anything between is a head.
-    nose = rng.uniform(0, config.head, count) - np.where(bank.made[clips], config.head, 0)
-    xyz[whole, :, 2] += nose[whole, None, None].astype(np.float32) * _forward(xyz[whole])
+    head = rng.uniform(*config.head, (count, 1, 1)).astype(np.float32)
+    xyz[whole, :, 2] = xyz[whole, :, 1] + head[whole] * (xyz[whole, :, 2] - xyz[whole, :, 1])
     shift = config.offset * rng.standard_normal((count, 1, joints, 3), np.float32)
     turn = _rotations(rng, count, config)
     turn[flat | filmed] = np.eye(3, dtype=np.float32)

@@ -113,7 +113,6 @@ class Bank:
         self.off = np.concatenate([[0], np.cumsum([len(clip.joints) for clip in self.clips])])
         self.fps = np.array([clip.fps for clip in self.clips], np.float32)
         self.flat = np.array([clip.flat for clip in self.clips])
-        self.made = np.isin([clip.dataset for clip in self.clips], ("generated", "named", "composed"))
         self.filmed = np.array([clip.filmed for clip in self.clips])
         self.concept = np.array([index[clip.concept] for clip in self.clips])
         self.dataset = np.array([clip.dataset for clip in self.clips])
