@@ -14,8 +14,9 @@ VERBS = {
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
     "draw": ("train.draw", "draw generated motion and run MediaPipe over it"),
-    "folds": ("train.folds", "each data set in turn as another lab"),
-    "evaluate": ("train.evaluate", "run a bundle over a skeleton set"),
+    "folds": ("train.folds", "what a recipe does on sets, classes and people it never saw"),
+    "quiet": ("train.quiet", "make more footage in which nothing happens"),
+    "evaluate": ("train.evaluate", "measure a bundle: sets, videos, quiet footage, drawn people, scores"),
 }
 
 

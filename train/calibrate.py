@@ -26,6 +26,7 @@ from train.data.augment import training_windows
 from train.data.clips import Bank
 from train.data.sources import load_training_clips
 from train.heads import encode, load_encoder
+from train.measures import auroc
 
 ALIKE = 1.3
 """Dot product of pooled texts (2 for equal ones) above which a background text stands for a label; chosen by eye."""
@@ -66,16 +67,8 @@ def fit_logistic(x: np.ndarray, y: np.ndarray, steps: int = 50) -> tuple[float, 
     return float(weights[0]), float(weights[1])
 
 
-def auroc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Probability that a positive scores above a negative (ties count half)."""
-    rank = np.empty(len(score))
-    order = np.argsort(score, kind="stable")
-    rank[order] = np.arange(1, len(score) + 1)
-    for value in np.unique(score):
-        same = score == value
-        rank[same] = rank[same].mean()
-    p, n = positive.sum(), (~positive).sum()
-    return float((rank[positive].sum() - p * (p + 1) / 2) / (p * n))
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -132,8 +125,8 @@ def run(arguments: argparse.Namespace) -> None:
         "lists": len(lists),
         "top1_with_answer": round(float((padded[answers_].argmin(1) == 0).mean()), 4),
         "top1_with_answer_withheld": round(float((padded[answers_ & from_withheld].argmin(1) == 0).mean()), 4),
-        "unknown_auroc": round(auroc(odds, answers_), 4),
-        "unknown_auroc_withheld": round(auroc(odds[from_withheld], answers_[from_withheld]), 4),
+        "unknown_auroc": _rounded(auroc(odds, answers_)),
+        "unknown_auroc_withheld": _rounded(auroc(odds[from_withheld], answers_[from_withheld])),
         "withheld": saved["withheld"],
         "seed": arguments.seed,
     }

@@ -35,6 +35,7 @@ A_FILE = 25
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of npz files")
     parser.add_argument("--clips", type=int, default=2000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first clip; 100,000 for held-out ones")
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th file, beginning with I")
 
 
@@ -105,7 +106,8 @@ def run(arguments: argparse.Namespace) -> None:
     index, count = parse_shard(arguments.shard)
     ensure_pose_model()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    files = range(index, arguments.clips // A_FILE, count)
+    first = arguments.first // A_FILE
+    files = range(first + index, first + arguments.clips // A_FILE, count)
     with PoseEstimator() as estimator:
         for n in tqdm(files, desc="files of drawn clips", disable=None):
             path = arguments.out / f"{n:05d}.npz"

@@ -2,7 +2,7 @@
 
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data --videos ../shared/videos \
-    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/*.json --out runs/measured
+    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/folds.json --out runs/measured
 
 Sets that the bundle was not trained on, labelled videos, false events on quiet footage, drawn people, what a score is
 worth. One set alone (`--data FILE --json`) prints one flat object; everything else one object with a key for each part.
@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, default=Path("cache/poses"), help="poses of --videos: train extract")
     parser.add_argument("--quiet", type=Path, help="more recordings in which nothing happens: train quiet")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw` with clips numbered from 100,000 on")
-    parser.add_argument("--folds", type=Path, nargs="+", default=[], help="JSON of `train folds`, one file a seed")
+    parser.add_argument("--folds", type=Path, help="folds.json of `train folds`")
     parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
     parser.add_argument("--ranker", default="scale")
     parser.add_argument("--seen", type=Path, help="text file of the names that training saw, one a line")

@@ -34,9 +34,11 @@ from edge_app.text import TextEncoder
 from edge_app.window import normalise
 from train.__main__ import main as verb
 from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
-from train.evaluate import clip_windows, score
+from train.evaluate import clip_windows
 from train.extract import parse_shard
 from train.heads import encode, load_encoder
+from train.measures import score, shuffled_top1
+from train.report import folds_table, summarise_folds
 
 CLIPS = 800
 """Clips that a figure is made from, at most."""
@@ -96,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
     labs, splits = [row for row in rows if "set" in row], [row for row in rows if "split" in row]
     report = {"recipe": arguments.recipe, "labs": labs, "splits": stacked(splits, arguments.out)}
     (arguments.out / "folds.json").write_text(json.dumps(report, indent=1) + "\n")
-    print_report(report)
+    print(folds_table(summarise_folds(labs, report["splits"])))
 
 
 def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
@@ -152,8 +154,6 @@ def _measure_lab(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
     found = _energies(folder, clips, names)
     truth = np.array([names.index(clip.name) for clip in clips])
     result = score(found["scale"], truth, tuple(names), None)
-    rng = np.random.default_rng(1)
-    shuffled = [score(found["scale"][:, derangement(len(names), rng)], truth, tuple(names), None) for _ in range(5)]
     concept = {clip.name: clip.concept for clip in clips}
     parts = {}
     for part, inside in (("overlap", True), ("novel", False)):
@@ -163,7 +163,7 @@ def _measure_lab(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
     return {
         "set": fold.left_out, "seed": fold.seed, "classes": len(names), **result, **parts,
         "cosine": score(found["cosine"], truth, tuple(names), None)["top1_class_mean"],
-        "shuffled": round(float(np.mean([s["top1_class_mean"] for s in shuffled])), 4),
+        "shuffled": shuffled_top1(found["scale"], truth),
     }  # fmt: skip
 
 
@@ -187,14 +187,6 @@ def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
         "chance": by["scale"]["chance"], "zsl": by["scale"]["top1_class_mean"], "top5": by["scale"]["top5_class_mean"],
         "cosine": by["cosine"]["top1_class_mean"], "per_class": by["scale"]["per_class"],
     }  # fmt: skip
-
-
-def derangement(count: int, rng: np.random.Generator) -> np.ndarray:
-    """A random order in which nothing stays in its place."""
-    while True:
-        order = rng.permutation(count)
-        if not (order == np.arange(count)).any():
-            return order
 
 
 def seen_and_unseen(
@@ -232,35 +224,3 @@ def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
             }
         row["stacked"]["raised"] = round(float(grid[best]), 3)
     return rows
-
-
-def _spread(values: Iterable[float | None]) -> str:
-    known = [v for v in values if v is not None]
-    return f"{np.mean(known):.3f}±{np.std(known):.3f}" if known else "-"
-
-
-def print_report(report: dict[str, Any]) -> None:
-    """Mean and standard deviation over seeds, or over splits."""
-    labs: dict[str, list[dict[str, Any]]] = {}
-    for row in report["labs"]:
-        labs.setdefault(row["set"], []).append(row)
-    columns = ("top-1", "top-5", "cosine", "shuffled", "shared", "novel")
-    if labs:
-        print(f"{'another lab':16}{'classes':>8}{'chance':>8}" + "".join(f"{c:>14}" for c in columns))
-    for name, rows in labs.items():
-        values = (
-            [r["top1_class_mean"] for r in rows], [r["top5_class_mean"] for r in rows], [r["cosine"] for r in rows],
-            [r["shuffled"] for r in rows], [r["overlap"]["top1"] for r in rows], [r["novel"]["top1"] for r in rows],
-        )  # fmt: skip
-        print(
-            f"{name:16}{rows[0]['classes']:8d}{rows[0]['chance']:8.3f}" + "".join(f"{_spread(v):>14}" for v in values)
-        )
-    splits = report["splits"]
-    if splits:
-        classes, candidates = splits[0]["classes"], splits[0]["candidates"]
-        print(f"{len(splits)} splits, {classes} of {candidates} concepts unseen, and a fifth of the people:")
-        print(f"  ZSL top-1 {_spread(s['zsl'] for s in splits)} (chance {splits[0]['chance']:.3f}), "
-              f"top-5 {_spread(s['top5'] for s in splits)}, cosine {_spread(s['cosine'] for s in splits)}")  # fmt: skip
-        for name in ("gzsl", "stacked"):
-            parts = ", ".join(f"{p} {_spread(s[name][p] for s in splits)}" for p in ("seen", "unseen", "harmonic"))
-            print(f"  {name:8} {parts}")

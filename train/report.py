@@ -21,7 +21,8 @@ from edge_app.errors import UsageError
 from train.measures import mean_and_spread
 
 SCHEMA = "evaluation/1"
-FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "shuffled", "overlap", "novel")
+FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "cosine", "shuffled", "overlap", "novel")
+GZSL = ("seen", "unseen", "harmonic")
 
 
 def check_drawing() -> None:
@@ -68,29 +69,40 @@ def git_revision() -> str | None:
     return revision.stdout.strip() + ("+" if changed.stdout.strip() else "")
 
 
-def read_folds(paths: Sequence[Path]) -> dict[str, Any]:
-    """Mean and spread over the seeds of `train folds`, set by set, and of the mean over all sets.
+def read_folds(path: Path) -> dict[str, Any]:
+    """`summarise_folds` of what `train folds` wrote.
 
     Raises:
-        UsageError: a file that holds no such rows.
+        UsageError: a file that it did not write.
     """
-    seeds: list[dict[str, dict[str, Any]]] = []
-    for path in paths:
-        try:
-            seeds.append({str(row["set"]): row for row in json.loads(path.read_text("utf-8"))})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise UsageError(f"--folds {path}: {error!r}; expected a JSON list of rows with the key set") from None
+    try:
+        written = json.loads(path.read_text("utf-8"))
+        return summarise_folds(written["labs"], written["splits"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"--folds {path}: {error!r}; expected folds.json of `train folds`") from None
+
+
+def summarise_folds(labs: Sequence[dict[str, Any]], splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and spread over seeds, set by set, and of the mean over all sets; and over the splits."""
+    seeds = sorted({row["seed"] for row in labs})
     rows: list[dict[str, Any]] = []
-    for name in dict.fromkeys(name for seed in seeds for name in seed):
-        own = [seed[name] for seed in seeds if name in seed]
-        row = {"set": name, "seeds": len(own), "classes": own[0].get("classes"), "chance": own[0].get("chance")}
+    for name in dict.fromkeys(row["set"] for row in labs):
+        own = [row for row in labs if row["set"] == name]
+        row = {"set": name, "seeds": len(own), "classes": own[0]["classes"], "chance": own[0]["chance"]}
         rows.append(row | {key: _spread(_number(one.get(key)) for one in own) for key in FOLD_KEYS})
-    means = {key: [_mean(_number(row.get(key)) for row in seed.values()) for seed in seeds] for key in FOLD_KEYS}
-    return {
-        "files": [str(path) for path in paths],
+    means = {key: [_mean(_number(r.get(key)) for r in labs if r["seed"] == s) for s in seeds] for key in FOLD_KEYS}
+    summary: dict[str, Any] = {
         "sets": rows,
         "mean": {"set": "mean of sets", "seeds": len(seeds)} | {key: _spread(means[key]) for key in FOLD_KEYS},
     }
+    if splits:
+        first = splits[0]
+        summary["splits"] = {
+            "count": len(splits), "unseen": first["classes"], "candidates": first["candidates"], "chance": first["chance"],
+            **{key: _spread(split[key] for split in splits) for key in ("zsl", "top5", "cosine")},
+            **{key: {part: _spread(split[key][part] for split in splits) for part in GZSL} for key in ("gzsl", "stacked")},
+        }  # fmt: skip
+    return summary
 
 
 def _number(value: Any) -> float | None:
@@ -148,7 +160,7 @@ def tables(report: dict[str, Any]) -> str:
     if "scores" in report:
         parts.append(_scores(report["scores"]))
     if "folds" in report:
-        parts.append(_folds(report["folds"]))
+        parts.append(folds_table(report["folds"]))
     return "\n\n".join(parts)
 
 
@@ -215,12 +227,21 @@ def _scores(scores: dict[str, Any]) -> str:
     )
 
 
-def _folds(folds: dict[str, Any]) -> str:
+def folds_table(folds: dict[str, Any]) -> str:
     rows = []
     for row in (*folds["sets"], folds["mean"]):
         figures = [None if row[key] is None else _plus_minus(row[key]) for key in FOLD_KEYS]
         rows.append([row["set"], row["seeds"], row.get("classes"), row.get("chance"), *figures])
-    return _table(["folds", "seeds", "classes", "chance", "top-1", "top-5", "shuffled", "overlap", "novel"], rows)
+    header = ["another lab", "seeds", "classes", "chance", "top-1", "top-5", "cosine", "shuffled", "shared", "novel"]
+    parts = [_table(header, rows)] if folds["sets"] else []
+    if "splits" in folds:
+        s = folds["splits"]
+        header = [f"{s['count']} splits, {s['unseen']} of {s['candidates']} unseen", *GZSL]
+        rows = [[key, *(_plus_minus(s[key][part]) for part in GZSL)] for key in ("gzsl", "stacked")]
+        zsl = ", ".join(f"{name} {_plus_minus(s[key])}" for name, key in (
+            ("top-1", "zsl"), ("top-5", "top5"), ("cosine", "cosine")))  # fmt: skip
+        parts.append(_table(header, rows) + f"\nzsl: {zsl}; chance {s['chance']:.3f}")
+    return "\n\n".join(parts)
 
 
 def _plus_minus(pair: list[float | None]) -> str:

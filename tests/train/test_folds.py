@@ -5,7 +5,7 @@ import pytest
 
 from train.data.clips import Clip
 from train.encoder import held_people
-from train.folds import all_folds, derangement, harmonic, seen_and_unseen, stacked
+from train.folds import all_folds, harmonic, seen_and_unseen, stacked
 
 CONCEPTS = [f"c{i}" for i in range(30)]
 
@@ -31,14 +31,6 @@ def test_held_people_are_a_share_of_every_recorded_set_and_of_no_other():
     assert {name.split(":")[0] for name in held} == {"nw_ucla", "utkinect"}
     assert held == held_people(clips[::-1], 0.2, 3)
     assert held_people(clips, 0.0, 3) == set()
-
-
-def test_nothing_stays_in_its_place():
-    rng = np.random.default_rng(0)
-    for count in (2, 3, 8):
-        order = derangement(count, rng)
-        assert sorted(order) == list(range(count))
-        assert (order != np.arange(count)).all()
 
 
 ENERGIES = np.array([[0.0, 1, 2], [0.0, 1, 2], [1.0, 0, 2], [0.1, 1, 0.2], [0.3, 1, 0.2]])

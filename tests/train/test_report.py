@@ -63,15 +63,17 @@ def made(tmp_path_factory):
         action=np.array([clip.name if i else "" for i, clip in enumerate(clips)]),
         seed=DRAWN_SEEDS + HELD_OUT - 1 + np.arange(len(clips)),
     )  # fmt: skip
-    for seed, top1 in enumerate((0.4, 0.5)):
-        row = {
-            "set": "tiny",
-            "classes": 3,
-            "chance": 0.33,
-            "top1_class_mean": top1,
-            "novel": {"classes": 0, "top1": None},
+    labs = [
+        {
+            "set": "tiny", "seed": seed, "classes": 3, "chance": 0.33, "top1_class_mean": top1,
+            "overlap": {"classes": 3, "top1": top1}, "novel": {"classes": 0, "top1": None},
         }
-        (folder / f"folds-{seed}.json").write_text(json.dumps([row | {"overlap": {"classes": 3, "top1": top1}}]))
+        for seed, top1 in enumerate((0.4, 0.5))
+    ]  # fmt: skip
+    gzsl = {"seen": 0.5, "unseen": 0.25, "harmonic": 0.3333}
+    figures = {"classes": 12, "candidates": 69, "chance": 0.0833, "zsl": 0.5, "top5": 0.9, "cosine": 0.6}
+    splits = [{"split": 0, **figures, "gzsl": gzsl, "stacked": gzsl}]
+    (folder / "folds.json").write_text(json.dumps({"labs": labs, "splits": splits}))
     return folder
 
 
@@ -79,7 +81,7 @@ def test_one_command_measures_everything(made, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("train.scores.LISTS", 6)
     code = main([
         *BUNDLE, "--data", str(made), "--left-out", "tiny", "--videos", str(made), "--recordings", str(made / "poses"),
-        "--drawn", str(made / "drawn"), "--folds", str(made / "folds-0.json"), str(made / "folds-1.json"),
+        "--drawn", str(made / "drawn"), "--folds", str(made / "folds.json"),
         "--out", str(tmp_path / "out"),
     ])  # fmt: skip
     assert code == 0
@@ -106,7 +108,10 @@ def test_one_command_measures_everything(made, tmp_path, monkeypatch, capsys):
     assert picture.shape == (1200, 1600, 3)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["recognition.json", "recognition.png"]
     table = capsys.readouterr().out
-    assert all(f"\n{part}" in table for part in ("tiny", "videos", "idle", "people", "mean of sets"))
+    assert all(
+        f"\n{part}" in table
+        for part in ("tiny", "videos", "idle", "people", "mean of sets", "1 splits, 12 of 69 unseen")
+    )
 
 
 def test_one_set_alone_prints_one_flat_object(made, tmp_path, capsys):
@@ -148,7 +153,7 @@ def test_a_replay_is_what_recognize_does(made):
         (["--drawn", "{made}"], "expected a file of `train draw`"),
         (["--drawn", "{made}/poses"], "numbered 100,000 or above"),
         (["--folds", "{made}/manifest.csv"], "--folds"),
-        (["--folds", "{made}/folds-0.json", "--out", "{made}/manifest.csv"], "--out"),
+        (["--folds", "{made}/folds.json", "--out", "{made}/manifest.csv"], "--out"),
     ],
 )
 def test_bad_input_gets_one_line(made, arguments, message, capsys):
@@ -167,10 +172,10 @@ def test_a_set_without_clips_or_frames_is_refused(tmp_path):
 
 
 def test_a_fold_that_one_seed_lacks_is_averaged_over_the_others(tmp_path):
-    for seed, sets in enumerate((("a", "b"), ("a",))):
-        rows = [{"set": name, "top1_class_mean": 0.2 + 0.2 * seed, "overlap": 0.5} for name in sets]
-        (tmp_path / f"{seed}.json").write_text(json.dumps(rows))
-    folds = read_folds([tmp_path / "0.json", tmp_path / "1.json"])
+    rest = {"classes": 3, "chance": 0.3, "overlap": 0.5}
+    labs = [{"set": n, "seed": s, "top1_class_mean": 0.2 + 0.2 * s, **rest} for s, n in ((0, "a"), (0, "b"), (1, "a"))]
+    (tmp_path / "folds.json").write_text(json.dumps({"labs": labs, "splits": []}))
+    folds = read_folds(tmp_path / "folds.json")
     assert [(row["set"], row["seeds"], row["top1_class_mean"]) for row in folds["sets"]] == [
         ("a", 2, [0.3, 0.1414]), ("b", 1, [0.2, None]),
     ]  # fmt: skip
