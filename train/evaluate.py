@@ -2,7 +2,7 @@
 
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data --videos ../shared/videos \
-    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/folds.json --out runs/measured
+    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/folds.json --out OUT
 
 Sets that the bundle was not trained on, labelled videos, false events on quiet footage, drawn people, what a score is
 worth. One set alone (`--data FILE --json`) prints one flat object; everything else one object with a key for each part.

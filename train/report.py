@@ -98,9 +98,10 @@ def summarise_folds(labs: Sequence[dict[str, Any]], splits: Sequence[dict[str, A
     if splits:
         first = splits[0]
         summary["splits"] = {
-            "count": len(splits), "unseen": first["classes"], "candidates": first["candidates"], "chance": first["chance"],
+            "count": len(splits), "unseen": first["classes"], "candidates": first["candidates"],
+            "chance": first["chance"],
             **{key: _spread(split[key] for split in splits) for key in ("zsl", "top5", "cosine")},
-            **{key: {part: _spread(split[key][part] for split in splits) for part in GZSL} for key in ("gzsl", "stacked")},
+            **{way: {part: _spread(s[way][part] for s in splits) for part in GZSL} for way in ("gzsl", "stacked")},
         }  # fmt: skip
     return summary
 
