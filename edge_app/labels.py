@@ -272,14 +272,15 @@ def find_action(name: str) -> Action | None:
     """The entry of the shipped table that a name means, or None.
 
     A name or paraphrase as it stands comes first, then one with the same `action_key`. Failing that, what stands
-    before, then inside, brackets, and what stands around slashes: "hopping (one foot jumping)", "sneeze/cough".
+    before, then inside, brackets, and what stands around slashes: "hopping (one foot jumping)", "sneeze/cough". Last, an
+    entry with the same words in another order: "swing baseball", "arm cross".
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):
         action = _by_name().get(_fold(part).strip()) or _by_key().get(action_key(part))
         if action is not None:
             return action
-    return None
+    return _by_words().get(_words(name))
 
 
 def action_key(name: str) -> str:
@@ -304,6 +305,21 @@ def _stem(word: str) -> str:
         if len(word) > 2 and word[-1] == word[-2] and word[-1] not in "lsz":
             word = word[:-1]
     return word[:-1] if word.endswith("e") and len(word) > 2 else word
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(word.removesuffix("s") for word in action_key(name).split())
+
+
+@cache
+def _by_words() -> dict[frozenset[str], Action | None]:
+    """Entries by the words of their names; None where two entries have the same words."""
+    found: dict[frozenset[str], Action | None] = {}
+    for name, action in _by_name().items():
+        same = found.setdefault(_words(name), action)
+        if same is not action:
+            found[_words(name)] = None
+    return found
 
 
 @cache

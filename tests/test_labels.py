@@ -182,6 +182,8 @@ def test_any_file_is_parsed_or_refused(tmp_path_factory: pytest.TempPathFactory,
         ("touch back (backache)", "touch back"),
         ("sit", "sit still"),
         ("the squat", "squat"),
+        ("swing baseball", "baseball swing"),
+        ("arm cross", "cross arms"),
     ],
 )
 def test_names_find_their_entry(name: str, entry: str) -> None:
@@ -189,7 +191,7 @@ def test_names_find_their_entry(name: str, entry: str) -> None:
     assert found is not None and found.name == entry
 
 
-@pytest.mark.parametrize("name", ["frobnicate", "", "the", "()", "/", "walking the tightrope blindfolded"])
+@pytest.mark.parametrize("name", ["frobnicate", "", "the", "()", "/", "arms raise", "walking the tightrope blindfolded"])
 def test_unknown_names_find_none(name: str) -> None:
     assert find_action(name) is None
 
