@@ -38,7 +38,18 @@ _NTU25_BONES = (
     (0, 20, "pelvis-neck"), (4, 8, "shoulders"), (4, 5, "upper arm"), (8, 9, "upper arm"), (5, 6, "forearm"),
     (9, 10, "forearm"), (12, 13, "thigh"), (16, 17, "thigh"), (13, 14, "shin"), (17, 18, "shin"),
 )  # fmt: skip
-_BONES = {"core15": _CORE15_BONES, "ntu25": _NTU25_BONES}
+_BONES = {
+    name: (np.array([bone[:2] for bone in bones]), np.array([STANDARD_LENGTHS[bone[2]] for bone in bones]))
+    for name, bones in (("core15", _CORE15_BONES), ("ntu25", _NTU25_BONES))
+}
+"""Layout -> both ends of each bone, int `[N, 2]`, and the standard body's lengths, `[N]`."""
+
+_LIMBS = {
+    "core15": np.array([np.nan, 0.52, 0.20, *2 * [0.18, 0.29, 0.26], *2 * [0.10, 0.43, 0.41]]),
+}
+"""Layout -> the standard body's distance of each joint from its parent, in metres."""
+
+STRETCH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,24 @@ def resample(t_ns: np.ndarray, joints: np.ndarray, end_ns: int, spec: WindowSpec
     return (sampled * valid[:, None, None]).astype(np.float32), valid
 
 
+def _lengths(joints: np.ndarray, seen: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """The 90th percentile over time of each bone's length, NaN where its ends are never both seen: `[N]`.
+
+    Args:
+        joints: float32 `[T, J, 3 or more]`; seen: bool `[T, J]`; ends: int `[N, 2]`.
+    """
+    both = seen[:, ends[:, 0]] & seen[:, ends[:, 1]]
+    steps = joints[:, ends[:, 0], :3] - joints[:, ends[:, 1], :3]
+    lengths = np.sort(np.where(both, np.sqrt((steps * steps).sum(axis=-1)), -1.0), axis=0)
+    count = both.sum(axis=0)
+    at = len(lengths) - count + 0.9 * (count - 1)
+    low = np.clip(at.astype(int), 0, len(lengths) - 1)
+    high = np.minimum(low + 1, len(lengths) - 1)
+    column = np.arange(len(ends))
+    found = lengths[low, column] + (at - low) * (lengths[high, column] - lengths[low, column])
+    return np.where(count > 0, found, np.nan)
+
+
 def body_scale(joints: np.ndarray, skeleton: Skeleton) -> float:
     """How many times larger than the standard body a person is.
 
@@ -116,14 +145,45 @@ def body_scale(joints: np.ndarray, skeleton: Skeleton) -> float:
     Args:
         joints: float32 `[T, J, 4]`.
     """
-    ratios = []
-    seen = joints[..., 3] >= VISIBLE
-    for a, b, name in _BONES[skeleton.name]:
-        both = seen[:, a] & seen[:, b]
-        if both.any():
-            lengths = np.linalg.norm(joints[both, a, :3] - joints[both, b, :3], axis=-1)
-            ratios.append(np.quantile(lengths, 0.9) / STANDARD_LENGTHS[name])
-    return float(max(np.quantile(ratios, 0.75), 1e-4)) if ratios else 1.0
+    ends, standard = _BONES[skeleton.name]
+    ratios = _lengths(joints, joints[..., 3] >= VISIBLE, ends) / standard
+    ratios = ratios[~np.isnan(ratios)]
+    return float(max(np.quantile(ratios, 0.75), 1e-4)) if len(ratios) else 1.0
+
+
+def standard_proportions(xyz: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Every bone stretched to the standard body's length, its direction kept; left and right by the same factor.
+
+    Sensors and laboratories place joints differently: a Kinect's torso is a fifth shorter than MediaPipe's, its thigh
+    a fifth longer. A bone that was never seen keeps its length, and none changes by more than `STRETCH`.
+    """
+    if skeleton.name not in _LIMBS:
+        return xyz
+    parents = np.array(skeleton.parents)
+    own = _lengths(xyz, seen, np.stack([np.arange(len(parents)), parents], axis=1))
+    factor = np.clip(_LIMBS[skeleton.name] / np.maximum(own, 1e-6), 1 / STRETCH, STRETCH)
+    factor = np.where(np.isnan(factor), factor[skeleton.mirror], factor)
+    factor = 0.5 * (factor + factor[skeleton.mirror])
+    factor = np.where(np.isnan(factor), 1.0, factor).astype(xyz.dtype)
+    bones = (xyz - xyz[:, parents]) * factor[:, None]
+    out = xyz.copy()
+    for joint, parent in enumerate(parents):
+        if joint != parent:
+            out[:, joint] = out[:, parent] + bones[:, joint]
+    return out
+
+
+def facing_camera(xyz: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Joints turned about the vertical so that shoulders and hips, on the whole, lie across the view: `[T, J, 3]`."""
+    across = np.zeros(3)
+    for _, left, right in skeleton.middles:
+        both = seen[:, left] & seen[:, right]
+        across += (xyz[both, right] - xyz[both, left]).sum(axis=0)
+    length = np.hypot(across[0], across[2])
+    if length < 1e-6:
+        return xyz
+    c, s = across[0] / length, across[2] / length
+    return xyz @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]], xyz.dtype)
 
 
 def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -151,7 +211,10 @@ def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.n
     anchored = valid & seen.any(axis=1)
     xyz = joints[..., :3] - neck[anchored].mean(axis=0)
     xyz[..., 2] -= (neck[:, 2] - neck[anchored, 2].mean())[:, None]
-    out[..., :3] = xyz / body_scale(joints[valid], skeleton) * seen[..., None]
+    xyz = facing_camera(xyz / body_scale(joints[valid], skeleton), seen, skeleton)
+    xyz = standard_proportions(xyz, seen, skeleton)
+    xyz -= xyz[anchored, skeleton.torso[1]].mean(axis=0)
+    out[..., :3] = xyz * seen[..., None]
     out[..., 3] = seen
     return out
 
@@ -180,7 +243,7 @@ def wobble(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> float:
     """
     spreads = []
     seen = (joints[..., 3] >= VISIBLE) & valid[:, None]
-    for a, b, _ in _BONES[skeleton.name]:
+    for a, b in _BONES[skeleton.name][0]:
         both = seen[:, a] & seen[:, b]
         if both.sum() >= 5:
             lengths = np.linalg.norm(joints[both, a, :3] - joints[both, b, :3], axis=-1)
