@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from edge_app.skeleton import CORE15
 from edge_app.window import WindowSpec, normalise
 from train.data.clips import Bank
+from train.data.sensor import SensorNoise
 
 ARMS = ((4, 5), (7, 8))
 LEGS = (10, 11, 13, 14)
@@ -36,11 +38,17 @@ class AugmentConfig:
     head: tuple[float, float] = (0.7, 1.4)
     jitter: tuple[float, float, float] = (0.012, 0.012, 0.012)
     drift: tuple[float, float, float] = (0.03, 0.03, 0.03)
+    camera: float = 0.5
     no_legs: float = 0.2
     no_hips: float = 0.5
     lost_arm: float = 0.08
     lost_joint: float = 0.02
     lost_frames: float = 0.1
+
+
+@cache
+def sensor() -> SensorNoise:
+    return SensorNoise.load()
 
 
 def draw_starts(bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, speed: np.ndarray):
@@ -117,12 +125,17 @@ def training_windows(
     unit = np.where(flat, np.maximum(np.ptp(xyz[..., 1], axis=(1, 2)), 1e-3) / 1.6, 1.0)[:, None, None, None]
     level = rng.uniform(0.3, 1.7, (count, 1, 1, 1)).astype(np.float32)
     level[filmed] *= 0.3
+    camera = ~(flat | filmed) & chance(config.camera)
+    if camera.any():
+        strength = rng.uniform(0.3, 1.0, int(camera.sum()))
+        xyz[camera], seen[camera] = sensor().apply(xyz[camera], seen[camera], rng, strength)
+        level[camera] *= 0.3
     xyz += shift * level * unit
     fast, slow = np.array(config.jitter, np.float32), np.array(config.drift, np.float32)
     xyz += level * unit * (fast * rng.standard_normal(xyz.shape, np.float32))
     xyz += level * unit * (slow * _slow_noise(rng, count, steps, joints))
     depth = rng.uniform(*config.depth_scale, count) * ~(flat | chance(config.flatten))
-    depth[filmed & (depth > 0)] = 1
+    depth[(filmed | camera) & (depth > 0)] = 1
     xyz[..., 2] *= depth[:, None, None].astype(np.float32)
 
     no_legs = chance(config.no_legs)
