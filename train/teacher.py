@@ -37,9 +37,6 @@ RATE_HZ = 30.0
 LONGEST = 300
 """Frames that the authors' network reads; of a longer clip the first ones."""
 BETWEEN_SAVES = 1000
-TRUE_FPS = {"nw_ucla": 12.0}
-"""Frames a second where the file's figure cannot be right: at its 30 heads come down to sit in 0.1 s, faster than they
-fall. 12 is INFERRED: people then sit down in 0.25 s and walk with 1.5 steps a second."""
 NECK, HAND, TIP = 0.35, 0.25, 0.4
 """Neck: part of the way from the shoulders to the head. Hand and its tip: past the wrist, in forearms. All INFERRED."""
 NTU_CONCEPTS = Path(__file__).parent / "data/ntu_concepts.csv"
@@ -92,7 +89,7 @@ def prepared(clip: Clip) -> np.ndarray | None:
     whole &= clip.joints[..., 3].all(axis=1)
     if clip.flat or whole.sum() < 2:
         return None
-    xyz, seconds = xyz[whole], np.flatnonzero(whole) / TRUE_FPS.get(clip.dataset, clip.fps)
+    xyz, seconds = xyz[whole], np.flatnonzero(whole) / clip.fps
     at = np.arange(seconds[0], seconds[-1] + 1e-6, 1 / RATE_HZ)[:LONGEST]
     after = np.searchsorted(seconds, at - 1e-6).clip(1, len(seconds) - 1)
     part = ((at - seconds[after - 1]) / (seconds[after] - seconds[after - 1])).clip(0, 1)[:, None, None]
