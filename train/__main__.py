@@ -11,8 +11,11 @@ from edge_app.errors import AppError
 VERBS = {
     "encoder": ("train.encoder", "train the edge encoder"),
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
+    "ablate": ("train.ablate", "what each term of SCALE is worth"),
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
+    "sensor": ("train.sensor", "fit the imitation of MediaPipe's errors to drawn clips"),
+    "teacher": ("train.teacher", "keep what the NTU-120 network sees in true skeletons"),
     "draw": ("train.draw", "draw generated motion and run MediaPipe over it"),
     "folds": ("train.folds", "what a recipe does on sets, classes and people it never saw"),
     "quiet": ("train.quiet", "make more footage in which nothing happens"),

@@ -30,6 +30,7 @@ from train.data.clips import CORE15_SETS, Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
+from train.teacher import Lessons, Teacher
 from train.texts import ConceptTexts
 
 SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
@@ -50,6 +51,7 @@ class Trainee(nn.Module):
         self.text_map = nn.Linear(text_dim, config.feature, bias=False)
         nn.init.orthogonal_(self.text_map.weight)
         self.classifier = nn.Linear(config.feature, concepts)
+        self.lesson = nn.Linear(config.feature, 256)
         self.scale = nn.Parameter(torch.tensor(2.5))
         self.dropout = nn.Dropout(0.1)
         self.register_buffer("text_mean", torch.zeros(text_dim))
@@ -80,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
     parser.add_argument("--composed-weight", type=float, default=1.0)
+    parser.add_argument("--teacher", type=Path, help="file of `train teacher`")
+    parser.add_argument("--alike", type=float, default=1.0, help="weight of likeness to the teacher's features")
+    parser.add_argument("--worded", type=float, default=0.3, help="weight of the teacher's opinion on NTU's concepts")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
@@ -184,6 +189,12 @@ def run(arguments: argparse.Namespace) -> None:
     texts = ConceptTexts(bank.concepts)
     print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
 
+    lessons, taught = None, [np.full(len(bank), -1), np.full(len(composed.bank) if composed else 0, -1)]
+    if arguments.teacher:
+        teacher = Teacher(arguments.teacher)
+        lessons = Lessons(teacher, withhold)
+        taught = [teacher.rows(bank.clips), teacher.rows(composed.bank.clips) if composed else taught[1]]
+        print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in taught)} clips")
     config = ENCODERS[arguments.encoder]
     model = Trainee(config, len(bank.concepts), texts.dim)
     model.text_mean.copy_(torch.from_numpy(texts.pooled(bank.concepts)).mean(0))
@@ -207,7 +218,8 @@ def run(arguments: argparse.Namespace) -> None:
                 extra = rng.choice(len(composed.bank), arguments.composed_batch, replace=False)
                 windows = np.concatenate([windows, training_windows(composed.bank, extra, SPEC, rng)])
             concept = torch.from_numpy(bank.concept[picked])
-            feature, extra_feature = model.encoder(torch.from_numpy(windows)).tensor_split([len(picked)])
+            every = model.encoder(torch.from_numpy(windows))
+            feature, extra_feature = every.tensor_split([len(picked)])
             logits = model.text_logits(feature, torch.from_numpy(texts.sample(np.arange(len(bank.concepts)), rng)))
             loss = functional.cross_entropy(logits, concept, label_smoothing=0.05)
             loss = loss + arguments.classifier * functional.cross_entropy(model.classifier(feature), concept)
@@ -215,6 +227,12 @@ def run(arguments: argparse.Namespace) -> None:
                 rivals, others = composed_rivals(composed, extra, rng)
                 found = model.text_logits(extra_feature, torch.from_numpy(rivals)).masked_fill(others, -torch.inf)
                 loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
+            if lessons:
+                rows = np.concatenate([taught[0][picked], taught[1][extra] if composed else taught[1]])
+                has, rows = np.flatnonzero(rows >= 0), rows[rows >= 0]
+                words = torch.from_numpy(lessons.texts.sample(np.arange(len(lessons.texts.index)), rng))
+                loss = loss + arguments.alike * lessons.alike(model.lesson(every[has]), rows)
+                loss = loss + arguments.worded * lessons.worded(model.text_logits(every[has], words), rows)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from edge_app.errors import UsageError
 from edge_app.skeleton import LAYOUTS
 from edge_app.window import WindowSpec
 from train.data.augment import plain_windows, training_windows
-from train.data.clips import Bank
+from train.data.clips import Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.encoder import composed_rivals, moving_average, unseen_top1
@@ -129,39 +130,71 @@ def fit_scale(
     return average.module.eval()
 
 
-def run(arguments: argparse.Namespace) -> None:
-    torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    encoder, spec, saved = load_encoder(arguments.encoder)
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
+
+    encoder: EdgeEncoder
+    saved: dict
+    clips: list[Clip]
+    bank: Bank
+    features: np.ndarray
+    concept: np.ndarray
+    texts: ConceptTexts
+    extra: Extra | None
+
+    def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+        """`train.encoder.unseen_top1` of what this encoder did not see."""
+        return unseen_top1(self.encoder, compare, self.clips, self.saved["withheld"], self.saved["left_out"])
+
+
+def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
+    """Draw the features that a head learns from."""
+    encoder, spec, saved = load_encoder(path)
     settings = saved["settings"]
     clips = load_training_clips(
-        arguments.data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
+        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
     )
     drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
     composed, filmed = load_generated(
         int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), drawn, saved["withheld"]
     )
-    people = set(saved.get("held_people", ()))
+    people = set(saved["held_people"])
     seen = [c for c in seen_clips(clips + filmed, saved["left_out"], saved["withheld"]) if c.subject not in people]
     bank = Bank(seen, saved["concepts"])
-    features, concept = draw_features(encoder, bank, spec, arguments.rounds, arguments.seed)
-    texts = ConceptTexts(bank.concepts)
-    config = ScaleConfig(feature=features.shape[1], text=texts.dim)
+    features, concept = draw_features(encoder, bank, spec, rounds, seed)
     extra = None
     if composed is not None:
-        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, 2, arguments.seed, clips=True))
-    model = fit_scale(
-        features, concept, bank.concepts, texts, config, saved["model"]["text_map.weight"], extra,
-        steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=arguments.seed,
+        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, 2, seed, clips=True))
+    return Frozen(encoder, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)
+
+
+def fit_head(frozen: Frozen, config: ScaleConfig, *, steps: int, batch: int, lr: float, seed: int) -> Scale:
+    """`fit_scale` on frozen features, anchored where the encoder's training mapped the texts."""
+    config = dataclasses.replace(config, feature=frozen.features.shape[1], text=frozen.texts.dim)
+    return fit_scale(
+        frozen.features, frozen.concept, frozen.bank.concepts, frozen.texts, config,
+        frozen.saved["model"]["text_map.weight"], frozen.extra, steps=steps, batch=batch, lr=lr, seed=seed,
     )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> None:
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    frozen = freeze(arguments.encoder, arguments.data, arguments.rounds, arguments.seed)
+    model = fit_head(
+        frozen, ScaleConfig(), steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=arguments.seed
+    )
     torch.save(
-        {"model": model.state_dict(), "config": dataclasses.asdict(config), "encoder": str(arguments.encoder)},
+        {"model": model.state_dict(), "config": dataclasses.asdict(model.config), "encoder": str(arguments.encoder)},
         arguments.out / "scale.pt",
     )
+    features, concepts = frozen.features, frozen.bank.concepts
     with torch.inference_mode():
         part = np.random.default_rng(0).choice(len(features), min(4000, len(features)), replace=False)
-        energies = model.energies(torch.from_numpy(features[part]), torch.from_numpy(texts.pooled(bank.concepts)))
-    row = {"train_top1": round(float((energies.argmin(1).numpy() == concept[part]).mean()), 4), "clips": len(bank)}
-    row |= unseen_top1(encoder, lambda x, text: -model.energies(x, text), clips, saved["withheld"], saved["left_out"])
+        energies = model.energies(torch.from_numpy(features[part]), torch.from_numpy(frozen.texts.pooled(concepts)))
+    top1 = float((energies.argmin(1).numpy() == frozen.concept[part]).mean())
+    row = {"train_top1": round(top1, 4), "clips": len(frozen.bank)}
+    row |= frozen.unseen(lambda x, text: -model.energies(x, text))
     (arguments.out / "metrics.json").write_text(json.dumps(row) + "\n")
     print(row)

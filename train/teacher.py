@@ -19,11 +19,13 @@ import argparse
 import csv
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.errors import UsageError
@@ -32,6 +34,7 @@ from train.data.clips import Clip
 from train.data.composed import load_composed
 from train.data.sources import load_training_clips
 from train.models.shiftgcn import ShiftGCN, frozen, load_weights
+from train.texts import ConceptTexts
 
 RATE_HZ = 30.0
 LONGEST = 300
@@ -151,6 +154,33 @@ def ntu_concepts(path: Path = NTU_CONCEPTS) -> list[tuple[str, ...]]:
     """Our concepts that each NTU class shows, in the order of the logits; most show one, "nod head/bow" two."""
     with path.open(newline="", encoding="utf-8") as file:
         return [tuple(name for name in row["concept"].split(";") if name) for row in csv.DictReader(file)]
+
+
+class Lessons:
+    """What the teacher says of clips, as two losses; classes that show a concept in `withheld` are never mentioned.
+
+    Its features are taught as they are: about a withheld NTU class they know more than the student may.
+    """
+
+    def __init__(self, teacher: Teacher, withheld: Iterable[str]) -> None:
+        shown = ntu_concepts()
+        concepts = sorted({name for names in shown for name in names} - set(withheld))
+        share = np.zeros((len(shown), len(concepts)), np.float32)
+        for i, names in enumerate(shown):
+            share[i, [concepts.index(name) for name in names if name in concepts]] = 1 / len(names)
+        feature, logits = teacher.feature.astype(np.float32), teacher.logits.astype(np.float32)
+        self.feature = torch.from_numpy(feature - feature.mean(axis=0))
+        said = torch.from_numpy(logits / 2).softmax(dim=1) @ torch.from_numpy(share) + 1e-6
+        self.said = said / said.sum(dim=1, keepdim=True)
+        self.texts = ConceptTexts(concepts)
+
+    def alike(self, mapped: Tensor, rows: np.ndarray) -> Tensor:
+        """One minus the cosine between mapped features `[B, 256]` and the teacher's, about their mean."""
+        return 1 - functional.cosine_similarity(mapped, self.feature[rows]).mean()
+
+    def worded(self, logits: Tensor, rows: np.ndarray) -> Tensor:
+        """Divergence of the student's shares of the concepts' texts, `[B, K]`, from the teacher's."""
+        return functional.kl_div(logits.log_softmax(dim=1), self.said[rows], reduction="batchmean")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -26,7 +26,7 @@ class AugmentConfig:
 
     speed: tuple[float, float] = (0.75, 1.3)
     hold: float = 0.5
-    yaw: float = 75.0
+    yaw: float = 75.0 + 55.0 * ("W" in __import__("os").environ["V"])
     pitch: float = 15.0
     roll: float = 8.0
     mirror: float = 0.5
@@ -38,7 +38,7 @@ class AugmentConfig:
     head: tuple[float, float] = (0.7, 1.4)
     jitter: tuple[float, float, float] = (0.012, 0.012, 0.012)
     drift: tuple[float, float, float] = (0.03, 0.03, 0.03)
-    camera: float = 0.5
+    camera: float = 0.5 * ("S" in __import__("os").environ["V"])
     no_legs: float = 0.2
     no_hips: float = 0.5
     lost_arm: float = 0.08
