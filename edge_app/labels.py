@@ -272,8 +272,8 @@ def find_action(name: str) -> Action | None:
     """The entry of the shipped table that a name means, or None.
 
     A name or paraphrase as it stands comes first, then one with the same `action_key`. Failing that, what stands
-    before, then inside, brackets, and what stands around slashes: "hopping (one foot jumping)", "sneeze/cough". Last, an
-    entry with the same words in another order: "swing baseball", "arm cross".
+    before, then inside, brackets, and what stands around slashes: "hopping (one foot jumping)", "sneeze/cough". Last,
+    an entry with the same words in another order: "swing baseball", "arm cross".
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
         parameters = export_encoder(encoder, spec, work / "encoder.onnx")
         np.savez_compressed(
             work / "ranker-scale.npz",
-            **{name: value.numpy() for name, value in scale["model"].items()},
+            **{name: value.numpy().astype(np.float16) for name, value in scale["model"].items()},
         )  # fmt: skip
         write_labels(work, table)
         np.savez_compressed(
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
             "version": arguments.version,
             "skeleton": spec.skeleton.name,
             "window": {"seconds": spec.seconds, "rate_hz": spec.rate_hz},
-            "encoder": {"file": "encoder.onnx", "feature": encoder.config.feature, "parameters": parameters},
+            "encoder": {"file": "encoder.onnx", "feature": encoder.feature, "parameters": parameters},
             "rankers": {"scale": {"file": "ranker-scale.npz"}},
             "text_encoder": text.id,
             "licence": "weights: non-commercial, see MODEL_CARD.md",

@@ -191,7 +191,7 @@ def test_names_find_their_entry(name: str, entry: str) -> None:
     assert found is not None and found.name == entry
 
 
-@pytest.mark.parametrize("name", ["frobnicate", "", "the", "()", "/", "arms raise", "walking the tightrope blindfolded"])
+@pytest.mark.parametrize("name", ["frobnicate", "", "the", "()", "/", "arms raise", "walking a tightrope blindly"])
 def test_unknown_names_find_none(name: str) -> None:
     assert find_action(name) is None
 

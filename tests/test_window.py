@@ -89,6 +89,67 @@ def test_normalised_windows_do_not_depend_on_size_or_place(scale, x, y, z, actio
     np.testing.assert_allclose(normalise(joints, valid, CORE15), normalise(moved, valid, CORE15), atol=5e-3)
 
 
+def seen_from(joints: np.ndarray, yaw: float) -> np.ndarray:
+    a = np.radians(yaw)
+    turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]], np.float32)
+    turned = joints.copy()
+    turned[..., :3] = joints[..., :3] @ turn.T
+    return turned
+
+
+@given(yaw=st.floats(-180, 180), action=st.sampled_from(["wave", "squat", "kick"]))
+@settings(max_examples=25, deadline=None)
+def test_normalised_windows_do_not_depend_on_where_the_camera_stands(yaw, action):
+    joints = np.ones((32, 15, 4), np.float32)
+    joints[..., :3] = core15(perform(action, 2.0, 16, style=Style(noise=0.0)))
+    valid = np.ones(32, bool)
+    front, aside = normalise(joints, valid, CORE15), normalise(seen_from(joints, yaw), valid, CORE15)
+    about_neck = [out[..., :3] - out[:, [1], :3] for out in (front, aside)]
+    np.testing.assert_allclose(*about_neck, atol=5e-3)
+    assert (front[:, 6, 0] > front[:, 3, 0]).mean() > 0.9, "the right shoulder is to the picture's left"
+
+
+def test_a_flat_picture_of_a_back_is_turned_round():
+    joints = np.ones((32, 15, 4), np.float32)
+    joints[..., :3] = core15(perform("wave", 2.0, 16, style=Style(noise=0.0)))
+    joints[..., 2] = 0
+    behind = seen_from(joints, 180)
+    np.testing.assert_allclose(
+        normalise(behind, np.ones(32, bool), CORE15), normalise(joints, np.ones(32, bool), CORE15), atol=1e-4
+    )
+
+
+def test_normalised_windows_do_not_depend_on_the_laboratory():
+    """Bones of other lengths, and a neck and a pelvis that lie higher: a Kinect's."""
+    joints = np.ones((32, 15, 4), np.float32)
+    joints[..., :3] = core15(perform("squat", 2.0, 16, style=Style(noise=0.0)))
+    other = joints.copy()
+    factor = {1: 0.8, 10: 1.2, 13: 1.2, 11: 0.9, 14: 0.9, 9: 0.7, 12: 0.7, 2: 1.4}
+    for joint, parent in enumerate(CORE15.parents):
+        bone = joints[:, joint, :3] - joints[:, parent, :3]
+        other[:, joint, :3] = other[:, parent, :3] + factor.get(joint, 1.0) * bone if joint != parent else bone
+    other[:, 1, 1] += 0.1
+    other[:, 0, 1] += 0.07
+    valid = np.ones(32, bool)
+    one, two = normalise(joints, valid, CORE15), normalise(other, valid, CORE15)
+    raw = np.linalg.norm(other[..., :3] - other[:, [1], :3] - joints[..., :3] + joints[:, [1], :3], axis=-1)
+    left = np.linalg.norm(two[..., :3] - two[:, [1], :3] - one[..., :3] + one[:, [1], :3], axis=-1)
+    assert left.max() < 0.03 < raw.mean()
+
+
+def test_no_bone_is_stretched_beyond_reason_and_hidden_ones_keep_their_length():
+    joints = np.ones((32, 15, 4), np.float32)
+    joints[..., :3] = core15(perform("stand", 2.0, 16, style=Style(noise=0.0)))
+    shin = np.linalg.norm(joints[0, 11, :3] - joints[0, 10, :3])
+    joints[:, 11, :3] = joints[:, 10, :3] + 0.1 * (joints[:, 11, :3] - joints[:, 10, :3])
+    joints[:, 14, :3] = joints[:, 13, :3] + 0.1 * (joints[:, 14, :3] - joints[:, 13, :3])
+    out = normalise(joints, np.ones(32, bool), CORE15)
+    assert np.linalg.norm(out[0, 11, :3] - out[0, 10, :3]) < 0.2 * shin
+    joints[..., 3] = 0.9
+    joints[:, 9:, 3] = 0.1
+    assert np.isfinite(normalise(joints, np.ones(32, bool), CORE15)).all()
+
+
 def test_body_scale_is_one_for_the_standard_lengths_and_ignores_hidden_bones():
     joints = np.zeros((4, 15, 4), np.float32)
     joints[..., 3] = 1

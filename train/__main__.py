@@ -10,6 +10,7 @@ from edge_app.errors import AppError
 
 VERBS = {
     "encoder": ("train.encoder", "train the edge encoder"),
+    "merge": ("train.merge", "put trained encoders side by side as one"),
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
     "ablate": ("train.ablate", "what each term of SCALE is worth"),
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),

@@ -140,7 +140,7 @@ def composed_rivals(
 
 
 @torch.inference_mode()
-def class_mean_top1(encoder: EdgeEncoder, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip]) -> float:
+def class_mean_top1(encoder: nn.Module, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip]) -> float:
     """Class-mean top-1 over at most `EVALUATED` clips, candidates = the concepts of these clips.
 
     compare: features `[B, D]` and texts `[K, E]` to logits `[B, K]`.
@@ -154,7 +154,7 @@ def class_mean_top1(encoder: EdgeEncoder, compare: Callable[[Tensor, Tensor], Te
 
 
 def unseen_top1(
-    encoder: EdgeEncoder, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip], withheld: Iterable[str],
+    encoder: nn.Module, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip], withheld: Iterable[str],
     left_out: Iterable[str],
 ) -> dict[str, float]:  # fmt: skip
     """`class_mean_top1` of withheld concepts, and of each data set left out, by its own names."""

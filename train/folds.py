@@ -1,10 +1,11 @@
 """What a recipe does on data it never saw: each set in turn as another lab, and splits of classes and people.
 
-    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --splits 10 --recipe "--encoder conv"
+    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --branches 3 --recipe "--epochs 8"
+    python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10 --recipe "--epochs 8"
 
-Another lab: train without a set, then name its classes from their own names alone. "Shuffled" gives every class another
-class's texts (mean of five): what is above it comes from the words. "Novel" are classes whose concept no other set, nor
-the generators, have shown by name; "shared" are the others.
+Another lab: train without a group of sets (two at a time, so that it is done in half the time), then name each one's
+classes from their own names alone. "Shuffled" gives every class another class's texts (mean of five): what is above it
+comes from the words. "Novel" are classes whose concept training has not been shown by name; "shared" are the others.
 
 A split: twelve concepts are withheld, their composed kin too, and a fifth of each set's people. ZSL: clips of the
 twelve among the twelve. GZSL: these, and the held-out people's clips of the other concepts, among all concepts; the
@@ -42,37 +43,40 @@ from train.report import folds_table, summarise_folds
 
 CLIPS = 800
 """Clips that a figure is made from, at most."""
+GROUPS = "msr_action3d+penn_action,kinder_gator+utkinect,nw_ucla+bandai_namco"
 WITHHELD = 12
 HELD_PEOPLE = 0.2
 
 
 @dataclass(frozen=True)
 class Fold:
-    """left_out: a data set, or withheld: concepts, the people of `people` held out with them."""
+    """left_out: data sets, or withheld: concepts."""
 
     name: str
     seed: int
-    left_out: str = ""
+    left_out: tuple[str, ...] = ()
     withheld: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", default=",".join(CORE15_SETS), help="sets to leave out, one at a time")
+    parser.add_argument("--sets", default=GROUPS, help="sets to leave out, those joined by + together")
     parser.add_argument("--leave-out", default="", help="sets never to train on, whatever the fold")
     parser.add_argument("--splits", type=int, default=0, help="splits of classes and people")
     parser.add_argument(
         "--seeds", default="0", help="seeds for the sets, comma-separated; a split's seed is its number"
     )
+    parser.add_argument("--branches", type=int, default=1, help="encoders of a fold, merged")
     parser.add_argument("--recipe", default="", help="options for `train encoder`")
+    parser.add_argument("--head", default="", help="options for `train head`")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th fold, beginning with I")
 
 
 def all_folds(sets: Iterable[str], seeds: Iterable[int], splits: int, concepts: Iterable[str]) -> list[Fold]:
     """The folds in the order they are done. The classes of split n follow from n alone."""
-    found = [Fold(f"{name}-{seed}", seed, left_out=name) for seed in seeds for name in sets]
+    found = [Fold(f"{group}-{seed}", seed, left_out=tuple(group.split("+"))) for seed in seeds for group in sets]
     concepts = sorted(concepts)
     for n in range(splits):
         withheld = np.random.default_rng([n, 17]).choice(concepts, WITHHELD, replace=False).tolist()
@@ -88,13 +92,18 @@ def run(arguments: argparse.Namespace) -> None:
     folds = all_folds(sets, seeds, arguments.splits, set(concepts.values()))
     for fold in folds[index::count]:
         folder = arguments.out / fold.name
-        if not (folder / "fold.npz").is_file():
+        if not (folder / "fold.json").is_file():
             _train(fold, folder, arguments)
-            row = (_measure_lab if fold.left_out else _measure_split)(fold, folder, arguments.data)
-            print(fold.name, {k: v for k, v in row.items() if k != "per_class"}, flush=True)
-            (folder / "fold.json").write_text(json.dumps(row, indent=1) + "\n")
+            found = (
+                [_measure_lab(name, fold.seed, folder, arguments.data) for name in fold.left_out]
+                if fold.left_out
+                else [_measure_split(fold, folder, arguments.data)]
+            )
+            for row in found:
+                print(fold.name, {k: v for k, v in row.items() if k != "per_class"}, flush=True)
+            (folder / "fold.json").write_text(json.dumps(found, indent=1) + "\n")
     done = [path for fold in folds if (path := arguments.out / fold.name / "fold.json").is_file()]
-    rows = [json.loads(path.read_text()) for path in done]
+    rows = [row for path in done for row in json.loads(path.read_text())]
     labs, splits = [row for row in rows if "set" in row], [row for row in rows if "split" in row]
     report = {"recipe": arguments.recipe, "labs": labs, "splits": stacked(splits, arguments.out)}
     (arguments.out / "folds.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -102,14 +111,21 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
-    common = ["--data", str(arguments.data), "--out", str(folder), "--seed", str(fold.seed)]
-    common += ["--threads", str(arguments.threads)]
-    left = ["--leave-out", ",".join(n for n in (arguments.leave_out, fold.left_out) if n)]
+    common = ["--data", str(arguments.data), "--threads", str(arguments.threads)]
+    left = ["--leave-out", ",".join({*filter(None, arguments.leave_out.split(",")), *fold.left_out})]
     held = ["--withhold", ",".join(fold.withheld), "--hold-people", str(HELD_PEOPLE)] if fold.withheld else []
-    code = verb(["encoder", *common, *shlex.split(arguments.recipe), *left, *held])
-    code = code or verb(["head", *common, "--encoder", str(folder / "encoder.pt")])
-    if code:
-        raise SystemExit(code)
+    parts = [folder / f"part-{i}" for i in range(arguments.branches)]
+    verbs = []
+    for i, part in enumerate(parts):
+        seed = ["--out", str(part), "--seed", str(fold.seed * arguments.branches + i)]
+        verbs.append(["encoder", *common, *seed, *shlex.split(arguments.recipe), *left, *held])
+    encoder = str(folder / "encoder.pt")
+    verbs.append(["merge", "--encoders", *(str(part / "encoder.pt") for part in parts), "--out", encoder])
+    head = ["--encoder", encoder, "--out", str(folder), "--seed", str(fold.seed)]
+    verbs.append(["head", *common, *head, *shlex.split(arguments.head)])
+    for words in verbs:
+        if verb(words):
+            raise SystemExit(f"train folds: {fold.name}: `train {words[0]}` failed")
 
 
 def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np.ndarray]:
@@ -147,8 +163,8 @@ def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str
     np.savez_compressed(folder / "fold.npz", energies=energies, truth=truth, names=np.array(names), unseen=unseen)
 
 
-def _measure_lab(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
-    clips = _some(load_set(data / f"{fold.left_out}.npz", load_concepts(data / "concepts.csv")))
+def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, Any]:
+    clips = _some(load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv")))
     names = list(dict.fromkeys(clip.name for clip in clips))
     seen = set(load_encoder(folder / "encoder.pt")[2]["concepts"])
     found = _energies(folder, clips, names)
@@ -159,9 +175,8 @@ def _measure_lab(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
     for part, inside in (("overlap", True), ("novel", False)):
         values = [v for n, v in result["per_class"].items() if (concept[n] in seen) == inside]
         parts[part] = {"classes": len(values), "top1": round(float(np.mean(values)), 4) if values else None}
-    _keep(folder, found["scale"], truth, names, np.array([concept[n] not in seen for n in names]))
     return {
-        "set": fold.left_out, "seed": fold.seed, "classes": len(names), **result, **parts,
+        "set": name, "seed": seed, "classes": len(names), **result, **parts,
         "cosine": score(found["cosine"], truth, tuple(names), None)["top1_class_mean"],
         "shuffled": shuffled_top1(found["scale"], truth),
     }  # fmt: skip

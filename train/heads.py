@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from edge_app.errors import UsageError
@@ -26,7 +26,7 @@ from train.data.clips import Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.encoder import composed_rivals, moving_average, unseen_top1
-from train.models.edge import EdgeEncoder, EncoderConfig
+from train.models.edge import Branches, EdgeEncoder, EncoderConfig
 from train.models.scale import Scale, ScaleConfig
 from train.texts import ConceptTexts
 
@@ -43,13 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2)
 
 
-def load_encoder(path: Path) -> tuple[EdgeEncoder, WindowSpec, dict]:
+def load_encoder(path: Path) -> tuple[nn.Module, WindowSpec, dict]:
     """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(f"--encoder {path}: {error}") from None
-    encoder = EdgeEncoder(EncoderConfig(**saved["config"]))
+    config = saved["config"]
+    encoder: nn.Module
+    if isinstance(config, dict):
+        encoder = EdgeEncoder(EncoderConfig(**config))
+    else:
+        encoder = Branches([EncoderConfig(**one) for one in config])
     prefix = "encoder."
     encoder.load_state_dict({k[len(prefix) :]: v for k, v in saved["model"].items() if k.startswith(prefix)})
     window = saved["window"]
@@ -57,7 +62,7 @@ def load_encoder(path: Path) -> tuple[EdgeEncoder, WindowSpec, dict]:
 
 
 @torch.inference_mode()
-def encode(encoder: EdgeEncoder, windows: np.ndarray) -> np.ndarray:
+def encode(encoder: nn.Module, windows: np.ndarray) -> np.ndarray:
     """`[N, T, J, 4] -> [N, D]`."""
     return np.concatenate(
         [encoder(torch.from_numpy(part)).numpy() for part in np.array_split(windows, len(windows) // 128 + 1)]
@@ -65,7 +70,7 @@ def encode(encoder: EdgeEncoder, windows: np.ndarray) -> np.ndarray:
 
 
 def draw_features(
-    encoder: EdgeEncoder, bank: Bank, spec: WindowSpec, rounds: int, seed: int, *, clips: bool = False
+    encoder: nn.Module, bank: Bank, spec: WindowSpec, rounds: int, seed: int, *, clips: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features `[N, D]` of every clip, `rounds` times augmented and three times plain; each one's concept, or clip."""
     rng = np.random.default_rng(seed)
@@ -134,7 +139,7 @@ def fit_scale(
 class Frozen:
     """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
 
-    encoder: EdgeEncoder
+    encoder: nn.Module
     saved: dict
     clips: list[Clip]
     bank: Bank

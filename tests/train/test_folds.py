@@ -11,9 +11,10 @@ CONCEPTS = [f"c{i}" for i in range(30)]
 
 
 def test_splits_differ_and_do_not_depend_on_how_many_there_are():
-    few = all_folds(["a", "b"], [0, 1], 2, CONCEPTS)
-    many = all_folds(["a", "b"], [0, 1], 5, CONCEPTS)
-    assert [f.name for f in few] == ["a-0", "b-0", "a-1", "b-1", "split-0", "split-1"]
+    few = all_folds(["a+c", "b"], [0, 1], 2, CONCEPTS)
+    many = all_folds(["a+c", "b"], [0, 1], 5, CONCEPTS)
+    assert [f.name for f in few] == ["a+c-0", "b-0", "a+c-1", "b-1", "split-0", "split-1"]
+    assert few[0].left_out == ("a", "c")
     assert few == many[:6]
     withheld = [f.withheld for f in many if f.withheld]
     assert len(set(withheld)) == 5

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from edge_app.labels import actions
 from export.__main__ import main as export
@@ -39,12 +40,18 @@ def test_from_sets_to_a_measured_bundle(sets, capsys):
     small = ["--composed", "40", "--composed-batch", "4", "--named", "1", "--generated", "6", "--batch", "8"]
     short = ["--epochs", "2", "--per-epoch", "16", "--cache", str(sets / "cache")]
     unseen = ["--leave-out", "utkinect", "--withhold", "bow,jump"]
-    assert train(["encoder", *data, "--out", str(run), *small, *short, *unseen]) == 0
-    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for part in ("0", "1"):
+        assert train(["encoder", *data, "--out", str(run / part), *small, *short, *unseen, "--seed", part]) == 0
+    log = [json.loads(line) for line in (run / "0" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in log] == [1, 2]
     assert {"withheld_top1", "utkinect_top1", "loss"} <= set(log[0])
+    parts = [str(run / part / "encoder.pt") for part in ("0", "1")]
+    assert train(["merge", "--encoders", *parts, "--out", str(run / "encoder.pt")]) == 0
     encoder = ["--encoder", str(run / "encoder.pt")]
     assert train(["head", *encoder, *data, "--out", str(run), "--rounds", "1", "--steps", "3", "--batch", "8"]) == 0
+    ablation = ["--out", str(run / "ablation.json"), "--rounds", "1", "--steps", "2", "--batch", "8", "--seeds", "2"]
+    assert train(["ablate", *encoder, *data, *ablation]) == 0
+    assert len(json.loads((run / "ablation.json").read_text())["found"]["no anchor"]) == 2
     scale = ["--scale", str(run / "scale.pt")]
     calibration = str(run / "calibration.json")
     assert train(["calibrate", *encoder, *scale, *data, "--out", calibration, "--lists", "40"]) == 0
@@ -56,3 +63,30 @@ def test_from_sets_to_a_measured_bundle(sets, capsys):
     assert result["clips"] == 24
     assert set(result["per_class"]) == {"squat", "wave", "clap", "kick", "bow", "jump"}
     assert 0 <= result["top1_class_mean"] <= 1
+
+
+def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):
+    recipe = (
+        f"--composed 20 --composed-batch 4 --named 0 --generated 4 --batch 8 --epochs 1 --per-epoch 8 --cache {sets}"
+    )
+    folds = [
+        "folds",
+        "--data",
+        str(sets),
+        "--out",
+        str(sets / "folds"),
+        "--sets",
+        "utkinect+nw_ucla",
+        "--branches",
+        "2",
+    ]
+    assert train([*folds, "--recipe", recipe, "--head", "--rounds 1 --steps 2 --batch 8"]) == 0
+    report = json.loads((sets / "folds" / "folds.json").read_text())
+    assert [(row["set"], row["seed"], row["classes"]) for row in report["labs"]] == [
+        ("utkinect", 0, 6),
+        ("nw_ucla", 0, 6),
+    ]
+    assert "mean of sets" in capsys.readouterr().out
+    saved = torch.load(sets / "folds" / "utkinect+nw_ucla-0" / "encoder.pt", weights_only=True)
+    assert saved["left_out"] == ["nw_ucla", "utkinect"]
+    assert len(saved["config"]) == 2

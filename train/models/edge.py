@@ -10,6 +10,7 @@ Runtime runs that faster than `einsum`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,6 +44,7 @@ class EncoderConfig:
 ENCODERS = {
     "graph-conv": EncoderConfig(),
     "conv": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=208, trunk_strides=(2, 1, 2)),
+    "conv-small": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=144, trunk_strides=(2, 1, 2)),
     "attention": EncoderConfig(
         graph_widths=(), graph_strides=(), trunk_width=144, trunk_strides=(2, 1, 1, 1), attention=True
     ),
@@ -176,6 +178,7 @@ class EdgeEncoder(nn.Module):
     def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
         super().__init__()
         self.config = config
+        self.feature = config.feature
         skeleton = LAYOUTS[config.skeleton]
         joints, graph = len(skeleton.joints), adjacencies(skeleton)
         self.neck = skeleton.torso[1]
@@ -230,3 +233,15 @@ class EdgeEncoder(nn.Module):
         peak = (x * present).amax(dim=2)
         feature = self.head(torch.cat([mean, peak], dim=1))
         return nn.functional.normalize(feature, dim=1) * feature.shape[1] ** 0.5
+
+
+class Branches(nn.Module):
+    """Encoders that were trained apart, side by side: features `[B, sum of theirs]`, root mean square 1."""
+
+    def __init__(self, configs: Sequence[EncoderConfig]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(map(EdgeEncoder, configs))
+        self.feature = sum(config.feature for config in configs)
+
+    def forward(self, window: Tensor) -> Tensor:
+        return torch.cat([branch(window) for branch in self.branches], dim=1)

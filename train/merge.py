@@ -1,0 +1,53 @@
+"""Put encoders that were trained apart, from different seeds, side by side as one: they err differently.
+
+    python -m train merge --encoders runs/final-0/encoder.pt runs/final-1/encoder.pt --out runs/final/encoder.pt
+
+Their features are laid end to end, and so are the maps of texts, each to the same mean length: the cosine of the whole
+is the mean of the parts' cosines, nearly.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from edge_app.errors import UsageError
+from train.heads import load_encoder
+from train.texts import ConceptTexts
+
+SAME = ("window", "concepts", "withheld", "left_out", "held_people")
+"""What the parts must have in common."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoders", type=Path, nargs="+", required=True, help="encoder.pt of `train encoder`")
+    parser.add_argument("--out", type=Path, required=True, help="encoder.pt of them all")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    parts = [load_encoder(path)[2] for path in arguments.encoders]
+    first = parts[0]
+    for path, part in zip(arguments.encoders, parts, strict=True):
+        if any(part[key] != first[key] for key in SAME) or not isinstance(part["config"], dict):
+            raise UsageError(f"--encoders {path}: its data differ from the first one's, or it is merged already")
+    centred = torch.from_numpy(ConceptTexts(first["concepts"]).pooled(first["concepts"])) - first["model"]["text_mean"]
+    maps = []
+    for part in parts:
+        mapped = functional.normalize(centred, dim=1) @ part["model"]["text_map.weight"].T
+        maps.append(part["model"]["text_map.weight"] / mapped.norm(dim=1).mean())
+    model = {
+        f"encoder.branches.{i}.{name.removeprefix('encoder.')}": value
+        for i, part in enumerate(parts)
+        for name, value in part["model"].items()
+        if name.startswith("encoder.")
+    }
+    model["text_map.weight"] = torch.cat(maps)
+    model["text_mean"] = first["model"]["text_mean"]
+    model["scale"] = torch.stack([part["model"]["scale"] for part in parts]).mean()
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    merged = first | {"model": model, "config": [part["config"] for part in parts]}
+    torch.save(merged | {"metrics": [part["metrics"] for part in parts]}, arguments.out)
+    print(f"{arguments.out}: {len(parts)} encoders side by side")
