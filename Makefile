@@ -31,16 +31,20 @@ train-default: runs/final-scale/scale.pt runs/calibration.json
 		--calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--out edge_app/bundles/default
 
-RECIPE := --leave-out msr_action3d --named 0 --epochs 8 --per-epoch 6000 --seed 0
+SEEDS := 0 1 2
 
-runs/dev/encoder.pt: | .venv/.dev
-	$(TRAIN) encoder --data $(DATA) --out runs/dev --withhold "$(WITHHELD)" $(RECIPE)
+runs/dev-%/encoder.pt: | .venv/.dev
+	$(TRAIN) encoder --data $(DATA) --out runs/dev-$* --leave-out msr_action3d --withhold "$(WITHHELD)" --seed $*
+runs/dev/encoder.pt: $(SEEDS:%=runs/dev-%/encoder.pt)
+	$(TRAIN) merge --encoders $^ --out $@
 runs/dev-scale/scale.pt: runs/dev/encoder.pt
 	$(TRAIN) head --encoder runs/dev/encoder.pt --data $(DATA) --out runs/dev-scale --seed 0
 runs/calibration.json: runs/dev-scale/scale.pt
 	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --scale runs/dev-scale/scale.pt --data $(DATA) --out $@ --seed 0
-runs/final/encoder.pt: | .venv/.dev
-	$(TRAIN) encoder --data $(DATA) --out runs/final $(RECIPE)
+runs/final-%/encoder.pt: | .venv/.dev
+	$(TRAIN) encoder --data $(DATA) --out runs/final-$* --seed $*
+runs/final/encoder.pt: $(SEEDS:%=runs/final-%/encoder.pt)
+	$(TRAIN) merge --encoders $^ --out $@
 runs/final-scale/scale.pt: runs/final/encoder.pt
 	$(TRAIN) head --encoder runs/final/encoder.pt --data $(DATA) --out runs/final-scale --seed 0
 

@@ -1,6 +1,6 @@
 """Train the edge encoder: windows of many sets against the words for what they show, beside a plain classifier.
 
-    python -m train encoder --data ../shared/data --out runs/encoder --epochs 12 --seed 0
+    python -m train encoder --data ../shared/data --out runs/encoder --seed 0
 
 Reads top to bottom. The words are sampled anew for every step (name, paraphrase or description), so that the network
 learns what they share and not one sentence by heart. Long training on few names destroys zero-shot (DESIGN.md 9), so
@@ -72,11 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--withhold", default="", help="concepts not to train on, comma-separated")
     parser.add_argument("--hold-people", type=float, default=0.0, help="share of each set's people not to train on")
     parser.add_argument("--generated", type=int, default=40, help="generated clips for each action of the generator")
-    parser.add_argument("--named", type=int, default=12, help="composed clips for each action that they can show")
-    parser.add_argument("--encoder", choices=ENCODERS, default="graph-conv")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--named", type=int, default=0, help="composed clips for each action that they can show")
+    parser.add_argument("--encoder", choices=ENCODERS, default="conv-small")
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--per-epoch", type=int, default=9000, help="windows an epoch")
+    parser.add_argument("--per-epoch", type=int, default=6000, help="windows an epoch")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--classifier", type=float, default=0.3, help="weight of the plain classifier")
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
@@ -88,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--motion-seed", type=int, help="of generated and composed motion; else --seed")
     parser.add_argument("--threads", type=int, default=2)
 
 
@@ -172,15 +173,19 @@ def unseen_top1(
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
+    if arguments.motion_seed is None:
+        arguments.motion_seed = arguments.seed
     rng = np.random.default_rng(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     leave_out = {name.strip() for name in arguments.leave_out.split(",") if name.strip()}
     withhold = {name.strip() for name in arguments.withhold.split(",") if name.strip()}
     clips = load_training_clips(
-        arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.seed
+        arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.motion_seed
     )
-    composed, filmed = load_generated(arguments.composed, arguments.seed, arguments.cache, arguments.drawn, withhold)
+    composed, filmed = load_generated(
+        arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold
+    )
     clips += filmed
     people = held_people(clips, arguments.hold_people, arguments.seed)
     seen = [clip for clip in seen_clips(clips, leave_out, withhold) if clip.subject not in people]

@@ -1,7 +1,7 @@
 """What a recipe does on data it never saw: each set in turn as another lab, and splits of classes and people.
 
-    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --branches 3 --recipe "--epochs 8"
-    python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10 --recipe "--epochs 8"
+    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --branches 3
+    python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
 
 Another lab: train without a group of sets (two at a time, so that it is done in half the time), then name each one's
 classes from their own names alone. "Shuffled" gives every class another class's texts (mean of five): what is above it
@@ -117,7 +117,7 @@ def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
     parts = [folder / f"part-{i}" for i in range(arguments.branches)]
     verbs = []
     for i, part in enumerate(parts):
-        seed = ["--out", str(part), "--seed", str(fold.seed * arguments.branches + i)]
+        seed = ["--out", str(part), "--seed", str(fold.seed * arguments.branches + i), "--motion-seed", str(i)]
         verbs.append(["encoder", *common, *seed, *shlex.split(arguments.recipe), *left, *held])
     encoder = str(folder / "encoder.pt")
     verbs.append(["merge", "--encoders", *(str(part / "encoder.pt") for part in parts), "--out", encoder])

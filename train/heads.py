@@ -158,11 +158,11 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     encoder, spec, saved = load_encoder(path)
     settings = saved["settings"]
     clips = load_training_clips(
-        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["seed"])
+        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
     )
     drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
     composed, filmed = load_generated(
-        int(settings["composed"]), int(settings["seed"]), Path(settings["cache"]), drawn, saved["withheld"]
+        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), drawn, saved["withheld"]
     )
     people = set(saved["held_people"])
     seen = [c for c in seen_clips(clips + filmed, saved["left_out"], saved["withheld"]) if c.subject not in people]

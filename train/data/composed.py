@@ -132,7 +132,7 @@ def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = 
     path = folder / f"composed-{EDITION}-{seed}-{count}.npz"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part.npz")
+        partial = path.with_suffix(f".{os.getpid()}.part.npz")
         np.savez(partial, **_make(range(seed * 1_000_000, seed * 1_000_000 + count)))
         os.replace(partial, path)
     with np.load(path) as saved:
