@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", type=int, default=40, help="generated clips for each action of the generator")
     parser.add_argument("--named", type=int, default=0, help="composed clips for each action that they can show")
     parser.add_argument("--encoder", choices=ENCODERS, default="conv-small")
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--per-epoch", type=int, default=6000, help="windows an epoch")
     parser.add_argument("--lr", type=float, default=2e-3)

@@ -11,6 +11,8 @@ A split: twelve concepts are withheld, their composed kin too, and a fifth of ea
 twelve among the twelve. GZSL: these, and the held-out people's clips of the other concepts, among all concepts; the
 harmonic mean is plain, and with seen energies raised by what the *other* splits choose (calibrated stacking).
 
+With several branches, "alone" has each one's own cosine figure: their spread is the spread over seeds.
+
 Windows, texts and the SCALE ranker are the device's own code; "cosine" is the encoder's own text head, which does not
 ship. A fold that is there already is not trained again, and `--shard i/n` does a part, so that processes can share.
 """
@@ -171,6 +173,7 @@ def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, An
     truth = np.array([names.index(clip.name) for clip in clips])
     result = score(found["scale"], truth, tuple(names), None)
     concept = {clip.name: clip.concept for clip in clips}
+    alone = [json.loads(path.read_text().splitlines()[-1]) for path in sorted(folder.glob("part-*/metrics.jsonl"))]
     parts = {}
     for part, inside in (("overlap", True), ("novel", False)):
         values = [v for n, v in result["per_class"].items() if (concept[n] in seen) == inside]
@@ -178,6 +181,7 @@ def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, An
     return {
         "set": name, "seed": seed, "classes": len(names), **result, **parts,
         "cosine": score(found["cosine"], truth, tuple(names), None)["top1_class_mean"],
+        "alone": [row[f"{name}_top1"] for row in alone],
         "shuffled": shuffled_top1(found["scale"], truth),
     }  # fmt: skip
 

@@ -21,7 +21,7 @@ from edge_app.errors import UsageError
 from train.measures import mean_and_spread
 
 SCHEMA = "evaluation/1"
-FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "cosine", "shuffled", "overlap", "novel")
+FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "cosine", "alone", "shuffled", "overlap", "novel")
 GZSL = ("seen", "unseen", "harmonic")
 
 
@@ -89,7 +89,8 @@ def summarise_folds(labs: Sequence[dict[str, Any]], splits: Sequence[dict[str, A
     for name in dict.fromkeys(row["set"] for row in labs):
         own = [row for row in labs if row["set"] == name]
         row = {"set": name, "seeds": len(own), "classes": own[0]["classes"], "chance": own[0]["chance"]}
-        rows.append(row | {key: _spread(_number(one.get(key)) for one in own) for key in FOLD_KEYS})
+        alone = _spread(figure for one in own for figure in one.get("alone", ()))
+        rows.append(row | {key: _spread(_number(one.get(key)) for one in own) for key in FOLD_KEYS} | {"alone": alone})
     means = {key: [_mean(_number(r.get(key)) for r in labs if r["seed"] == s) for s in seeds] for key in FOLD_KEYS}
     summary: dict[str, Any] = {
         "sets": rows,
@@ -233,7 +234,19 @@ def folds_table(folds: dict[str, Any]) -> str:
     for row in (*folds["sets"], folds["mean"]):
         figures = [None if row[key] is None else _plus_minus(row[key]) for key in FOLD_KEYS]
         rows.append([row["set"], row["seeds"], row.get("classes"), row.get("chance"), *figures])
-    header = ["another lab", "seeds", "classes", "chance", "top-1", "top-5", "cosine", "shuffled", "shared", "novel"]
+    header = [
+        "another lab",
+        "seeds",
+        "classes",
+        "chance",
+        "top-1",
+        "top-5",
+        "cosine",
+        "one alone",
+        "shuffled",
+        "shared",
+        "novel",
+    ]
     parts = [_table(header, rows)] if folds["sets"] else []
     if "splits" in folds:
         s = folds["splits"]
