@@ -13,7 +13,8 @@ class Skeleton:
 
     parents: index of each joint's parent; the root is its own parent.
     pairs: (left, right) joint indices.
-    from_mediapipe: float32 `[J, 33]`; `layout = from_mediapipe @ landmarks`.
+    from_mediapipe: float32 `[J, 33]`; `layout = from_mediapipe @ landmarks`. The head is the middle of the ears: the
+        nose lies 0.14 m in front of the neck, what depth sensors call the head 0.04 m (train/EXPERIMENTS.md, 9).
     torso: (pelvis, neck), whose distance is the torso length.
     middles: (joint, one, other) where MediaPipe's joint is the middle of two others, as the pelvis is of the hips.
     """

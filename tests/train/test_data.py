@@ -49,6 +49,29 @@ def test_a_set_is_read_as_written(tmp_path, dim):
     assert clips[0].joints[1, 4, 0] == pytest.approx(expected)
 
 
+def test_what_is_known_to_be_wrong_with_a_set_is_mended(tmp_path):
+    raw = np.zeros((50, 15, 3), np.int16)
+    raw[:, :, 0], raw[:, :, 2] = np.arange(15) * 10, 500
+    as_it_is = load_set(write_set(tmp_path / "made.npz", X=raw))[0]
+    turned = load_set(write_set(tmp_path / "bandai_namco.npz", X=raw))[0]
+    np.testing.assert_allclose(turned.joints[..., [0, 2]], -as_it_is.joints[..., [0, 2]])
+    swapped = load_set(write_set(tmp_path / "penn_action.npz", X=raw))[0]
+    np.testing.assert_allclose(swapped.joints, as_it_is.joints[:, CORE15.mirror])
+    assert load_set(write_set(tmp_path / "nw_ucla.npz"))[0].fps == 12.0
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "data/concepts.csv").is_file(), reason="../shared/data is not here")
+def test_people_of_every_mended_set_face_the_camera():
+    """Seen from the front, as most are, the right shoulder is to the picture's left, where x is higher."""
+    for name in ("penn_action", "bandai_namco", "kinder_gator", "utkinect"):
+        clips = load_set(SHARED / f"data/{name}.npz")
+        if name == "penn_action":
+            clips = [clip for clip in clips if clip.name == "jumping jacks"]
+        sides = [np.sign(np.median(clip.joints[:, 6, 0] - clip.joints[:, 3, 0])) for clip in clips]
+        assert np.mean(np.array(sides) > 0) > 0.8, name
+
+
 @pytest.mark.parametrize(
     "changes", [{"off": np.array([0, 50])}, {"X": np.zeros((50, 25, 3), np.int16)}, {"names": np.array([{}], object)}]
 )
