@@ -31,7 +31,7 @@ from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
 from train.teacher import Lessons, Teacher
-from train.texts import ConceptTexts
+from train.texts import ConceptTexts, mean_text
 
 SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
 
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", type=int, default=40, help="generated clips for each action of the generator")
     parser.add_argument("--named", type=int, default=0, help="composed clips for each action that they can show")
     parser.add_argument("--encoder", choices=ENCODERS, default="conv-small")
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--per-epoch", type=int, default=6000, help="windows an epoch")
     parser.add_argument("--lr", type=float, default=2e-3)
@@ -202,7 +202,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in taught)} clips")
     config = ENCODERS[arguments.encoder]
     model = Trainee(config, len(bank.concepts), texts.dim)
-    model.text_mean.copy_(torch.from_numpy(texts.pooled(bank.concepts)).mean(0))
+    model.text_mean.copy_(torch.from_numpy(mean_text()))
     optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.lr, weight_decay=0.02)
     steps = arguments.per_epoch // arguments.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(

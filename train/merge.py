@@ -1,9 +1,9 @@
-"""Put encoders that were trained apart, from different seeds, side by side as one: they err differently.
+"""Put encoders that were trained apart, from other seeds and without other sets, side by side: they err differently.
 
     python -m train merge --encoders runs/final-0/encoder.pt runs/final-1/encoder.pt --out runs/final/encoder.pt
 
 Their features are laid end to end, and so are the maps of texts, each to the same mean length: the cosine of the whole
-is the mean of the parts' cosines, nearly.
+is the mean of the parts' cosines, nearly. A set counts as left out where every part left it out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edge_app.errors import UsageError
 from train.heads import load_encoder
 from train.texts import ConceptTexts
 
-SAME = ("window", "concepts", "withheld", "left_out", "held_people")
+SAME = ("window", "withheld", "held_people")
 """What the parts must have in common."""
 
 
@@ -32,8 +32,10 @@ def run(arguments: argparse.Namespace) -> None:
     first = parts[0]
     for path, part in zip(arguments.encoders, parts, strict=True):
         if any(part[key] != first[key] for key in SAME) or not isinstance(part["config"], dict):
-            raise UsageError(f"--encoders {path}: its data differ from the first one's, or it is merged already")
-    centred = torch.from_numpy(ConceptTexts(first["concepts"]).pooled(first["concepts"])) - first["model"]["text_mean"]
+            raise UsageError(f"--encoders {path}: it withheld other data than the first one, or it is merged already")
+    concepts = sorted({concept for part in parts for concept in part["concepts"]})
+    left_out = sorted(set.intersection(*(set(part["left_out"]) for part in parts)))
+    centred = torch.from_numpy(ConceptTexts(concepts).pooled(concepts)) - first["model"]["text_mean"]
     maps = []
     for part in parts:
         mapped = functional.normalize(centred, dim=1) @ part["model"]["text_map.weight"].T
@@ -48,6 +50,10 @@ def run(arguments: argparse.Namespace) -> None:
     model["text_mean"] = first["model"]["text_mean"]
     model["scale"] = torch.stack([part["model"]["scale"] for part in parts]).mean()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    merged = first | {"model": model, "config": [part["config"] for part in parts]}
-    torch.save(merged | {"metrics": [part["metrics"] for part in parts]}, arguments.out)
+    merged = {
+        "model": model, "config": [part["config"] for part in parts], "concepts": concepts, "left_out": left_out,
+        "settings": first["settings"] | {"leave_out": ",".join(left_out)},
+        "metrics": [part["metrics"] for part in parts],
+    }  # fmt: skip
+    torch.save(first | merged, arguments.out)
     print(f"{arguments.out}: {len(parts)} encoders side by side")

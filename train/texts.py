@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
-from edge_app.labels import NAMING, Label, build_table
+from edge_app.labels import NAMING, Label, actions, build_table
 from edge_app.text import TextEncoder
 
 
@@ -64,6 +65,13 @@ class ConceptTexts(TextBank):
     def pooled(self, concepts: Sequence[str]) -> np.ndarray:
         """As the device makes them: float32 `[K, dim]`, unit length rows."""
         return self._pooled[self.rows(concepts)] / np.float32(np.sqrt(2))
+
+
+@cache
+def mean_text() -> np.ndarray:
+    """Mean of the pooled texts of the shipped table, float32 `[dim]`: the same whatever is trained on."""
+    names = [action.name for action in actions()]
+    return ConceptTexts(names).pooled(names).mean(axis=0)
 
 
 def _padded(groups: Sequence[np.ndarray], width: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -31,10 +31,11 @@ def save(path, seed: int, **changes) -> Trainee:
 
 
 def test_the_cosines_of_merged_encoders_are_the_mean(tmp_path):
-    parts = [save(tmp_path / f"{seed}.pt", seed) for seed in (0, 1)]
+    parts = [save(tmp_path / f"{seed}.pt", seed, left_out=["msr_action3d", f"set {seed}"]) for seed in (0, 1)]
     paths = [str(tmp_path / "0.pt"), str(tmp_path / "1.pt")]
     assert main(["merge", "--encoders", *paths, "--out", str(tmp_path / "both.pt")]) == 0
     encoder, _, saved = load_encoder(tmp_path / "both.pt")
+    assert saved["left_out"] == ["msr_action3d"], "what every part left out"
     windows, texts = torch.randn(4, 32, 15, 4), torch.from_numpy(ConceptTexts(CONCEPTS).pooled(CONCEPTS))
     windows[..., 3] = 1
     with torch.inference_mode():
