@@ -170,7 +170,7 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     features, concept = draw_features(encoder, bank, spec, rounds, seed)
     extra = None
     if composed is not None:
-        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, 2, seed, clips=True))
+        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, rounds, seed, clips=True))
     return Frozen(encoder, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)
 
 
