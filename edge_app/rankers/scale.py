@@ -30,7 +30,7 @@ class _Candidates:
     """What the networks make of texts, once for each label set (METHODS.md 2.12)."""
 
     def __init__(self, weights: Mapping[str, np.ndarray], text: np.ndarray) -> None:
-        w = weights
+        w, text = weights, unit(text)  # of length 1, as training has them
         x = (text - w["text_mean"]) * np.float32(np.sqrt(text.shape[1]))
         x = gelu(x @ w["project.1.weight"].T + w["project.1.bias"])
         x = x @ w["project.3.weight"].T + w["project.3.bias"]

@@ -44,7 +44,7 @@ def test_numpy_energies_equal_torch():
     ranker = ranker_of(made)
     ranker.set_labels(labels)
     with torch.inference_mode():
-        expected = made.energies(features, torch.from_numpy(labels.pooled())).numpy()
+        expected = made.energies(features, torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))).numpy()
     np.testing.assert_allclose(ranker.energies(features.numpy())[:, :7], expected, atol=2e-5)
 
 

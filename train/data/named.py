@@ -339,10 +339,6 @@ _SPORTS: dict[str, tuple[Meaning, ...]] = {
     "juggle": (_can(_turns("stroke", "waist: up and down"), _HEAD_UP),),
     "juggle a football": (_can(_hold("side low"), _HEAD_DOWN, _turns("knee"), tempo=_QUICK),),
     "baseball swing": (_can(_both("bat", "chest", "once"), None, _SOFT_KNEES), _can(_both("bat", "chest", "once"))),
-    "basketball shot": (
-        _can(_both("push", "up", "once"), None, _both("bend", "slightly", "once")),
-        _can(_both("push", "up", "once"), None, _both("jump", "up", "once")),
-    ),
     "basketball dribble": (
         _can(_one("push", "down"), None, _SOFT_KNEES, tempo=_QUICK),
         _can(_one("push", "down"), _STOOPED, tempo=_QUICK),
