@@ -188,7 +188,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     clips += filmed
     people = held_people(clips, arguments.hold_people, arguments.seed)
-    seen = [clip for clip in seen_clips(clips, leave_out, withhold) if clip.subject not in people]
+    seen = seen_clips(clips, leave_out, withhold, people)
     held = [clip for clip in clips if clip.dataset not in leave_out and clip.concept in withhold]
     bank = Bank(seen)
     texts = ConceptTexts(bank.concepts)

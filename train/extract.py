@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -19,6 +20,7 @@ from edge_app.errors import SourceError, UsageError
 from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
 from edge_app.recorder import Recorder
+from edge_app.types import Frame
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".ts", ".webm"}
 
@@ -37,8 +39,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def extract(video: Path, out: Path) -> int:
+def extract(video: Path, out: Path, alter: Callable[[Frame], Frame | None] = lambda frame: frame) -> int:
     """Poses of every frame of one video into `out`, which appears only when it is whole. Returns the frames.
+
+    `alter` may change a frame, or pass over it with None.
 
     Raises:
         SourceError: the video cannot be decoded.
@@ -53,8 +57,10 @@ def extract(video: Path, out: Path) -> int:
             Recorder(partial) as recorder,
         ):
             while (frame := source.read()) is not None:
-                recorder.poses(estimator.estimate(frame))  # type: ignore[arg-type]
-                frames += 1
+                altered = alter(frame)  # type: ignore[arg-type]
+                if altered is not None:
+                    recorder.poses(estimator.estimate(altered))
+                    frames += 1
         os.replace(partial, out)
     finally:
         partial.unlink(missing_ok=True)

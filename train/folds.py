@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from edge_app.labels import Label, build_table
-from edge_app.rankers.scale import ScaleRanker
+from edge_app.rankers.scale import ScaleRanker, unit
 from edge_app.rankers.scores import Calibration
 from edge_app.text import TextEncoder
 from edge_app.window import normalise
@@ -40,7 +40,7 @@ from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
 from train.evaluate import clip_windows
 from train.extract import parse_shard
 from train.heads import encode, load_encoder
-from train.measures import score, shuffled_top1
+from train.measures import harmonic, score, shuffled_top1
 from train.report import folds_table, summarise_folds
 
 CLIPS = 800
@@ -140,9 +140,9 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
     )
     ranker.set_labels(table)
     mean, text_map = (saved["model"][name].numpy() for name in ("text_mean", "text_map.weight"))
-    places = _unit(_unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)
+    places = unit(unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "scale": ranker.energies, "cosine": lambda features: -_unit(features) @ places.T,
+        "scale": ranker.energies, "cosine": lambda features: -unit(features) @ places.T,
     }  # fmt: skip
     found = {way: np.empty((len(clips), len(names))) for way in ways}
     for i, clip in enumerate(clips):
@@ -151,10 +151,6 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
         for way, energies in ways.items():
             found[way][i] = energies(features).mean(axis=0, dtype=np.float64)
     return found
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def _some(clips: list[Clip]) -> list[Clip]:
@@ -216,10 +212,6 @@ def seen_and_unseen(
     means = np.array([(guess[truth == k] == k).mean() for k in np.unique(truth)])
     novel = unseen[np.unique(truth)]
     return float(means[~novel].mean()), float(means[novel].mean())
-
-
-def harmonic(seen: float, unseen: float) -> float:
-    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0
 
 
 def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:

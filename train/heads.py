@@ -164,8 +164,7 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     composed, filmed = load_generated(
         int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), drawn, saved["withheld"]
     )
-    people = set(saved["held_people"])
-    seen = [c for c in seen_clips(clips + filmed, saved["left_out"], saved["withheld"]) if c.subject not in people]
+    seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
     bank = Bank(seen, saved["concepts"])
     features, concept = draw_features(encoder, bank, spec, rounds, seed)
     extra = None

@@ -44,9 +44,12 @@ def score(energies: np.ndarray, truth: np.ndarray, names: tuple[str, ...], seen:
     if seen is not None:
         parts = split_mean(per_class, seen)
         s, u = parts[True] or 0.0, parts[False] or 0.0
-        harmonic = 2 * s * u / (s + u) if s + u else 0.0
-        result["gzsl"] = {"seen": round(s, 4), "unseen": round(u, 4), "harmonic": round(harmonic, 4)}
+        result["gzsl"] = {"seen": round(s, 4), "unseen": round(u, 4), "harmonic": round(harmonic(s, u), 4)}
     return result
+
+
+def harmonic(seen: float, unseen: float) -> float:
+    return 2 * seen * unseen / (seen + unseen) if seen + unseen else 0.0
 
 
 def split_mean(per_class: dict[str, float], inside: set[str]) -> dict[bool, float | None]:

@@ -9,10 +9,10 @@ already is not made again, and appears only when it is whole: a run that was cut
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,15 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.bundle import Bundle
-from edge_app.camera import open_source
 from edge_app.config import Settings
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
 from edge_app.labels import build_table
-from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
 from edge_app.rankers.base import Ranker
 from edge_app.recognize import recognize
-from edge_app.recorder import Recorder
 from edge_app.types import Frame
-from train.extract import VIDEOS, parse_shard
+from train.extract import VIDEOS, extract, parse_shard
 
 NO_PERSON = ("noperson_", "hard_black")
 IDLE = ("stand_idle",)
@@ -80,28 +77,6 @@ def alter(frame: Frame, variant: Variant) -> Frame | None:
     return replace(frame, image=image, t_ns=round(frame.t_ns / variant.pace))
 
 
-def extract_altered(video: Path, variant: Variant, out: Path) -> None:
-    """Poses of an altered video into `out`.
-
-    Raises:
-        SourceError: the video cannot be decoded.
-    """
-    partial = out.with_name(f".{out.name}.making")
-    try:
-        with (
-            open_source(str(video), camera="file", realtime=False) as source,
-            PoseEstimator() as estimator,
-            Recorder(partial) as recorder,
-        ):
-            while (frame := source.read()) is not None:
-                altered = alter(frame, variant)  # type: ignore[arg-type]
-                if altered is not None:
-                    recorder.poses(estimator.estimate(altered))
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--videos", type=Path, required=True, help=f"folder with videos called {', '.join(ALTERED)}…")
     parser.add_argument("--out", type=Path, required=True, help="folder of recordings, VIDEO~VARIANT.mcap")
@@ -123,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         if out.is_file():
             continue
         try:
-            extract_altered(video, VARIANTS[name], out)
+            extract(video, out, partial(alter, variant=VARIANTS[name]))
         except SourceError as error:
             print(f"train quiet: {error}; passed over", file=sys.stderr)
 

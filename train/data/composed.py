@@ -101,15 +101,18 @@ def shows(key: list, concept: str) -> bool:
     return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in KIN.get(concept, ()))
 
 
-def seen_clips(clips: Iterable[Clip], left_out: Iterable[str], withheld: Iterable[str]) -> list[Clip]:
-    """Clips that training may see: of no data set that is left out, no withheld concept, no composed kin."""
-    left_out, withheld = set(left_out), set(withheld)
+def seen_clips(
+    clips: Iterable[Clip], left_out: Iterable[str], withheld: Iterable[str], held_people: Iterable[str] = ()
+) -> list[Clip]:
+    """Clips that training may see: of no set that is left out, no withheld concept nor composed kin, no held person."""
+    left_out, withheld, people = set(left_out), set(withheld), set(held_people)
     kin = {name for name, meanings in NAMED.items() for m in meanings for c in withheld if shows([*m.key], c)}
     return [
         clip
         for clip in clips
         if clip.dataset not in left_out
         and clip.concept not in withheld
+        and clip.subject not in people
         and not (clip.dataset == "named" and clip.concept in kin)
     ]
 

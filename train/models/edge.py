@@ -2,8 +2,8 @@
 
 Graph blocks, after ST-GCN (Yan et al. 2018) with learned adjacencies as in ST-GCN++ (Duan et al. 2022), or after
 CTR-GCN (Chen et al. 2021) with an adjacency of its own for each channel group and clip. Then the joints are laid side
-by side or averaged. Then a trunk over time: convolutions, or attention. `ENCODERS` names the combinations that were
-compared (train/EXPERIMENTS.md). Widths, inputs and the masked pooling are ours. One `matmul` per adjacency: ONNX
+by side or averaged. Then a trunk over time: convolutions, or attention. `ENCODERS` names the combinations
+to compare (train/EXPERIMENTS.md). Widths, inputs and the masked pooling are ours. One `matmul` per adjacency: ONNX
 Runtime runs that faster than `einsum`.
 """
 
@@ -56,7 +56,7 @@ ENCODERS = {
         trunk_strides=(),
     ),
 }  # fmt: skip
-"""The encoders that were compared."""
+"""By name; what each is worth, where it was measured, is in train/EXPERIMENTS.md."""
 
 
 def adjacencies(skeleton: Skeleton) -> Tensor:
@@ -70,6 +70,12 @@ def adjacencies(skeleton: Skeleton) -> Tensor:
     return stack / stack.sum(-1, keepdim=True).clamp(min=1)
 
 
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    """Over time, joint by joint, then normalised."""
+    convolution = nn.Conv2d(inputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
+
+
 class GraphBlock(nn.Module):
     """Graph convolution with fixed and learned adjacency, then a temporal convolution; residual."""
 
@@ -80,11 +86,8 @@ class GraphBlock(nn.Module):
         self.learned = nn.Parameter(torch.zeros_like(graph))
         self.spatial = nn.Conv2d(inputs, outputs * self.kinds, 1, bias=False)
         self.norm = nn.BatchNorm2d(outputs)
-        self.temporal = nn.Sequential(
-            nn.Conv2d(outputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.residual = nn.Sequential(nn.Conv2d(inputs, outputs, 1, (stride, 1), bias=False), nn.BatchNorm2d(outputs))
+        self.temporal = _convolution(outputs, outputs, kernel, stride)
+        self.residual = _convolution(inputs, outputs, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         graph = self.graph + self.learned
@@ -125,11 +128,8 @@ class RefinedBlock(nn.Module):
         self.graph = nn.Parameter(graph.clone())
         self.parts = nn.ModuleList(RefinedGraph(inputs, outputs) for _ in graph)
         self.norm = nn.BatchNorm2d(outputs)
-        self.temporal = nn.Sequential(
-            nn.Conv2d(outputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False),
-            nn.BatchNorm2d(outputs),
-        )
-        self.residual = nn.Sequential(nn.Conv2d(inputs, outputs, 1, (stride, 1), bias=False), nn.BatchNorm2d(outputs))
+        self.temporal = _convolution(outputs, outputs, kernel, stride)
+        self.residual = _convolution(inputs, outputs, 1, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.stack([part(x, self.graph[k]) for k, part in enumerate(self.parts)]).sum(dim=0)
