@@ -20,6 +20,7 @@ class EventConfig:
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
     max_wobble: bones that change their length by more than this share (`edge_app.window.wobble`) are nobody's.
+    firm: nothing starts on bones that change by more than this; those of people do in one window of fifty.
     min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
     update_s: period of updates of an open action.
@@ -34,6 +35,7 @@ class EventConfig:
     still: float = 0.6
     min_body: float = 0.5
     max_wobble: float = 0.18
+    firm: float = 0.14
     min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
@@ -85,8 +87,10 @@ class EventDetector:
         if not window.valid.any():
             return False
         upper = window.joints[window.valid][:, 3:9, 3]
-        steady = wobble(window.joints, window.valid, self._spec.skeleton) <= self._config.max_wobble
-        return steady and float(upper.mean()) >= self._config.min_body
+        return self._wobble(window) <= self._config.max_wobble and float(upper.mean()) >= self._config.min_body
+
+    def _wobble(self, window: Window) -> float:
+        return wobble(window.joints, window.valid, self._spec.skeleton)
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -110,7 +114,8 @@ class EventDetector:
         best = int(np.argmax(belief))
         quiet = window.motion < self._config.idle_motion and belief[best] < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        leading = present and not quiet and belief[best] >= self._config.enter
+        firm = self._wobble(window) <= self._config.firm
+        leading = present and firm and not quiet and belief[best] >= self._config.enter
         label = ranking.labels[best]
         if not leading:
             self._leader = None

@@ -251,14 +251,16 @@ def wobble(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> float:
 
     A person's stay the same (0.01 to 0.1 as MediaPipe measures them); of what is taken for a person they do not.
     """
-    spreads = []
+    ends = _BONES[skeleton.name][0]
     seen = (joints[..., 3] >= VISIBLE) & valid[:, None]
-    for a, b in _BONES[skeleton.name][0]:
-        both = seen[:, a] & seen[:, b]
-        if both.sum() >= 5:
-            lengths = np.linalg.norm(joints[both, a, :3] - joints[both, b, :3], axis=-1)
-            spreads.append(lengths.std() / max(lengths.mean(), 1e-6))
-    return float(np.median(spreads)) if spreads else 0.0
+    both = seen[:, ends[:, 0]] & seen[:, ends[:, 1]]
+    steps = joints[:, ends[:, 0], :3] - joints[:, ends[:, 1], :3]
+    lengths = np.sqrt((steps * steps).sum(axis=-1)) * both
+    count = both.sum(axis=0)
+    mean = lengths.sum(axis=0) / np.maximum(count, 1)
+    deviation = np.sqrt(((lengths - mean) ** 2 * both).sum(axis=0) / np.maximum(count, 1))
+    spreads = (deviation / np.maximum(mean, 1e-6))[count >= 5]
+    return float(np.median(spreads)) if len(spreads) else 0.0
 
 
 class WindowBuffer:
