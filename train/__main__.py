@@ -20,6 +20,7 @@ VERBS = {
     "draw": ("train.draw", "draw generated motion and run MediaPipe over it"),
     "folds": ("train.folds", "what a recipe does on sets, classes and people it never saw"),
     "quiet": ("train.quiet", "make more footage in which nothing happens"),
+    "streams": ("train.streams", "make streams in which a drawn person does one thing after another"),
     "evaluate": ("train.evaluate", "measure a bundle: sets, videos, quiet footage, drawn people, scores"),
 }
 

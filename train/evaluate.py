@@ -2,9 +2,11 @@
 
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data/utkinect.npz --json
 python -m train evaluate --bundle edge_app/bundles/default --data ../shared/data --videos ../shared/videos \
-    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --folds runs/folds/folds.json --out OUT
+    --recordings cache/poses --quiet cache/quiet --drawn cache/drawn-held --streams cache/streams \
+    --folds runs/folds/folds.json --out OUT
 
-Sets that the bundle was not trained on, labelled videos, false events on quiet footage, drawn people, what a score is
+Sets that the bundle was not trained on, labelled videos, false events on quiet footage, drawn people, the timing of
+events, what a score is
 worth. One set alone (`--data FILE --json`) prints one flat object; everything else one object with a key for each part.
 """
 
@@ -34,7 +36,9 @@ from train.data.generated import concept_of
 from train.measures import score, shuffled_top1, split_mean
 from train.quiet import false_events, quiet_recordings
 from train.scores import Item, ask, describe
+from train.streams import load_streams
 from train.videos import (
+    Segment,
     candidates,
     evaluate_events,
     evaluate_segments,
@@ -60,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, default=Path("cache/poses"), help="poses of --videos: train extract")
     parser.add_argument("--quiet", type=Path, help="more recordings in which nothing happens: train quiet")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw` with clips numbered from 100,000 on")
+    parser.add_argument("--streams", type=Path, help="folder of `train streams`")
     parser.add_argument("--folds", type=Path, help="folds.json of `train folds`")
     parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
     parser.add_argument("--ranker", default="scale")
@@ -193,8 +198,9 @@ def evaluate_drawn(model: Model, folder: Path) -> dict[str, Any]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    if not any((arguments.data, arguments.videos, arguments.drawn, arguments.quiet, arguments.folds)):
-        raise UsageError("evaluate: nothing to evaluate on; give --data, --videos, --quiet, --drawn or --folds")
+    others = (arguments.videos, arguments.drawn, arguments.quiet, arguments.streams, arguments.folds)
+    if not arguments.data and not any(others):
+        raise UsageError("evaluate: nothing to do; give --data, --videos, --quiet, --drawn, --streams or --folds")
     if arguments.out:
         report.check_drawing()
     bundle = load_bundle(arguments.bundle)
@@ -213,13 +219,16 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.quiet and not recordings:
             raise UsageError(f"--quiet {arguments.quiet}: no quiet recording there; make them with `train quiet`")
         whole["quiet"] = false_events(bundle, model.encoder, model.ranker, recordings)
+    if arguments.streams:
+        streams = load_streams(arguments.streams, bundle.default_labels)
+        whole["streams"] = _events(model, streams, arguments.streams)
     if arguments.drawn:
         whole["drawn"] = evaluate_drawn(model, arguments.drawn)
     if scores:
         whole["scores"] = scores
     if arguments.out:
         report.write(arguments.out, whole)
-    alone = arguments.data and not (arguments.videos or arguments.quiet or arguments.drawn or arguments.folds)
+    alone = arguments.data and not any(others)
     if not arguments.json:
         print(report.tables(whole))
     elif alone and arguments.data.is_file():
@@ -253,11 +262,18 @@ def _videos(model: Model, arguments: argparse.Namespace, scores: dict[str, Any])
         raise UsageError(f"--recordings {arguments.recordings}: no labelled video's poses there; run `train extract`")
     features = model.features((segment_windows(s, model.bundle.spec) for s in segments), "segments")
     result = evaluate_segments(segments, features, model.bundle, model.ranker)
-    result["events"] = evaluate_events(segments, arguments.recordings, model.bundle, model.encoder, model.ranker)
+    result["events"] = {
+        part: _events(model, [s for s in segments if s.derived == derived], arguments.recordings)
+        for part, derived in (("videos", False), ("derived", True))
+    }
     items = [Item(s.label, own) for s, own in zip(segments, features, strict=True) if not s.derived]
     if items:
         scores["videos"] = _scores(model, items, candidates(segments))
     return result
+
+
+def _events(model: Model, segments: list[Segment], recordings: Path) -> dict[str, Any]:
+    return evaluate_events(segments, recordings, model.bundle, model.encoder, model.ranker)
 
 
 def _scores(model: Model, items: list[Item], names: list[str]) -> dict[str, Any]:

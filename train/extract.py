@@ -39,10 +39,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def extract(video: Path, out: Path, alter: Callable[[Frame], Frame | None] = lambda frame: frame) -> int:
-    """Poses of every frame of one video into `out`, which appears only when it is whole. Returns the frames.
+def extract(video: Path | str, out: Path, alter: Callable[[Frame], Frame | None] = lambda frame: frame) -> int:
+    """Poses of every frame of a video, or of another source, into `out`, which appears only when it is whole.
 
-    `alter` may change a frame, or pass over it with None.
+    Returns the number of frames. `alter` may change a frame, or pass over it with None.
 
     Raises:
         SourceError: the video cannot be decoded.

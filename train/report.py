@@ -154,6 +154,8 @@ def tables(report: dict[str, Any]) -> str:
         parts += [_segments(report["videos"]), _events(report["videos"]["events"])]
     if "quiet" in report:
         parts.append(_quiet(report["quiet"]))
+    if "streams" in report:
+        parts.append(_events({"streams": report["streams"]}))
     if "drawn" in report:
         drawn = report["drawn"]
         row = [drawn[key] for key in ("clips", "classes", "chance", "top1_class_mean", "top5_class_mean", "shuffled")]

@@ -234,15 +234,15 @@ def replay(recording: Path, bundle: Bundle, encoder: Encoder, ranker: Ranker, se
 def evaluate_events(
     segments: Sequence[Segment], recordings: Path, bundle: Bundle, encoder: Encoder, ranker: Ranker
 ) -> dict[str, Any]:
-    """Events over whole videos, the bundle's default labels being looked for, against their labelled segments."""
+    """Events over whole recordings, the bundle's default labels being looked for, against their labelled segments."""
     table = build_table(bundle.default_labels, bundle.text_encoder(), 0)
     ranker.set_labels(table)
-    tallies = {"videos": _Tally(), "derived": _Tally()}
+    tally = _Tally()
     for video in tqdm(dict.fromkeys(segment.video for segment in segments), desc="events", disable=None):
         own = [segment for segment in segments if segment.video == video]
         found = replay(recordings / f"{video}.mcap", bundle, encoder, ranker, Settings())
-        tallies["derived" if own[0].derived else "videos"].add(video, own, found, table.names, bundle.spec)
-    return {name: tally.result() for name, tally in tallies.items()}
+        tally.add(video, own, found, table.names, bundle.spec)
+    return tally.result()
 
 
 class _Tally:

@@ -1,6 +1,7 @@
 """`train evaluate` from files to tables, JSON and a picture, and the quiet footage that it counts false events on."""
 
 import argparse
+import itertools
 import json
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from edge_app.pose import PoseEstimator
 from edge_app.recognize import recognize
 from edge_app.recorder import Recorder, read_recording
 from edge_app.types import Frame
-from train import quiet
+from train import quiet, streams
 from train.__main__ import main
 from train.data.generated import generated_clips
 from train.evaluate import DRAWN_SEEDS, HELD_OUT, left_out_sets, read_set
@@ -140,7 +141,7 @@ def test_a_replay_is_what_recognize_does(made):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nothing to evaluate on"),
+        ([], "nothing to do"),
         (["--data", "gone.npz"], "gone.npz"),
         (["--data", "{made}", "--left-out", "utkinect"], "--left-out utkinect: the bundle was trained on it"),
         (["--data", "{made}", "--left-out", "absent"], "no absent.npz there"),
@@ -151,6 +152,7 @@ def test_a_replay_is_what_recognize_does(made):
         (["--videos", "gone"], "manifest.csv"),
         (["--videos", "{made}", "--recordings", "gone"], "--recordings gone"),
         (["--quiet", "gone"], "--quiet gone"),
+        (["--streams", "gone"], "--streams gone"),
         (["--drawn", "{made}"], "expected a file of `train draw`"),
         (["--drawn", "{made}/poses"], "numbered 100,000 or above"),
         (["--folds", "{made}/manifest.csv"], "--folds"),
@@ -216,6 +218,32 @@ def test_quiet_recordings_are_made_once(tmp_path, monkeypatch):
     assert [path.stat().st_mtime_ns for path in made] == before
     with pytest.raises(Exception, match="no video there is called"):
         quiet.run(argparse.Namespace(videos=tmp_path, out=tmp_path / "quiet", shard="0/1"))
+
+
+def test_streams_are_made_once_and_their_events_timed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(streams, "COUNT", 1)
+    monkeypatch.setattr(streams, "stream_uri", lambda n: "person://clap,salute?seconds=2&idle=1&fps=15")
+    arguments = argparse.Namespace(out=tmp_path, shard="0/1")
+    streams.run(arguments)
+    made = (tmp_path / "stream_0.mcap").stat().st_mtime_ns
+    streams.run(arguments)
+    assert (tmp_path / "stream_0.mcap").stat().st_mtime_ns == made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stream_0.mcap", "streams.csv"]
+    segments = streams.load_streams(tmp_path, load_bundle(DEFAULT).default_labels)
+    assert [segment.label for segment in segments] == ["clap", "stand still", "salute", "stand still"]
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(segments))
+    assert main([*BUNDLE, "--streams", str(tmp_path), "--json"]) == 0
+    timed = json.loads(capsys.readouterr().out)["streams"]
+    assert timed["segments"] == 3, "salute is no default label"
+    (tmp_path / "stream_0.mcap").unlink()
+    assert main([*BUNDLE, "--streams", str(tmp_path)]) == 2
+    assert "no stream_0.mcap there" in capsys.readouterr().err
+
+
+def test_every_stream_can_be_acted():
+    for number in range(streams.COUNT):
+        script = streams.script(streams.stream_uri(number))
+        assert len(script) >= 2 * streams.LENGTH
 
 
 @pytest.mark.shared
