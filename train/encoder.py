@@ -79,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-epoch", type=int, default=6000, help="windows an epoch")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--classifier", type=float, default=0.3, help="weight of the plain classifier")
+    parser.add_argument("--within", type=float, default=0.5, help="share of the loss among a set's own concepts only")
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
     parser.add_argument("--composed-weight", type=float, default=1.0)
@@ -123,6 +124,27 @@ def held_people(clips: Iterable[Clip], share: float, seed: int) -> set[str]:
     for name in sorted(by_set):
         held.update(rng.permutation(sorted(by_set[name]))[: round(share * len(by_set[name]))].tolist())
     return held
+
+
+def shown_beside(bank: Bank) -> np.ndarray:
+    """Which concepts the set of each clip shows: bool `[N, K]`."""
+    _, which = np.unique(bank.dataset, return_inverse=True)
+    shown = np.zeros((which.max() + 1, len(bank.concepts)), bool)
+    shown[which, bank.concept] = True
+    return shown[which]
+
+
+def named_loss(logits: Tensor, concept: Tensor, beside: Tensor, within: float, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy among all concepts and, for the share `within` of it, among those of the window's own set only.
+
+    The latter does not reward telling sets apart, which helps nobody in another laboratory.
+
+    Args:
+        logits: `[B, K]`; concept: int `[B]`; beside: bool `[B, K]`, what each window's set shows.
+    """
+    among_all = functional.cross_entropy(logits, concept, label_smoothing=smoothing)
+    among_own = functional.cross_entropy(logits.masked_fill(~beside, -torch.inf), concept)
+    return (1 - within) * among_all + within * among_own
 
 
 def composed_rivals(
@@ -209,7 +231,7 @@ def run(arguments: argparse.Namespace) -> None:
         optimiser, arguments.lr, total_steps=arguments.epochs * steps, pct_start=0.15
     )
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    weights = sampling_weights(bank)
+    weights, beside = sampling_weights(bank), shown_beside(bank)
     settings = {key: str(value) for key, value in vars(arguments).items() if key != "run"}
     log = arguments.out / "metrics.jsonl"
     log.write_text("")
@@ -226,11 +248,12 @@ def run(arguments: argparse.Namespace) -> None:
             every = model.encoder(torch.from_numpy(windows))
             feature, extra_feature = every.tensor_split([len(picked)])
             logits = model.text_logits(feature, torch.from_numpy(texts.sample(np.arange(len(bank.concepts)), rng)))
-            loss = functional.cross_entropy(logits, concept, label_smoothing=0.05)
-            loss = loss + arguments.classifier * functional.cross_entropy(model.classifier(feature), concept)
+            rivals = torch.from_numpy(beside[picked])
+            plain = named_loss(model.classifier(feature), concept, rivals, arguments.within)
+            loss = named_loss(logits, concept, rivals, arguments.within, 0.05) + arguments.classifier * plain
             if composed:
-                rivals, others = composed_rivals(composed, extra, rng)
-                found = model.text_logits(extra_feature, torch.from_numpy(rivals)).masked_fill(others, -torch.inf)
+                told, others = composed_rivals(composed, extra, rng)
+                found = model.text_logits(extra_feature, torch.from_numpy(told)).masked_fill(others, -torch.inf)
                 loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
             if lessons:
                 rows = np.concatenate([taught[0][picked], taught[1][extra] if composed else taught[1]])
