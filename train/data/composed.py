@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from edge_app.text import TextEncoder
 from train.data.clips import Bank, Clip
-from train.data.compose import Composed, Texts, compose
+from train.data.compose import Composed, compose
+from train.data.compose_words import Texts
 from train.data.generated import concept_of
 from train.data.named import NAMED
 from train.texts import TextBank

@@ -6,7 +6,8 @@ import numpy as np
 
 from edge_app.skeleton import CORE15
 from train.data.clips import Clip
-from train.data.compose import Meaning, act
+from train.data.compose import act
+from train.data.compose_meaning import Meaning
 from train.data.compose_motion import Move
 from train.data.generated import FPS
 
