@@ -154,7 +154,7 @@ def read_bodies(path: Path) -> tuple[int, list[Body]]:
                 try:
                     xyz.append([float(value) for value in values[:3]])
                 except ValueError:
-                    xyz.append([_number(value, f"{path}, line {at}") for value in values[:3]])
+                    xyz.append([coordinate(value, f"{path}, line {at}") for value in values[:3]])
             seen.setdefault((number, here.count(number)), []).append((frame, xyz))
             here.append(number)
     if at < len(lines):
@@ -162,8 +162,12 @@ def read_bodies(path: Path) -> tuple[int, list[Body]]:
     return frames, [_body(poses) for poses in seen.values()]
 
 
-def _number(value: str, place: str) -> float:
-    """A float; what Windows writes for none, such as "-1.#IND" or "-nan(ind)", is NaN."""
+def coordinate(value: str, place: str) -> float:
+    """A float; what Windows writes for none, such as "-1.#IND" or "-nan(ind)", is NaN.
+
+    Raises:
+        UsageError: `place`, and what was found there.
+    """
     try:
         return float(value)
     except ValueError:
