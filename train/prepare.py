@@ -69,21 +69,28 @@ def run(arguments: argparse.Namespace) -> None:
     missing = ntu.read_missing(arguments.missing) if arguments.missing else frozenset()
     source = FINDERS[arguments.dataset](arguments.dataset, arguments.root, missing)
     print(f"train prepare: {source.found}", file=sys.stderr)
-    per_shard = arguments.per_shard or source.per_shard
+    per_shard = source.per_shard if arguments.per_shard is None else arguments.per_shard
     if per_shard < 1:
         raise UsageError(f"--per-shard {per_shard}: expected 1 or more")
+    try:
+        _write(source, per_shard, arguments.out)
+    except OSError as error:
+        raise UsageError(f"--out {arguments.out}: {error}") from None
+    print(summary(arguments.out))
+
+
+def _write(source: Source, per_shard: int, out: Path) -> None:
     made_from = json.dumps([source.kind.dataset, per_shard, source.settings, source.units])
     starts = range(0, len(source.units), per_shard)
-    write_plan(arguments.out, len(starts), hashlib.blake2b(made_from.encode(), digest_size=16).hexdigest())
-    with tqdm(total=len(source.units), desc=arguments.dataset, unit="file", disable=None) as bar:
+    write_plan(out, len(starts), hashlib.blake2b(made_from.encode(), digest_size=16).hexdigest())
+    with tqdm(total=len(source.units), desc=source.kind.dataset, unit="file", disable=None) as bar:
         for number, start in enumerate(starts):
             units = source.units[start : start + per_shard]
-            path = shard_path(arguments.out, number)
+            path = shard_path(out, number)
             if path.is_file():
                 bar.update(len(units))
-                continue
-            write_shard(path, source.kind, _read(source, units, bar))
-    print(summary(arguments.out))
+            else:
+                write_shard(path, source.kind, _read(source, units, bar))
 
 
 def _read(source: Source, units: tuple[str, ...], bar: tqdm) -> Iterator[Record | Dropped]:
@@ -96,8 +103,13 @@ def _read(source: Source, units: tuple[str, ...], bar: tqdm) -> Iterator[Record 
 
 
 def summary(folder: Path) -> str:
-    """One line on a prepared set; what was dropped goes to stderr, the first ten by name."""
-    clips, people, classes, dropped = 0, set(), set(), []
+    """One line on a prepared set; what was dropped goes to stderr, the first ten by name.
+
+    Raises:
+        UsageError: not one clip is left.
+    """
+    clips, people, classes = 0, set(), set()
+    dropped: list[tuple[str, str, str]] = []
     for path in shard_paths(folder):
         with np.load(path, allow_pickle=False) as data:
             clips += len(data["label"])
@@ -111,7 +123,10 @@ def summary(folder: Path) -> str:
     who = f"{len(people)} people" if people - {-1} else "people not named"
     reasons = Counter(why for _, why, _ in dropped).most_common()
     why = ": " + ", ".join(f"{count:,} {reason}" for reason, count in reasons) if reasons else ""
-    return f"{folder}: {clips:,} clips, {len(classes)} classes, {who}; dropped {len(dropped):,}{why}"
+    line = f"{folder}: {clips:,} clips, {len(classes)} classes, {who}; dropped {len(dropped):,}{why}"
+    if not clips:
+        raise UsageError(f"{line}; at least one clip expected")
+    return line
 
 
 def _once(paths: list[Path], what: str) -> dict[str, Path]:

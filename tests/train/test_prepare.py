@@ -211,7 +211,11 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path, capsys, dataset, said):
 def test_wrong_arguments_are_refused(tmp_path, capsys):
     write_ntu_folder(tmp_path, actions=(1,), subjects=(1,), frames=12)
     assert "only for ntu60" in prepare(capsys, "pku", tmp_path, tmp_path / "o", "--missing", "x")[2][0]
-    assert "expected 1 or more" in prepare(capsys, "ntu60", tmp_path, tmp_path / "o", "--per-shard", "-1")[2][-1]
+    for count in ("-1", "0"):
+        assert "expected 1 or more" in prepare(capsys, "ntu60", tmp_path, tmp_path / "o", "--per-shard", count)[2][-1]
+    (tmp_path / "file").touch()
+    code, _, said = prepare(capsys, "ntu60", tmp_path, tmp_path / "file")
+    assert code == 2 and said[-1].startswith(f"train prepare: --out {tmp_path / 'file'}: ")
     (tmp_path / "twice").mkdir()
     (tmp_path / "twice/S001C001P001R001A001.skeleton").write_text("0")
     assert "found twice" in prepare(capsys, "ntu60", tmp_path, tmp_path / "o")[2][0]
@@ -226,3 +230,9 @@ def test_a_clip_of_one_frame_survives(tmp_path, capsys):
     assert prepare(capsys, "ntu60", tmp_path, tmp_path / "out")[0] == 0
     (shard,) = read_prepared(tmp_path / "out")
     assert shard.clip(0).shape == (1, 1, 25, 3)
+
+
+def test_no_usable_clip_at_all_is_an_error(tmp_path, capsys):
+    (tmp_path / "S001C001P001R001A001.skeleton").write_text("broken")
+    code, line, said = prepare(capsys, "ntu60", tmp_path, tmp_path / "out")
+    assert (code, line) == (2, "") and "dropped 1: 1 malformed; at least one clip expected" in said[-1]
