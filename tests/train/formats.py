@@ -1,7 +1,7 @@
 """Writers of files in the formats of the data sets that are not at hand (METHODS.md 8), for tests.
 
-`write_ntu_folder` makes a small folder in NTU's format that a whole run can learn from: each class moves joints of its
-own. Nothing here is anybody's recording.
+`write_ntu_folder` makes a small folder in NTU's format that a whole run can learn from: each class has its own limb,
+direction and pace. Nothing here is anybody's recording.
 """
 
 from __future__ import annotations
