@@ -9,6 +9,7 @@ import sys
 from edge_app.errors import AppError
 
 VERBS = {
+    "prepare": ("train.prepare", "read NTU RGB+D, PKU-MMD, Kinetics-skeleton or a PYSKL file into npz files"),
     "encoder": ("train.encoder", "train the edge encoder"),
     "merge": ("train.merge", "put trained encoders side by side as one"),
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
