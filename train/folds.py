@@ -1,6 +1,6 @@
 """What a recipe does on data it never saw: each set in turn as another lab, and splits of classes and people.
 
-    python -m train folds --data ../shared/data --out runs/folds --seeds 0,1,2 --branches 3
+    python -m train folds --data ../shared/data --out runs/folds --branches conv-small,attention,attention
     python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
 
 Another lab: train without a group of sets (two at a time, so that it is done in half the time), then name each one's
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", default="0", help="seeds for the sets, comma-separated; a split's seed is its number"
     )
-    parser.add_argument("--branches", type=int, default=1, help="encoders of a fold, merged")
+    parser.add_argument("--branches", default="conv-small", help="encoders of a fold, comma-separated; they are merged")
     parser.add_argument("--recipe", default="", help="options for `train encoder`")
     parser.add_argument("--head", default="", help="options for `train head`")
     parser.add_argument("--threads", type=int, default=2)
@@ -116,11 +116,21 @@ def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
     common = ["--data", str(arguments.data), "--threads", str(arguments.threads)]
     left = ["--leave-out", ",".join({*filter(None, arguments.leave_out.split(",")), *fold.left_out})]
     held = ["--withhold", ",".join(fold.withheld), "--hold-people", str(HELD_PEOPLE)] if fold.withheld else []
-    parts = [folder / f"part-{i}" for i in range(arguments.branches)]
+    kinds = arguments.branches.split(",")
+    parts = [folder / f"part-{i}" for i in range(len(kinds))]
     verbs = []
-    for i, part in enumerate(parts):
-        seed = ["--out", str(part), "--seed", str(fold.seed * arguments.branches + i), "--motion-seed", str(i)]
-        verbs.append(["encoder", *common, *seed, *shlex.split(arguments.recipe), *left, *held])
+    for i, (kind, part) in enumerate(zip(kinds, parts, strict=True)):
+        own = [
+            "--encoder",
+            kind,
+            "--seed",
+            str(fold.seed * len(kinds) + i),
+            "--motion-seed",
+            str(i),
+            "--out",
+            str(part),
+        ]
+        verbs.append(["encoder", *common, *own, *shlex.split(arguments.recipe), *left, *held])
     encoder = str(folder / "encoder.pt")
     verbs.append(["merge", "--encoders", *(str(part / "encoder.pt") for part in parts), "--out", encoder])
     head = ["--encoder", encoder, "--out", str(folder), "--seed", str(fold.seed)]

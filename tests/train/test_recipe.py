@@ -78,7 +78,7 @@ def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):
         "--sets",
         "utkinect+nw_ucla",
         "--branches",
-        "2",
+        "conv-small,attention",
     ]
     assert train([*folds, "--recipe", recipe, "--head", "--rounds 1 --steps 2 --batch 8"]) == 0
     report = json.loads((sets / "folds" / "folds.json").read_text())
@@ -89,4 +89,4 @@ def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):
     assert "mean of sets" in capsys.readouterr().out
     saved = torch.load(sets / "folds" / "utkinect+nw_ucla-0" / "encoder.pt", weights_only=True)
     assert saved["left_out"] == ["nw_ucla", "utkinect"]
-    assert len(saved["config"]) == 2
+    assert [config["attention"] for config in saved["config"]] == [False, True]
