@@ -1,0 +1,142 @@
+"""Fit SA-DVAE and FS-VAE on frozen features, as `train/heads.py` fits SCALE: the same sampling of clips and texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge_app.errors import UsageError
+from edge_app.labels import Label, build_table
+from edge_app.rankers.fs_vae import PARTS
+from edge_app.text import TextEncoder
+from train.encoder import composed_rivals, moving_average
+from train.heads import Extra
+from train.models.fs_vae import FsVae, FsVaeConfig
+from train.models.sa_dvae import SaDvae, SaDvaeConfig
+from train.texts import ConceptTexts, mean_text
+
+
+def fit_sa_dvae(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: SaDvaeConfig,
+    extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> SaDvae:  # fmt: skip
+    """Train an SA-DVAE head; returns its exponential average, in evaluation mode.
+
+    AdamW and OneCycle are this project's; the authors' code has Adam at a constant rate (METHODS.md 4.3). The
+    discriminator learns at that constant rate, every `config.every` steps.
+
+    Args:
+        features: float32 `[N, feature]`; concept: int `[N]`, each one's row of `names`.
+        extra: composed windows beside the named ones; they count half.
+
+    Raises:
+        UsageError: features or texts that do not fit the config.
+    """
+    _check(features, concept, names, config.feature)
+    _check_texts(texts.dim, config.text)
+    torch.manual_seed(seed)
+    model = SaDvae(config)
+    if config.standardised:
+        _standardise(model, features, _centre(texts, names))
+    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
+    judge = torch.optim.Adam(model.discriminator.parameters(), lr)
+
+    def after(step: int, x: Tensor, own: Tensor, text: Tensor) -> None:
+        if config.correlation and step % config.every == config.every - 1:
+            judge.zero_grad(set_to_none=True)
+            loss = model.discriminator_loss(x, own, text, model.weights(step, steps))
+            loss.backward()
+            judge.step()
+
+    return _fit(model, learned, features, concept, names, texts, None, extra, after, steps, batch, lr, seed)
+
+
+def fit_fs_vae(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: FsVaeConfig,
+    extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> FsVae:  # fmt: skip
+    """Train an FS-VAE head; returns its exponential average, in evaluation mode.
+
+    Arguments and errors as in `fit_sa_dvae`; features are `[N, D]` as `FsVae` lays them out. With parts, the texts of
+    arms, legs and torso are looked up by name and are the same at every step, and `extra` is refused: composed windows
+    have no such texts.
+    """
+    model_width = config.base + (len(PARTS) * config.part_feature if features.shape[1] != config.base else 0)
+    _check(features, concept, names, model_width)
+    _check_texts(texts.dim, config.text)
+    if config.part_feature and extra is not None:
+        raise UsageError("FS-VAE: composed windows have no texts of parts; leave `extra` out")
+    torch.manual_seed(seed)
+    model = FsVae(config)
+    parts = part_texts(names) if config.part_feature else None
+    if config.standardised:
+        centre = _centre(texts, names)
+        _standardise(model, features, centre if parts is None else np.concatenate([centre, parts.mean(axis=0)]))
+    return _fit(
+        model, list(model.parameters()), features, concept, names, texts, parts, extra, None, steps, batch, lr, seed
+    )
+
+
+def part_texts(names: list[str]) -> np.ndarray:
+    """Texts of arms, legs and torso of each name, as the device makes them: float32 `[K, 3 * E]`."""
+    table = build_table([Label(name) for name in names], TextEncoder(), 0)
+    return np.concatenate([table.mean((part,)) for part in PARTS], axis=1)
+
+
+def _fit(model, learned, features, concept, names, texts, parts, extra, after, steps, batch, lr, seed):
+    rng = np.random.default_rng(seed)
+    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
+    optimiser = torch.optim.AdamW(learned, lr=lr, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps, pct_start=0.1)
+    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
+    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
+    for step in tqdm(range(steps), desc=type(model).__name__, disable=None):
+        weights = model.weights(step, steps)
+        drawn = texts.sample(texts.rows(names), rng)
+        text = torch.from_numpy(drawn if parts is None else np.concatenate([drawn, parts], axis=1))
+        loss = model.loss(x[picks[step]], y[picks[step]], text, weights)
+        if extra is not None:
+            some = rng.choice(len(extra.features), batch // 2, replace=False)
+            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
+            own = torch.arange(len(some))
+            loss = loss + 0.5 * model.loss(
+                torch.from_numpy(extra.features[some]), own, torch.from_numpy(rivals), weights, same
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 5.0)
+        optimiser.step()
+        schedule.step()
+        if after is not None:
+            after(step, x[picks[step]], y[picks[step]], text)
+        average.update_parameters(model)
+    return average.module.eval()
+
+
+def _standardise(model: SaDvae | FsVae, features: np.ndarray, centre: np.ndarray) -> None:
+    x = torch.from_numpy(features)
+    seen = x.shape[1]
+    model.feature_mean[:seen].copy_(x.mean(0))
+    model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
+    model.text_mean[: len(centre)].copy_(torch.from_numpy(centre))
+    model.text_scale.fill_(float(len(centre) ** 0.5))
+
+
+def _centre(texts: ConceptTexts, names: list[str]) -> np.ndarray:
+    """Mean of the shipped table's texts; of the names' own, where the texts are of another encoder."""
+    return mean_text() if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
+
+
+def _check(features: np.ndarray, concept: np.ndarray, names: list[str], width: int) -> None:
+    if features.ndim != 2 or features.shape[1] != width:
+        raise UsageError(f"fit: features have shape {features.shape}, the config wants [N, {width}]")
+    if len(concept) != len(features) or not len(concept) or concept.min() < 0 or concept.max() >= len(names):
+        raise UsageError(f"fit: {len(features)} features need as many concepts, each 0 to {len(names) - 1}")
+
+
+def _check_texts(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise UsageError(f"fit: texts are {found} wide, the config wants {wanted}")
