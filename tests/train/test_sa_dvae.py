@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from edge_app.rankers.sa_dvae import SaDvaeRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.types import Feature
 from train.fit_vaes import fit_sa_dvae
+from train.heads import Extra
 from train.models.latents import Weights
 from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
 
@@ -45,6 +47,16 @@ def table(count: int, seed: int = 0) -> LabelTable:
 def ranker_of(made: SaDvae, background: int = 5, **options) -> SaDvaeRanker:
     weights = {name: value.numpy() for name, value in made.state_dict().items()}
     return SaDvaeRanker(weights, CALIBRATION, table(background, seed=9).pooled(), **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Composed:
+    """Stands for the bank of composed clips."""
+
+    concept: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.concept)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -207,8 +219,8 @@ def test_two_processes_give_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_the_numpy_classifier_finds_the_best_linear_rule():
-    """Its loss on the latents that it drew is no worse than a long gradient descent's."""
+def test_the_numpy_classifier_nears_the_best_linear_rule():
+    """Of the latents that it drew; what the few steps of use leave undone would only learn these by heart."""
     rng = np.random.default_rng(0)
     mean, log_variance = rng.normal(size=(6, 10)).astype(np.float32), rng.normal(size=(6, 10)).astype(np.float32)
     noise = rng.normal(size=(16, 10)).astype(np.float32)
@@ -220,20 +232,23 @@ def test_the_numpy_classifier_finds_the_best_linear_rule():
         for w, b in (fit_classifier(mean, log_variance, noise, steps) for steps in (0, 200))
     )
     linear = torch.nn.Linear(10, 6)
-    optimiser = torch.optim.Adam(linear.parameters(), 0.05)
-    for _ in range(500):
+    optimiser = torch.optim.LBFGS(linear.parameters(), max_iter=100)
+
+    def descend():
         optimiser.zero_grad()
         loss = torch.nn.functional.cross_entropy(linear(x), y)
         loss.backward()
-        optimiser.step()
+        return loss
+
+    optimiser.step(descend)
     assert long < start
-    assert long < loss.item() + 0.02
+    assert long < descend().item() + 0.05
 
 
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
 def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     config = dataclasses.replace(base, **SMALL)
-    steps = 800 if base is FAITHFUL else 300
+    steps = 600 if base is FAITHFUL else 200
     made = fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, config, steps=steps, batch=64, lr=3e-3, seed=0)
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
@@ -242,6 +257,19 @@ def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     guess = made.classifier(text, latents=50, steps=100)(made.related(feature)).argmax(1).numpy()
     assert torch.equal(state, torch.random.get_rng_state())
     assert (guess == toy.unseen).mean() > 0.3, "chance is 0.125"
+
+
+def test_composed_windows_are_learned_from_too(toy):
+    """Their texts alone tell unseen classes apart, when the named features are noise."""
+    config = dataclasses.replace(IMPROVED, **SMALL)
+    noise = np.random.default_rng(0).normal(size=toy.features.shape).astype(np.float32)
+    composed = SimpleNamespace(bank=Composed(np.arange(40)), texts=toy.texts)
+    how = {"steps": 150, "batch": 64, "lr": 3e-3, "seed": 0}
+    extra = Extra(composed, toy.features, toy.concept)
+    made = fit_sa_dvae(noise, toy.concept, toy.names, toy.texts, config, extra, **how)
+    with torch.inference_mode():
+        energies = made.energies(torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts))
+    assert toy.unseen_top1(energies.numpy()) > 0.4
 
 
 def test_what_does_not_fit_is_refused(toy):

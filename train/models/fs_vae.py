@@ -74,7 +74,14 @@ class FsVaeConfig:
 FAITHFUL = FsVaeConfig()
 """NTU-60 as released (5.3)."""
 IMPROVED = FsVaeConfig(
-    frequency="time", one_epsilon=False, rectified=False, standardised=True, both_sides=True, contrast=1.0
+    latent=200,
+    frequency="time",
+    one_epsilon=False,
+    rectified=False,
+    standardised=True,
+    cross=0.1,
+    both_sides=True,
+    contrast=1.0,
 )
 """The quirks mended, and a contrast of energies, for our features and texts."""
 
