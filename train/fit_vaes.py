@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,6 +19,8 @@ from train.heads import Extra
 from train.models.fs_vae import FsVae, FsVaeConfig
 from train.models.sa_dvae import SaDvae, SaDvaeConfig
 from train.texts import ConceptTexts, mean_text
+
+Model = TypeVar("Model", SaDvae, FsVae)
 
 
 def fit_sa_dvae(
@@ -39,18 +44,17 @@ def fit_sa_dvae(
     torch.manual_seed(seed)
     model = SaDvae(config)
     if config.standardised:
-        _standardise(model, features, _centre(texts, names))
-    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
-    judge = torch.optim.Adam(model.discriminator.parameters(), lr)
+        _standardise(model, features, _centre(texts, names), [config.feature], [config.text])
+    optimiser = torch.optim.Adam(model.discriminator.parameters(), lr)
 
-    def after(step: int, x: Tensor, own: Tensor, text: Tensor) -> None:
+    def discriminate(step: int, x: Tensor, own: Tensor, text: Tensor) -> None:
         if config.correlation and step % config.every == config.every - 1:
-            judge.zero_grad(set_to_none=True)
-            loss = model.discriminator_loss(x, own, text, model.weights(step, steps))
-            loss.backward()
-            judge.step()
+            optimiser.zero_grad(set_to_none=True)
+            model.discriminator_loss(x, own, text, model.weights(step, steps)).backward()
+            optimiser.step()
 
-    return _fit(model, learned, features, concept, names, texts, None, extra, after, steps, batch, lr, seed)
+    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
+    return _fit(model, features, concept, names, texts, extra, discriminate=discriminate, **how)
 
 
 def fit_fs_vae(
@@ -63,8 +67,7 @@ def fit_fs_vae(
     arms, legs and torso are looked up by name and are the same at every step, and `extra` is refused: composed windows
     have no such texts.
     """
-    model_width = config.base + (len(PARTS) * config.part_feature if features.shape[1] != config.base else 0)
-    _check(features, concept, names, model_width)
+    _check(features, concept, names, config.base + len(PARTS) * config.part_feature)
     _check_texts(texts.dim, config.text)
     if config.part_feature and extra is not None:
         raise UsageError("FS-VAE: composed windows have no texts of parts; leave `extra` out")
@@ -72,11 +75,14 @@ def fit_fs_vae(
     model = FsVae(config)
     parts = part_texts(names) if config.part_feature else None
     if config.standardised:
-        centre = _centre(texts, names)
-        _standardise(model, features, centre if parts is None else np.concatenate([centre, parts.mean(axis=0)]))
-    return _fit(
-        model, list(model.parameters()), features, concept, names, texts, parts, extra, None, steps, batch, lr, seed
-    )
+        centre, times = _centre(texts, names), 0 if parts is None else len(PARTS)
+        if parts is not None:
+            centre = np.concatenate([centre, parts.mean(axis=0)])
+        over_time = [config.base - config.feature] if config.steps else []
+        levels = [config.feature, *over_time, *[config.part_feature] * times]
+        _standardise(model, features, centre, levels, [config.text, *[config.part_text] * times])
+    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
+    return _fit(model, features, concept, names, texts, extra, parts, **how)
 
 
 def part_texts(names: list[str]) -> np.ndarray:
@@ -85,7 +91,13 @@ def part_texts(names: list[str]) -> np.ndarray:
     return np.concatenate([table.mean((part,)) for part in PARTS], axis=1)
 
 
-def _fit(model, learned, features, concept, names, texts, parts, extra, after, steps, batch, lr, seed):
+def _fit(
+    model: Model, features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts,
+    extra: Extra | None, parts: np.ndarray | None = None, discriminate: Callable[..., None] | None = None, *,
+    steps: int, batch: int, lr: float, seed: int,
+) -> Model:  # fmt: skip
+    """parts: texts beside each name's own; discriminate: called after each step with its number and its batch."""
+    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
     rng = np.random.default_rng(seed)
     x, y = torch.from_numpy(features), torch.from_numpy(concept)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
@@ -110,19 +122,22 @@ def _fit(model, learned, features, concept, names, texts, parts, extra, after, s
         torch.nn.utils.clip_grad_norm_(learned, 5.0)
         optimiser.step()
         schedule.step()
-        if after is not None:
-            after(step, x[picks[step]], y[picks[step]], text)
+        if discriminate is not None:
+            discriminate(step, x[picks[step]], y[picks[step]], text)
         average.update_parameters(model)
     return average.module.eval()
 
 
-def _standardise(model: SaDvae | FsVae, features: np.ndarray, centre: np.ndarray) -> None:
+def _standardise(
+    model: SaDvae | FsVae, features: np.ndarray, centre: np.ndarray, levels: list[int], text_levels: list[int]
+) -> None:
+    """Features to mean 0 and root mean square 1, centred texts to about that; levels: widths with a spread each."""
     x = torch.from_numpy(features)
-    seen = x.shape[1]
-    model.feature_mean[:seen].copy_(x.mean(0))
-    model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-    model.text_mean[: len(centre)].copy_(torch.from_numpy(centre))
-    model.text_scale.fill_(float(len(centre) ** 0.5))
+    spreads = [part.std(0).square().mean().sqrt().expand(part.shape[1]) for part in x.split(levels, 1)]
+    model.feature_mean.copy_(x.mean(0))
+    model.feature_std.copy_(torch.cat(spreads))
+    model.text_mean.copy_(torch.from_numpy(centre))
+    model.text_scale.copy_(torch.cat([torch.full((width,), width**0.5) for width in text_levels]))
 
 
 def _centre(texts: ConceptTexts, names: list[str]) -> np.ndarray:

@@ -85,11 +85,10 @@ class FsVaeRanker:
         text = np.concatenate([text, others])
         text[:, : self._text] = unit(text[:, : self._text])
         text = (text - w["text_mean"]) * w["text_scale"]
-        self._texts = []
-        for level, t in zip(self._levels, self._split(text, self._text), strict=True):
-            self._texts.append(
-                LatentTexts(*posterior(t, w[f"{level}.text_encoder.weight"], w[f"{level}.text_encoder.bias"]))
-            )
+        self._texts = [
+            LatentTexts(*posterior(t, w[f"{level}.text_encoder.weight"], w[f"{level}.text_encoder.bias"]))
+            for level, t in zip(self._levels, self._split(text, self._text), strict=True)
+        ]
         self._table = table
 
     def _split(self, x: np.ndarray, base: int) -> list[np.ndarray]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from edge_app.errors import UsageError
 from edge_app.labels import LabelTable
 from edge_app.rankers.scores import Calibration, log_sum_exp, make_rankings
 from edge_app.types import Feature, Ranking
@@ -32,6 +33,7 @@ class LatentTexts:
 
 
 MOST_SAMPLES = 4096
+"""Latents that a classifier learns from, over all labels; so it can know half as many labels."""
 
 
 def fit_classifier(
@@ -44,12 +46,19 @@ def fit_classifier(
     discriminant rule of normals that share their mean variance.
 
     Args:
-        mean, log_variance: float32 `[K, Z]`. noise: float32 `[n, Z]`; of it each label takes as many opposite pairs as
-            keep all latents below 4,096, at least one pair.
+        mean, log_variance: float32 `[K, Z]`. noise: float32 `[n, Z]`, its second half minus the first; each label takes
+            as many opposite pairs as there are, or as keep all latents within 4,096.
         steps: few, since with so few latents more steps learn them by heart.
         ridge: added to the curvature, as a share of its mean diagonal.
+
+    Raises:
+        UsageError: more than 2,048 labels.
     """
-    labels, pairs = len(mean), max(1, min(len(noise) // 2, MOST_SAMPLES // (2 * len(mean))))
+    if len(mean) > MOST_SAMPLES // 2:
+        raise UsageError(
+            f"labels: the classifier can know {MOST_SAMPLES // 2:,} with the background, {len(mean):,} found"
+        )
+    labels, pairs = len(mean), min(len(noise) // 2, MOST_SAMPLES // (2 * len(mean)))
     noise = np.concatenate([noise[:pairs], noise[len(noise) // 2 :][:pairs]])
     x = (mean[:, None] + np.exp(np.float32(0.5) * log_variance)[:, None] * noise).reshape(-1, mean.shape[1])
     own = np.repeat(np.arange(labels), len(noise))

@@ -253,8 +253,8 @@ def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
         assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
-    state = torch.random.get_rng_state()
-    guess = made.classifier(text, latents=50, steps=100)(made.related(feature)).argmax(1).numpy()
+        state = torch.random.get_rng_state()
+        guess = made.classifier(text, latents=50, steps=100)(made.related(feature)).argmax(1).numpy()
     assert torch.equal(state, torch.random.get_rng_state())
     assert (guess == toy.unseen).mean() > 0.3, "chance is 0.125"
 
@@ -281,6 +281,8 @@ def test_what_does_not_fit_is_refused(toy):
         fit_sa_dvae(toy.features, toy.concept, toy.names[:5], toy.texts, config, **how)
     with pytest.raises(UsageError, match="16 wide, the config wants 12"):
         fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, dataclasses.replace(config, text=12), **how)
+    with pytest.raises(UsageError, match="2,048 with the background, 2,100 found"):
+        fit_classifier(np.zeros((2100, 4), np.float32), np.zeros((2100, 4), np.float32), np.zeros((2, 4), np.float32))
     labels = (Label("a"), Label("b"))
     wrong = LabelTable(
         1, labels, "other", ((Text("name", "a"),), (Text("name", "b"),)), np.eye(9, dtype=np.float32)[:2]

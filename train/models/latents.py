@@ -102,11 +102,12 @@ def train_classifier(
     Returns:
         A module `[B, Z] -> [B, K]` of logits. Torch's global random state stays as it was.
     """
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
         layer = linear(mean.shape[1], len(mean))
         classifier = nn.Sequential(layer, nn.ReLU()) if rectified else layer
-        x = draw(mean.detach().repeat(latents, 1), log_variance.detach().repeat(latents, 1), one_epsilon)
+        of_text = (values.detach().repeat(latents, 1) for values in (mean, log_variance))
+        x = draw(*of_text, one_epsilon)
         y = torch.arange(len(mean)).repeat(latents)
         optimiser = torch.optim.Adam(classifier.parameters(), lr)
         for _ in range(steps):

@@ -82,7 +82,7 @@ class SaDvae(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(c.feature))
         self.register_buffer("feature_std", torch.ones(c.feature))
         self.register_buffer("text_mean", torch.zeros(c.text))
-        self.register_buffer("text_scale", torch.ones(()))
+        self.register_buffer("text_scale", torch.ones(c.text))
         half = torch.randn(c.noise // 2, c.related, generator=torch.Generator().manual_seed(0))
         self.register_buffer("noise", torch.cat([half, -half]))
         self.feature_encoder = gaussian(c.feature, width)
