@@ -39,6 +39,7 @@ from train.__main__ import main as verb
 from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
 from train.evaluate import clip_windows
 from train.extract import parse_shard
+from train.gzsl import seen_and_unseen
 from train.heads import encode, load_encoder
 from train.measures import harmonic, score, shuffled_top1
 from train.report import folds_table, summarise_folds
@@ -212,16 +213,6 @@ def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
         "chance": by["scale"]["chance"], "zsl": by["scale"]["top1_class_mean"], "top5": by["scale"]["top5_class_mean"],
         "cosine": by["cosine"]["top1_class_mean"], "per_class": by["scale"]["per_class"],
     }  # fmt: skip
-
-
-def seen_and_unseen(
-    energies: np.ndarray, truth: np.ndarray, unseen: np.ndarray, raised: float = 0.0
-) -> tuple[float, float]:
-    """Class-mean top-1 of seen and of unseen classes among all of them, seen classes' energies `raised`."""
-    guess = (energies + raised * ~unseen).argmin(axis=1)
-    means = np.array([(guess[truth == k] == k).mean() for k in np.unique(truth)])
-    novel = unseen[np.unique(truth)]
-    return float(means[~novel].mean()), float(means[novel].mean())
 
 
 def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,157 @@
+"""Fit SA-DVAE and FS-VAE on frozen features, as `train/heads.py` fits SCALE: the same sampling of clips and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge_app.errors import UsageError
+from edge_app.labels import Label, build_table
+from edge_app.rankers.fs_vae import PARTS
+from edge_app.text import TextEncoder
+from train.encoder import composed_rivals, moving_average
+from train.heads import Extra
+from train.models.fs_vae import FsVae, FsVaeConfig
+from train.models.sa_dvae import SaDvae, SaDvaeConfig
+from train.texts import ConceptTexts, mean_text
+
+Model = TypeVar("Model", SaDvae, FsVae)
+
+
+def fit_sa_dvae(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: SaDvaeConfig,
+    extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> SaDvae:  # fmt: skip
+    """Train an SA-DVAE head; returns its exponential average, in evaluation mode.
+
+    AdamW and OneCycle are this project's; the authors' code has Adam at a constant rate (METHODS.md 4.3). The
+    discriminator learns at that constant rate, every `config.every` steps.
+
+    Args:
+        features: float32 `[N, feature]`; concept: int `[N]`, each one's row of `names`.
+        extra: composed windows beside the named ones; they count half.
+
+    Raises:
+        UsageError: features or texts that do not fit the config.
+    """
+    _check(features, concept, names, config.feature)
+    _check_texts(texts.dim, config.text)
+    torch.manual_seed(seed)
+    model = SaDvae(config)
+    if config.standardised:
+        _standardise(model, features, _centre(texts, names), [config.feature], [config.text])
+    optimiser = torch.optim.Adam(model.discriminator.parameters(), lr)
+
+    def discriminate(step: int, x: Tensor, own: Tensor, text: Tensor) -> None:
+        if config.correlation and step % config.every == config.every - 1:
+            optimiser.zero_grad(set_to_none=True)
+            model.discriminator_loss(x, own, text, model.weights(step, steps)).backward()
+            optimiser.step()
+
+    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
+    return _fit(model, features, concept, names, texts, extra, discriminate=discriminate, **how)
+
+
+def fit_fs_vae(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: FsVaeConfig,
+    extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> FsVae:  # fmt: skip
+    """Train an FS-VAE head; returns its exponential average, in evaluation mode.
+
+    Arguments and errors as in `fit_sa_dvae`; features are `[N, D]` as `FsVae` lays them out. With parts, the texts of
+    arms, legs and torso are looked up by name and are the same at every step, and `extra` is refused: composed windows
+    have no such texts.
+    """
+    _check(features, concept, names, config.base + len(PARTS) * config.part_feature)
+    _check_texts(texts.dim, config.text)
+    if config.part_feature and extra is not None:
+        raise UsageError("FS-VAE: composed windows have no texts of parts; leave `extra` out")
+    torch.manual_seed(seed)
+    model = FsVae(config)
+    parts = part_texts(names) if config.part_feature else None
+    if config.standardised:
+        centre, times = _centre(texts, names), 0 if parts is None else len(PARTS)
+        if parts is not None:
+            centre = np.concatenate([centre, parts.mean(axis=0)])
+        over_time = [config.base - config.feature] if config.steps else []
+        levels = [config.feature, *over_time, *[config.part_feature] * times]
+        _standardise(model, features, centre, levels, [config.text, *[config.part_text] * times])
+    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
+    return _fit(model, features, concept, names, texts, extra, parts, **how)
+
+
+def part_texts(names: list[str]) -> np.ndarray:
+    """Texts of arms, legs and torso of each name, as the device makes them: float32 `[K, 3 * E]`."""
+    table = build_table([Label(name) for name in names], TextEncoder(), 0)
+    return np.concatenate([table.mean((part,)) for part in PARTS], axis=1)
+
+
+def _fit(
+    model: Model, features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts,
+    extra: Extra | None, parts: np.ndarray | None = None, discriminate: Callable[..., None] | None = None, *,
+    steps: int, batch: int, lr: float, seed: int,
+) -> Model:  # fmt: skip
+    """parts: texts beside each name's own; discriminate: called after each step with its number and its batch."""
+    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
+    rng = np.random.default_rng(seed)
+    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
+    optimiser = torch.optim.AdamW(learned, lr=lr, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps, pct_start=0.1)
+    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
+    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
+    for step in tqdm(range(steps), desc=type(model).__name__, disable=None):
+        weights = model.weights(step, steps)
+        drawn = texts.sample(texts.rows(names), rng)
+        text = torch.from_numpy(drawn if parts is None else np.concatenate([drawn, parts], axis=1))
+        loss = model.loss(x[picks[step]], y[picks[step]], text, weights)
+        if extra is not None:
+            some = rng.choice(len(extra.features), batch // 2, replace=False)
+            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
+            own = torch.arange(len(some))
+            loss = loss + 0.5 * model.loss(
+                torch.from_numpy(extra.features[some]), own, torch.from_numpy(rivals), weights, same
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learned, 5.0)
+        optimiser.step()
+        schedule.step()
+        if discriminate is not None:
+            discriminate(step, x[picks[step]], y[picks[step]], text)
+        average.update_parameters(model)
+    return average.module.eval()
+
+
+def _standardise(
+    model: SaDvae | FsVae, features: np.ndarray, centre: np.ndarray, levels: list[int], text_levels: list[int]
+) -> None:
+    """Features to mean 0 and root mean square 1, centred texts to about that; levels: widths with a spread each."""
+    x = torch.from_numpy(features)
+    spreads = [part.std(0).square().mean().sqrt().expand(part.shape[1]) for part in x.split(levels, 1)]
+    model.feature_mean.copy_(x.mean(0))
+    model.feature_std.copy_(torch.cat(spreads))
+    model.text_mean.copy_(torch.from_numpy(centre))
+    model.text_scale.copy_(torch.cat([torch.full((width,), width**0.5) for width in text_levels]))
+
+
+def _centre(texts: ConceptTexts, names: list[str]) -> np.ndarray:
+    """Mean of the shipped table's texts; of the names' own, where the texts are of another encoder."""
+    return mean_text() if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
+
+
+def _check(features: np.ndarray, concept: np.ndarray, names: list[str], width: int) -> None:
+    if features.ndim != 2 or features.shape[1] != width:
+        raise UsageError(f"fit: features have shape {features.shape}, the config wants [N, {width}]")
+    if len(concept) != len(features) or not len(concept) or concept.min() < 0 or concept.max() >= len(names):
+        raise UsageError(f"fit: {len(features)} features need as many concepts, each 0 to {len(names) - 1}")
+
+
+def _check_texts(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise UsageError(f"fit: texts are {found} wide, the config wants {wanted}")
