@@ -19,7 +19,7 @@ from edge_app.rankers.scores import Calibration, foreign, make_rankings
 from edge_app.types import Feature, Ranking
 
 RIVALS = 24
-CHUNK = 48
+CHUNK = 64
 """Labels that are matched at a time: what they need stays in the processor's cache."""
 
 

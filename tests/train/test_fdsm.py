@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import train.fit_fdsm
 from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, Text
 from edge_app.rankers.fdsm import RIVALS, FdsmRanker, dct_matrix, high_pass
@@ -16,10 +17,11 @@ from edge_app.rankers.rerank import Reranker
 from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.types import Feature
-from train.fit_fdsm import device_weights, names_alone
+from train.fit_fdsm import device_weights, fit_fdsm, names_alone
 from train.models.diffusion import alpha_bars, noise_bank, time_embedding
 from train.models.fdsm import EDGE, FAITHFUL, IMPROVED, Fdsm, FdsmConfig, rich_share
 from train.models.scale import Scale, ScaleConfig
+from train.texts import TextBank
 
 SMALL = {"feature": 24, "text": 8, "tokens": 2, "pooled": False, "hidden": 32, "depth": 2, "heads": 2, "ratio": 2}
 TOY = dataclasses.replace(IMPROVED, **SMALL, time=16, gate=8, low=6, text_dropout=0.0)
@@ -342,3 +344,33 @@ def test_bad_input_is_refused_in_one_line():
         ranker.set_labels(LabelTable(1, (Label("a"), Label("b")), "other", texts, np.eye(9, dtype=np.float32)[:2]))
     with pytest.raises(UsageError, match="background"):
         FdsmRanker(device_weights(model()), CALIBRATION, np.zeros((2, 18), np.float32))
+
+
+class Words(TextBank):
+    """Made-up texts of concepts, as `ConceptTexts` has real ones."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        super().__init__([pair[:1] for pair in vectors], [pair[1:] for pair in vectors])
+
+    def rows(self, concepts: list[str]) -> np.ndarray:
+        return np.array([int(concept) for concept in concepts])
+
+
+def test_fitting_on_frozen_features_gives_a_model_that_the_device_runs(monkeypatch):
+    text, vectors = unit_texts(30, seed=1), table(30, seed=1).vectors.reshape(30, 2, 8)
+    monkeypatch.setattr(train.fit_fdsm, "mean_text", lambda: text.mean(0).numpy())
+    rng = np.random.default_rng(0)
+    mapped = rng.normal(size=(16, 24)).astype(np.float32)
+    concept = rng.integers(0, 30, 600)
+    given = text.numpy()[concept] @ mapped + 0.2 * rng.normal(size=(600, 24)).astype(np.float32)
+    names, words = [str(i) for i in range(30)], Words(vectors)
+    made = [fit_fdsm(given, concept, names, words, TOY, steps=40, batch=64, lr=3e-3, seed=0) for _ in range(2)]
+    assert not made[0].training
+    for one, other in zip(*(m.state_dict().values() for m in made), strict=True):
+        assert torch.equal(one, other)
+    torch.testing.assert_close(made[0].axes @ made[0].axes.T, torch.eye(24), atol=1e-4, rtol=0)
+    spread = (made[0].standardised(torch.from_numpy(given)) @ made[0].axes.T).var(0)
+    assert (spread.diff() <= 1e-5).all(), "axes come by variance"
+    ranker = ranker_of(made[0])
+    ranker.set_labels(table(30, seed=1))
+    assert (ranker.energies(given[:100])[:, :30].argmin(1) == concept[:100]).mean() > 0.5, "chance is 0.03"
