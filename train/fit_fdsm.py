@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from edge_app.errors import UsageError
 from train.encoder import composed_rivals, moving_average
 from train.heads import Extra
 from train.models.diffusion import time_embedding
-from train.models.fdsm import Fdsm, FdsmConfig, rich_share
+from train.models.fdsm import Fdsm, FdsmConfig
 from train.texts import ConceptTexts, mean_text
 
 
@@ -24,7 +25,8 @@ def fit_fdsm(
     """Train an FDSM head on features `[N, D]`; returns its exponential average.
 
     Texts are two tokens, names and description, as `LabelTable.pooled` has them, whatever the config says; a sparse
-    text has its names for both, as on the device for words that the shipped table does not know.
+    text has its names for both, as on the device for words that the shipped table does not know. (The authors' code
+    has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.)
 
     Args:
         concept: int `[N]`, each feature's row of `names`; text_map: `[D, texts.dim]`, where anchors begin.
@@ -66,6 +68,11 @@ def fit_fdsm(
         schedule.step()
         average.update_parameters(model)
     return average.module.eval()
+
+
+def rich_share(step: int, steps: int, floor: float = 0.0) -> float:
+    """Probability of a rich text at a step of training: a half cosine from 1 to `floor` (3.2 d, where it is 0)."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 def names_alone(text: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """FDSM on the device: `train/models/fdsm.py` in numpy, with all that depends on labels alone computed in advance.
 
 Texts do not look at the feature there (one way), so a label is folded into keys, values and modulations once. What is
-left for a window is one token for each label and stored noise: about 0.25 of what two-way attention over three tokens
-would cost. Of the background, only the `RIVALS` texts whose anchors lie nearest to the window are matched: the others
-explain it worse and hardly move `known`, which asks for the best of them.
+left for a window is one token for each label and stored noise, a quarter of the whole network's cost. Of the
+background, only the `RIVALS` texts whose anchors lie nearest to the window are matched: `known` asks for the best of
+them. (Those nearest to the labels would not do: arms alone on the list, and a squat would find nothing that explains
+it.)
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class _Block:
     def project(self, stream: str, h: np.ndarray) -> list[np.ndarray]:
         """Queries, divided by the root of their width, keys and values: `[..., H] -> 3 x [..., heads, d]`."""
         q, k, v = np.split(linear(self.w, f"{stream}.qkv", h), 3, axis=-1)
-        shape = (*h.shape[:-1], self.heads, -1)
-        return [q.reshape(shape) / np.float32(np.sqrt(h.shape[-1] // self.heads)), k.reshape(shape), v.reshape(shape)]
+        shape = (*h.shape[:-1], self.heads, h.shape[-1] // self.heads)
+        return [q.reshape(shape) / np.float32(np.sqrt(shape[-1])), k.reshape(shape), v.reshape(shape)]
 
     def feed(self, stream: str, h: np.ndarray) -> np.ndarray:
         return linear(self.w, f"{stream}.mlp.2", gelu(linear(self.w, f"{stream}.mlp.0", h)))
