@@ -100,9 +100,10 @@ descriptions and names alone are weak. Anchors, one-way attention, antithetic no
 for the device: the zero-shot knowledge of the encoder, labels folded in advance, and nothing drawn at run time."""
 
 EDGE = dataclasses.replace(
-    IMPROVED, text=384, tokens=2, pooled=False, hidden=160, depth=4, heads=5, ratio=2, time=64, gate=64
+    IMPROVED, text=384, tokens=2, pooled=False, hidden=160, depth=4, heads=5, ratio=2, time=64, gate=64, noises=2
 )
-"""IMPROVED for the device; a text's two rows are the halves of `LabelTable.pooled`: names, then description."""
+"""IMPROVED for the device; a text's two rows are the halves of `LabelTable.pooled`: names, then description. One pair of
+noises: two pairs named the same label for each of 600 windows."""
 
 
 class Stream(nn.Module):
