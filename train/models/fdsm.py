@@ -102,8 +102,8 @@ for the device: the zero-shot knowledge of the encoder, labels folded in advance
 EDGE = dataclasses.replace(
     IMPROVED, text=384, tokens=2, pooled=False, hidden=160, depth=4, heads=5, ratio=2, time=64, gate=64, noises=2
 )
-"""IMPROVED for the device; a text's two rows are the halves of `LabelTable.pooled`: names, then description. One pair of
-noises: two pairs named the same label for each of 600 windows."""
+"""IMPROVED for the device; a text's two rows are the halves of `LabelTable.pooled`: names, then description. One pair
+of noises: two pairs named the same label for each of 600 windows."""
 
 
 class Stream(nn.Module):
