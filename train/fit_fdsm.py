@@ -1,0 +1,99 @@
+"""Train FDSM on the frozen features of a trained encoder, as `train.heads.fit_scale` trains SCALE."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from edge_app.errors import UsageError
+from train.encoder import composed_rivals, moving_average
+from train.heads import Extra
+from train.models.diffusion import time_embedding
+from train.models.fdsm import Fdsm, FdsmConfig
+from train.texts import ConceptTexts, mean_text
+
+
+def fit_fdsm(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: FdsmConfig,
+    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> Fdsm:  # fmt: skip
+    """Train an FDSM head on features `[N, D]`; returns its exponential average.
+
+    Texts are two tokens, names and description, as `LabelTable.pooled` has them, whatever the config says; a sparse
+    text has its names for both, as on the device for words that the shipped table does not know. (The authors' code
+    has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.)
+
+    Args:
+        concept: int `[N]`, each feature's row of `names`; text_map: `[D, texts.dim]`, where anchors begin.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    config = dataclasses.replace(config, feature=features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
+    model = Fdsm(config)
+    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    if config.standardise:
+        model.feature_mean.copy_(x.mean(0))
+        model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
+        model.text_mean.copy_(torch.from_numpy(mean_text()))
+    if config.axes == "principal":
+        model.axes.copy_(torch.linalg.eigh(torch.cov(model.standardised(x).T)).eigenvectors.flip(1).T)
+    if text_map is not None and model.text_map is not None:
+        model.text_map.weight.data.copy_(text_map)
+    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
+    slow = [] if model.text_map is None else [model.text_map.weight]
+    rest = [p for p in model.parameters() if all(p is not s for s in slow)]
+    optimiser = torch.optim.AdamW([{"params": rest}, {"params": slow}], lr=lr, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [lr, 0.1 * lr], total_steps=steps, pct_start=0.1)
+    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
+    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
+    for step in tqdm(range(steps), desc="fdsm", disable=None):
+        share = rich_share(step, steps, config.rich_floor)
+        text = torch.from_numpy(texts.sample(texts.rows(names), rng, no_description=0))
+        loss = model.loss(x[picks[step]], y[picks[step]], names_alone(text), text, share)
+        if extra is not None:
+            some = rng.choice(len(extra.features), batch // 2, replace=False)
+            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
+            own, text = torch.arange(len(some)), torch.from_numpy(rivals)
+            part = torch.from_numpy(extra.features[some])
+            loss = loss + 0.5 * model.loss(part, own, names_alone(text), text, share, same)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(model)
+    return average.module.eval()
+
+
+def rich_share(step: int, steps: int, floor: float = 0.0) -> float:
+    """Probability of a rich text at a step of training: a half cosine from 1 to `floor` (3.2 d, where it is 0)."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def names_alone(text: Tensor) -> Tensor:
+    """The sparse form of pooled texts: the names' half for the description's too: `[K, E] -> [K, E]`."""
+    names = text[:, : text.shape[1] // 2]
+    return torch.cat([names, names], dim=1)
+
+
+def device_weights(model: Fdsm) -> dict[str, np.ndarray]:
+    """What `FdsmRanker` needs, float32: time is folded in at t = `match_at`, what only training uses is left out.
+
+    Raises:
+        UsageError: a model that the device cannot fold: two-way, without anchors, null text, or standardisation.
+    """
+    c = model.config
+    if not (c.one_way and c.anchor and c.null and c.standardise and not c.pooled):
+        raise UsageError("fdsm: only one-way models with anchors, a null text and no pooled row run on the device")
+    unused = ("time.", "axes", "alpha_bar", *(f"blocks.{c.depth - 1}.text.{part}" for part in ("out", "mlp")))
+    weights = {n: v.cpu().numpy() for n, v in model.state_dict().items() if not n.startswith(unused)}
+    with torch.inference_mode():
+        weights["time"] = model.time(time_embedding(torch.tensor(c.match_at), c.time)).numpy()
+    weights["alpha_bar"] = model.alpha_bar[c.match_at].numpy()
+    weights["heads"] = np.array(c.heads)
+    return weights
