@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_app.errors import UsageError
 from edge_app.labels import LabelTable
+from edge_app.rankers.dct import dct_matrix
 from edge_app.rankers.scale import gelu, unit
 from edge_app.rankers.scores import Calibration, foreign, make_rankings
 from edge_app.types import Feature, Ranking
@@ -23,14 +24,6 @@ RIVALS = 24
 """Background texts that are matched for each window; all 473 told unknown motion apart no better."""
 CHUNK = 64
 """Labels that are matched at a time: what they need stays in the processor's cache."""
-
-
-def dct_matrix(width: int) -> np.ndarray:
-    """The orthonormal DCT-II, one frequency a row: float32 `[width, width]`."""
-    k, n = np.arange(width)[:, None], np.arange(width)[None]
-    rows = np.sqrt(2 / width) * np.cos(np.pi * (n + 0.5) * k / width)
-    rows[0] = np.sqrt(1 / width)
-    return rows.astype(np.float32)
 
 
 def high_pass(width: int) -> np.ndarray:

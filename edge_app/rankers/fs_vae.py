@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_app.errors import UsageError
 from edge_app.labels import Kind, LabelTable
+from edge_app.rankers.dct import dct_matrix
 from edge_app.rankers.latents import LatentTexts, posterior, rank_each
 from edge_app.rankers.scale import unit
 from edge_app.rankers.scores import Calibration, foreign
@@ -16,14 +17,6 @@ from edge_app.types import Feature, Ranking
 PARTS: tuple[Kind, ...] = ("arms", "legs", "torso")
 BANDS = 30
 SPLIT = 30
-
-
-def dct_matrix(size: int) -> np.ndarray:
-    """The orthonormal DCT-II, float32 `[size, size]`: coefficients are `matrix @ x`."""
-    k, n = np.arange(size)[:, None], np.arange(size)[None]
-    matrix = np.sqrt(2 / size) * np.cos(np.pi * k * (2 * n + 1) / (2 * size))
-    matrix[0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
 
 
 def frequency_bands(width: int) -> tuple[np.ndarray, np.ndarray]:

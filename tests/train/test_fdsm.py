@@ -12,7 +12,8 @@ import torch
 import train.fit_fdsm
 from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, Text
-from edge_app.rankers.fdsm import RIVALS, FdsmRanker, dct_matrix, high_pass
+from edge_app.rankers.dct import dct_matrix
+from edge_app.rankers.fdsm import RIVALS, FdsmRanker, high_pass
 from edge_app.rankers.rerank import Reranker
 from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration

@@ -10,7 +10,8 @@ import torch
 
 from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, Text
-from edge_app.rankers.fs_vae import FsVaeRanker, dct_matrix, texts_of
+from edge_app.rankers.dct import dct_matrix
+from edge_app.rankers.fs_vae import FsVaeRanker, texts_of
 from edge_app.rankers.scores import Calibration
 from edge_app.types import Feature
 from train.fit_vaes import fit_fs_vae
