@@ -28,9 +28,10 @@ DATA := $(SHARED)/data
 WITHHELD := clap,squat,point,throw,bowl,draw circle,pull up,carry,strum guitar,bow,kick sideways,walk backwards
 TRAIN := $(BIN)/python -m train
 THREADS ?= 1
+SYSTEMS ?= scale,fdsm,sa_dvae,fs_vae
 
-train-default: runs/final-scale/scale.pt runs/calibration.json
-	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --scale runs/final-scale/scale.pt \
+train-default: runs/final-heads/metrics.json runs/calibration.json
+	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final-heads \
 		--calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--out edge_app/bundles/default
 
@@ -47,18 +48,15 @@ runs/dev-%/encoder.pt: | .venv/.dev
 		--leave-out msr_action3d,$(WITHOUT_$*) --withhold "$(WITHHELD)"
 runs/dev/encoder.pt: $(PARTS:%=runs/dev-%/encoder.pt)
 	$(TRAIN) merge --encoders $^ --out $@
-runs/dev-scale/scale.pt: runs/dev/encoder.pt
-	$(TRAIN) head --encoder runs/dev/encoder.pt --data $(DATA) --out runs/dev-scale --seed 0 --threads $(THREADS)
-runs/calibration.json: runs/dev-scale/scale.pt
-	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --scale runs/dev-scale/scale.pt --data $(DATA) --out $@ --seed 0
+runs/%-heads/metrics.json: runs/%/encoder.pt
+	$(TRAIN) head --systems $(SYSTEMS) --encoder $< --data $(DATA) --out runs/$*-heads --seed 0 --threads $(THREADS)
+runs/calibration.json: runs/dev-heads/metrics.json
+	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --heads runs/dev-heads --data $(DATA) --out $@ --seed 0
 runs/final-%/encoder.pt: | .venv/.dev
 	$(TRAIN) encoder --encoder $(KIND_$*) --data $(DATA) --out runs/final-$* --seed $* --threads $(THREADS) \
 		--leave-out $(WITHOUT_$*)
 runs/final/encoder.pt: $(PARTS:%=runs/final-%/encoder.pt)
 	$(TRAIN) merge --encoders $^ --out $@
-runs/final-scale/scale.pt: runs/final/encoder.pt
-	$(TRAIN) head --encoder runs/final/encoder.pt --data $(DATA) --out runs/final-scale --seed 0 --threads $(THREADS)
-
 .venv/.system:
 	@command -v $(PYTHON) >/dev/null || { echo "edge-app: $(PYTHON) not found; Python 3.10 or later is needed" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

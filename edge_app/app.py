@@ -32,8 +32,8 @@ def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], S
     if arguments.runtime not in RUNTIMES:
         raise UsageError(f"--runtime {arguments.runtime}: allowed are {', '.join(RUNTIMES)}")
     bundle = load_bundle(arguments.bundle or DEFAULT)
-    if arguments.ranker not in bundle.manifest["rankers"]:
-        bundle.ranker(arguments.ranker)
+    for kind in arguments.ranker.split("+"):
+        bundle.check_ranker(kind)
     labels = parse_labels(arguments.labels) if arguments.labels is not None else bundle.default_labels
     ensure_pose_model()
     return bundle, labels, settings

@@ -13,42 +13,45 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from edge_app import __version__
-from edge_app.app import default_task
 from edge_app.client import Subscriber
 from edge_app.errors import SourceError
 from edge_app.metrics import percentiles
-from edge_app.supervisor import run_app
+from edge_app.supervisor import AppTask, run_app
 
 SOURCE = "person://wave,squat,clap,walk in place,jumping jack,bow"
 STAGES = ("pose", "window", "encoder", "ranker", "events", "publisher")
 START_S = 60.0
 
 
-def bench(source: str | None, *, seconds: float, out: Path | None) -> int:
+def bench(task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None) -> int:
     """Measure for `seconds` after the first label message; print a table, and write `bench/1` JSON to `out`.
+
+    task_at: what to run, given the endpoint where it is to publish.
 
     Raises:
         SourceError: no message came.
     """
     with tempfile.TemporaryDirectory(prefix="edge-app-bench-") as folder:
         endpoint = f"ipc://{Path(folder) / 'stream'}"
-        task = default_task(source or SOURCE, None, endpoint)
+        task = task_at(endpoint)
         stop, outcome = threading.Event(), {}
         listener = threading.Thread(target=lambda: outcome.update(_listen(endpoint, seconds, stop)))
         listener.start()
         code = run_app(task, stop=stop)
         stop.set()
         listener.join()
+    source = task.sources[0][1]
     if code or not outcome["ages"]:
         if code:
             return code
-        raise SourceError(f"bench: no message from {source or SOURCE} within {START_S:.0f} s")
-    result = _result(source or SOURCE, seconds, outcome)
+        raise SourceError(f"bench: no message from {source} within {START_S:.0f} s")
+    result = _result(source, task.ranker, seconds, outcome)
     _print(result)
     if out is not None:
         out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
@@ -78,7 +81,7 @@ def _listen(endpoint: str, seconds: float, stop: threading.Event) -> dict[str, A
     return {"ages": ages, "status": status}
 
 
-def _result(source: str, seconds: float, outcome: dict[str, Any]) -> dict[str, Any]:
+def _result(source: str, ranker: str, seconds: float, outcome: dict[str, Any]) -> dict[str, Any]:
     status = outcome["status"]
     keys = ("count", "p50_ms", "p90_ms", "p99_ms", "max_ms")
     stages = {
@@ -87,6 +90,7 @@ def _result(source: str, seconds: float, outcome: dict[str, Any]) -> dict[str, A
     return {
         "schema": "bench/1",
         "source": source,
+        "ranker": ranker,
         "seconds": seconds,
         "stages": stages,
         "glass_to_label": percentiles(outcome["ages"]),

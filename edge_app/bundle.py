@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
 from edge_app.labels import Label
 from edge_app.rankers.base import Ranker
+from edge_app.rankers.fdsm import FdsmRanker
+from edge_app.rankers.fs_vae import FsVaeRanker
+from edge_app.rankers.rerank import Reranker
+from edge_app.rankers.sa_dvae import SaDvaeRanker
 from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.runtime.session import open_session
@@ -24,6 +28,9 @@ from edge_app.window import WindowSpec
 
 FORMAT = "edge-bundle/1"
 DEFAULT = Path(__file__).parent / "bundles" / "default"
+RANKERS: dict[str, Callable[..., Ranker]] = {
+    "scale": ScaleRanker, "fdsm": FdsmRanker, "sa_dvae": SaDvaeRanker, "fs_vae": FsVaeRanker,
+}  # fmt: skip
 MAX_FILE = 64 * 2**20
 MAX_FILES = 64
 _KEYS = {
@@ -56,20 +63,27 @@ class Bundle:
         return Encoder(open_session(self.path / self.manifest["encoder"]["file"], runtime), self.spec)
 
     def ranker(self, kind: str) -> Ranker:
-        """A ranker of the bundle, without labels yet.
+        """A ranker of the bundle, without labels yet; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
 
         Raises:
             UsageError: the bundle has no ranker of this kind.
         """
+        background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
+        first, _, second = kind.partition("+")
+        if not second:
+            return RANKERS[first](*self._head(first), background)
+        return Reranker(self.ranker(first), FdsmRanker(*self._head(second), background[:0]))
+
+    def check_ranker(self, kind: str) -> None:
+        """Raises UsageError where the bundle has no ranker of this kind."""
         known = self.manifest["rankers"]
         if kind not in known:
             raise UsageError(f"--ranker {kind}: not in bundle {self.manifest['name']}; it has {', '.join(known)}")
-        calibration = self.calibration["rankers"][kind]
-        return ScaleRanker(
-            load_arrays(self.path / known[kind]["file"]),
-            Calibration(**calibration),
-            load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32),
-        )
+
+    def _head(self, kind: str) -> tuple[dict[str, np.ndarray], Calibration]:
+        self.check_ranker(kind)
+        weights = load_arrays(self.path / self.manifest["rankers"][kind]["file"])
+        return weights, Calibration(**self.calibration["rankers"][kind])
 
     def text_encoder(self) -> BundleText:
         return BundleText(self)
@@ -174,8 +188,10 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     Raises:
         UsageError: a ranking's best label or an energy differs.
     """
-    golden, ranker = bundle.golden(), bundle.ranker(kind)
     from edge_app.labels import build_table
+
+    kind, _, _ = kind.partition("+")
+    golden, ranker = bundle.golden(), bundle.ranker(kind)
 
     ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
     labels = golden[f"energies_{kind}"].shape[1]

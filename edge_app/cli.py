@@ -12,13 +12,15 @@ from edge_app import __version__
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
 
-RANKERS = ("scale",)
+RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code of DESIGN.md 5."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if getattr(arguments, "rerank", None):
+        arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
     try:
         return int(arguments.verb_function(arguments))
     except AppError as error:
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = verbs.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
+    _add_recognition(bench)
     bench.add_argument("--seconds", type=float, default=60.0, metavar="S")
     bench.add_argument("--json", metavar="FILE", help="write the result as JSON")
     bench.set_defaults(verb_function=_bench)
@@ -101,6 +104,7 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c" (default: the bundle\'s)')
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
     parser.add_argument("--ranker", choices=RANKERS, default="scale")
+    parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
     parser.add_argument("--runtime", default="auto", metavar="NAME", help="auto or onnxruntime")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
@@ -166,9 +170,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from edge_app.bench import bench
+    from edge_app.app import make_task
+    from edge_app.bench import SOURCE, bench
 
-    return bench(arguments.source, seconds=arguments.seconds, out=Path(arguments.json) if arguments.json else None)
+    source, out = arguments.source or SOURCE, Path(arguments.json) if arguments.json else None
+    return bench(lambda endpoint: make_task(arguments, [source], endpoint), seconds=arguments.seconds, out=out)
 
 
 def _record(arguments: argparse.Namespace) -> int:

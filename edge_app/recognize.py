@@ -100,7 +100,7 @@ def _rate(frames: int, last_ns: int) -> float:
 
 
 def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker, table: LabelTable) -> dict[str, Any]:
-    temperature = bundle.calibration["rankers"][ranker.kind]["temperature"]
+    temperature = ranker.calibration.temperature
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}

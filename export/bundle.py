@@ -1,6 +1,6 @@
-"""Assemble a bundle from a trained encoder, a head and a calibration.
+"""Assemble a bundle from a trained encoder, heads and their calibration.
 
-    python -m export bundle --encoder runs/encoder/encoder.pt --scale runs/scale/scale.pt \
+    python -m export bundle --encoder runs/encoder/encoder.pt --heads runs/heads \
         --calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
         --out edge_app/bundles/default
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from edge_app.bundle import FORMAT, load_bundle, self_test
 from edge_app.errors import UsageError
@@ -27,14 +26,15 @@ from edge_app.window import normalise
 from export.to_onnx import export_encoder
 from train.data.generated import generated_clips
 from train.evaluate import clip_windows
-from train.heads import load_encoder
+from train.frozen import load_encoder
+from train.heads import load_heads
 
 GOLDEN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt")
-    parser.add_argument("--scale", type=Path, required=True, help="scale.pt")
+    parser.add_argument("--heads", type=Path, required=True, help="run folder of `train head`; all that is in it ships")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json of `train calibrate`")
     parser.add_argument("--labels", required=True, help="default labels: a file or a comma-separated list")
     parser.add_argument("--card", type=Path, required=True, help="MODEL_CARD.md")
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     encoder, spec, saved = load_encoder(arguments.encoder)
-    scale = torch.load(arguments.scale, map_location="cpu", weights_only=True)
+    heads = load_heads(arguments.heads)
     text = TextEncoder()
     table = build_table(parse_labels(arguments.labels), text, 1)
     background = build_table([Label(action.name) for action in actions()], text, 0)
@@ -55,10 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
     try:
         parameters = export_encoder(encoder, spec, work / "encoder.onnx")
-        np.savez_compressed(
-            work / "ranker-scale.npz",
-            **{name: value.numpy().astype(np.float16) for name, value in scale["model"].items()},
-        )  # fmt: skip
+        for kind, weights in heads.items():
+            np.savez_compressed(work / f"ranker-{kind}.npz", **{name: _half(value) for name, value in weights.items()})
         write_labels(work, table)
         np.savez_compressed(
             work / "background.npz", embeddings=background.pooled().astype(np.float16), names=np.array(background.names)
@@ -72,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
             "skeleton": spec.skeleton.name,
             "window": {"seconds": spec.seconds, "rate_hz": spec.rate_hz},
             "encoder": {"file": "encoder.onnx", "feature": encoder.feature, "parameters": parameters},
-            "rankers": {"scale": {"file": "ranker-scale.npz"}},
+            "rankers": {kind: {"file": f"ranker-{kind}.npz"} for kind in heads},
             "text_encoder": text.id,
             "licence": "weights: non-commercial, see MODEL_CARD.md",
             "training_data": {"concepts": saved["concepts"], "settings": saved["settings"]},
@@ -83,7 +81,8 @@ def run(arguments: argparse.Namespace) -> None:
         write_golden(work)
         write_manifest(work, manifest)
         bundle = load_bundle(work)
-        self_test(bundle, bundle.encoder())
+        for kind in heads:
+            self_test(bundle, bundle.encoder(), kind)
         if arguments.out.exists():
             if not (arguments.out / "manifest.json").is_file():
                 raise UsageError(f"--out {arguments.out}: exists and is no bundle; it is not replaced")
@@ -94,6 +93,10 @@ def run(arguments: argparse.Namespace) -> None:
         shutil.rmtree(work, ignore_errors=True)
     size = sum(file.stat().st_size for file in arguments.out.iterdir())
     print(f"{arguments.out}: {bundle.id}, {parameters:,} parameters, {size / 1e6:.1f} MB")
+
+
+def _half(value: np.ndarray) -> np.ndarray:
+    return value.astype(np.float16) if value.dtype == np.float32 else value
 
 
 def write_labels(folder: Path, table: LabelTable) -> None:
@@ -121,12 +124,13 @@ def write_golden(folder: Path) -> None:
         cut = clip_windows(clip, spec)
         window = cut[len(cut) // 2]
         windows.append(normalise(window.joints, window.valid, spec.skeleton))
-    ranker = bundle.ranker("scale")
-    ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
-    energies = ranker.energies(np.stack([encoder.vector(window) for window in windows]))
-    np.savez_compressed(
-        folder / "golden.npz", windows=np.stack(windows), energies_scale=energies[:, : len(bundle.default_labels)]
-    )
+    table = build_table(bundle.default_labels, bundle.text_encoder(), 0)
+    vectors, energies = np.stack([encoder.vector(window) for window in windows]), {}
+    for kind in bundle.manifest["rankers"]:
+        ranker = bundle.ranker(kind)
+        ranker.set_labels(table)
+        energies[f"energies_{kind}"] = ranker.energies(vectors)[:, : len(table.labels)]
+    np.savez_compressed(folder / "golden.npz", windows=np.stack(windows), **energies)
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -18,7 +18,8 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
-from train.heads import fit_head, freeze
+from train.frozen import freeze
+from train.heads import fit_head
 from train.models.scale import ScaleConfig
 
 VARIANTS: dict[str, dict] = {
@@ -63,7 +64,8 @@ def run(arguments: argparse.Namespace) -> None:
         config = dataclasses.replace(ScaleConfig(), **changes)
         found[name] = []
         for seed in tqdm(range(arguments.seeds), desc=name, disable=None):
-            head = fit_head(frozen, config, steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=seed)
+            how = {"steps": arguments.steps, "batch": arguments.batch, "lr": arguments.lr, "seed": seed}
+            head = fit_head(frozen, "scale", config, **how)
             found[name].append(frozen.unseen(lambda x, text, head=head: -head.energies(x, text)))
         print(row(name, found[name]), flush=True)
     report = {"encoder": str(arguments.encoder), "seeds": arguments.seeds, "steps": arguments.steps, "found": found}

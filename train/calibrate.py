@@ -1,7 +1,7 @@
 """Fit the temperature and the rejection of a ranker on concepts that its training never saw.
 
-    python -m train calibrate --encoder runs/dev/encoder.pt --scale runs/dev-scale/scale.pt \
-        --data ../shared/data --out runs/calibration.json
+    python -m train calibrate --encoder runs/dev/encoder.pt --heads runs/dev-heads --data ../shared/data \
+        --out runs/calibration.json
 
 The run must have withheld concepts (`train encoder --withhold`). Lists of labels are drawn as a user would write them:
 a few names, half of them with the acted concept among them, half without. The temperature minimises the negative
@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
+from edge_app.bundle import RANKERS
 from edge_app.errors import UsageError
-from edge_app.labels import Label, actions, build_table
-from edge_app.rankers.scale import ScaleRanker
+from edge_app.labels import Label, LabelTable, actions, build_table
+from edge_app.rankers.base import Ranker
+from edge_app.rankers.fdsm import RIVALS, FdsmRanker
 from edge_app.rankers.scores import Calibration, foreign, log_sum_exp
 from edge_app.text import TextEncoder
 from train.data.augment import training_windows
 from train.data.clips import Bank
 from train.data.sources import load_training_clips
-from train.heads import encode, load_encoder
+from train.frozen import encode, load_encoder
+from train.heads import load_heads
 from train.measures import auroc
 
 ALIKE = 1.3
@@ -34,10 +38,10 @@ ALIKE = 1.3
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--scale", type=Path, required=True)
+    parser.add_argument("--heads", type=Path, required=True, help="run folder of `train head`")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--lists", type=int, default=6000, help="label lists drawn")
+    parser.add_argument("--lists", type=int, default=3000, help="label lists drawn")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -49,7 +53,7 @@ def background_embeddings() -> np.ndarray:
 
 def fit_temperature(energies: np.ndarray, truth: np.ndarray) -> float:
     """The temperature with the least negative log-likelihood of `truth`, on a fine grid."""
-    grid = np.geomspace(0.005, 2.0, 200)
+    grid = np.geomspace(0.005, 20.0, 300)
     rows = np.arange(len(truth))
     nll = [np.mean(log_sum_exp(-energies / t) + energies[rows, truth] / t) for t in grid]
     return float(grid[int(np.argmin(nll))])
@@ -71,6 +75,50 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Lists of labels, `[N]` in all.
+
+    lists: int columns of the concepts, the answer first where there is one; answers: bool, whether there is.
+    apart: bool, which background texts are none of the list's; withheld: bool, whether the clip's concept was.
+    """
+
+    lists: list[np.ndarray]
+    answers: np.ndarray
+    apart: list[np.ndarray]
+    withheld: np.ndarray
+
+
+def calibrate(own: np.ndarray, other: np.ndarray, sample: Sample) -> tuple[dict[str, float], dict[str, Any]]:
+    """A ranker's numbers, and how well they do. own: energies of all concepts `[N, K]`; other: of the background."""
+    lists, answers, held = sample.lists, sample.answers, sample.withheld
+    padded = np.full((len(lists), max(map(len, lists))), 1e9)
+    for i, columns in enumerate(lists):
+        padded[i, : len(columns)] = own[i, columns]
+    temperature = fit_temperature(padded[answers], np.zeros(int(answers.sum()), np.int64))
+    odds = np.array([
+        log_sum_exp(-own[i, columns][None] / temperature)[0] - log_sum_exp(-other[i, apart][None] / temperature)[0]
+        for i, (columns, apart) in enumerate(zip(lists, sample.apart, strict=True))
+    ])  # fmt: skip
+    slope, bias = fit_logistic(odds, answers)
+    right = padded.argmin(1) == 0
+    report = {
+        "top1_with_answer": round(float(right[answers].mean()), 4),
+        "top1_with_answer_withheld": round(float(right[answers & held].mean()), 4),
+        "unknown_auroc": _rounded(auroc(odds, answers)),
+        "unknown_auroc_withheld": _rounded(auroc(odds[held], answers[held])),
+    }
+    return {"temperature": temperature, "known_slope": slope, "known_bias": bias, "alike": ALIKE}, report
+
+
+def _energies(ranker: Ranker, table: LabelTable, vectors: np.ndarray) -> np.ndarray:
+    """float64 `[N, K]` of a table's labels alone."""
+    ranker.set_labels(table)
+    count = len(table.labels)
+    parts = [ranker.energies(part)[:, :count] for part in np.array_split(vectors, len(vectors) // 50 + 1)]
+    return np.concatenate(parts).astype(np.float64)
+
+
 def run(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(arguments.seed)
     encoder, spec, saved = load_encoder(arguments.encoder)
@@ -87,18 +135,10 @@ def run(arguments: argparse.Namespace) -> None:
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
     vectors = encode(encoder, training_windows(bank, picked, spec, rng))
 
-    weights = torch.load(arguments.scale, map_location="cpu", weights_only=True)["model"]
     background = background_embeddings()
     # One pass over all texts; lists are then columns of it.
     concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
-    ranker = ScaleRanker(
-        {name: value.numpy() for name, value in weights.items()}, Calibration(1.0, 1.0, 0.0, alike=-np.inf), background
-    )
-    ranker.set_labels(concepts)
-    own = np.concatenate([ranker.energies(part) for part in np.array_split(vectors, len(vectors) // 50 + 1)])
-    ranker.set_labels(build_table([Label(a.name) for a in actions()], TextEncoder(), 0))
-    other = np.concatenate([ranker.energies(part) for part in np.array_split(vectors, len(vectors) // 50 + 1)])
-
+    everyday = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
     texts = concepts.pooled()
     truth, size = bank.concept[picked], rng.integers(3, min(20, len(bank.concepts)), len(picked))
     lists, answers, apart = [], [], []
@@ -108,32 +148,18 @@ def run(arguments: argparse.Namespace) -> None:
         lists.append(np.concatenate([[k], names]) if present else names)
         answers.append(present)
         apart.append(foreign(texts[lists[-1]], background, ALIKE))
-    answers_ = np.array(answers)
-
-    width = max(map(len, lists))
-    padded = np.full((len(lists), width), 1e9)
-    for i, columns in enumerate(lists):
-        padded[i, : len(columns)] = own[i, columns]
-    temperature = fit_temperature(padded[answers_], np.zeros(int(answers_.sum()), np.int64))
-    odds = np.array([
-        log_sum_exp(-own[i, lists[i]][None] / temperature)[0] - log_sum_exp(-other[i, apart[i]][None] / temperature)[0]
-        for i in range(len(lists))
-    ])  # fmt: skip
-    slope, bias = fit_logistic(odds, answers_)
-    from_withheld = np.isin(picked, withheld)
-    report = {
-        "lists": len(lists),
-        "top1_with_answer": round(float((padded[answers_].argmin(1) == 0).mean()), 4),
-        "top1_with_answer_withheld": round(float((padded[answers_ & from_withheld].argmin(1) == 0).mean()), 4),
-        "unknown_auroc": _rounded(auroc(odds, answers_)),
-        "unknown_auroc_withheld": _rounded(auroc(odds[from_withheld], answers_[from_withheld])),
-        "withheld": saved["withheld"],
-        "seed": arguments.seed,
-    }
-    calibration = {
-        "rankers": {"scale": {"temperature": temperature, "known_slope": slope, "known_bias": bias, "alike": ALIKE}},
-        "fit": report,
-    }
+    sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld))
+    rankers, fit = {}, {}
+    for kind, weights in load_heads(arguments.heads).items():
+        ranker = RANKERS[kind](weights, Calibration(1.0, 1.0, 0.0, alike=-np.inf), background)
+        own, other = (_energies(ranker, table, vectors) for table in (concepts, everyday))
+        if isinstance(ranker, FdsmRanker):  # it matches the nearest of the background only
+            nearest = np.argsort(ranker.away(vectors), axis=1, kind="stable")
+            order = [columns[apart[i][columns]][:RIVALS] for i, columns in enumerate(nearest)]
+            other = np.where([np.isin(np.arange(other.shape[1]), columns) for columns in order], other, np.inf)
+        rankers[kind], fit[kind] = calibrate(own, other, sample)
+        print(json.dumps({kind: fit[kind]}))
+    how = {"lists": len(lists), "withheld": saved["withheld"], "seed": arguments.seed}
+    calibration = {"rankers": rankers, "fit": fit | how}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(calibration, indent=1) + "\n", "utf-8")
-    print(json.dumps(report))

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--streams", type=Path, help="folder of `train streams`")
     parser.add_argument("--folds", type=Path, help="folds.json of `train folds`")
     parser.add_argument("--labels", help="candidates: a label file or a comma-separated list; else the set's own names")
-    parser.add_argument("--ranker", default="scale")
+    parser.add_argument("--ranker", default="scale", help="scale, fdsm, sa_dvae, fs_vae, or scale+fdsm: re-ranked")
     parser.add_argument("--seen", type=Path, help="text file of the names that training saw, one a line")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--out", type=Path, help="folder for recognition.json and recognition.png")

@@ -1,4 +1,4 @@
-"""Train FDSM on the frozen features of a trained encoder, as `train.heads.fit_scale` trains SCALE."""
+"""Train FDSM on the frozen features of a trained encoder, as `train.fit_scale` trains SCALE."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from edge_app.errors import UsageError
-from train.encoder import composed_rivals, moving_average
-from train.heads import Extra
+from train.fit import Batch, fit
+from train.frozen import Extra
 from train.models.diffusion import time_embedding
 from train.models.fdsm import Fdsm, FdsmConfig
 from train.texts import ConceptTexts, mean_text
@@ -32,10 +31,9 @@ def fit_fdsm(
         concept: int `[N]`, each feature's row of `names`; text_map: `[D, texts.dim]`, where anchors begin.
     """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     config = dataclasses.replace(config, feature=features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
     model = Fdsm(config)
-    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    x = torch.from_numpy(features)
     if config.standardise:
         model.feature_mean.copy_(x.mean(0))
         model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
@@ -44,30 +42,16 @@ def fit_fdsm(
         model.axes.copy_(torch.linalg.eigh(torch.cov(model.standardised(x).T)).eigenvectors.flip(1).T)
     if text_map is not None and model.text_map is not None:
         model.text_map.weight.data.copy_(text_map)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    slow = [] if model.text_map is None else [model.text_map.weight]
-    rest = [p for p in model.parameters() if all(p is not s for s in slow)]
-    optimiser = torch.optim.AdamW([{"params": rest}, {"params": slow}], lr=lr, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [lr, 0.1 * lr], total_steps=steps, pct_start=0.1)
-    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
-    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
-    for step in tqdm(range(steps), desc="fdsm", disable=None):
+
+    def loss(b: Batch, step: int) -> Tensor:
         share = rich_share(step, steps, config.rich_floor)
-        text = torch.from_numpy(texts.sample(texts.rows(names), rng, no_description=0))
-        loss = model.loss(x[picks[step]], y[picks[step]], names_alone(text), text, share)
-        if extra is not None:
-            some = rng.choice(len(extra.features), batch // 2, replace=False)
-            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
-            own, text = torch.arange(len(some)), torch.from_numpy(rivals)
-            part = torch.from_numpy(extra.features[some])
-            loss = loss + 0.5 * model.loss(part, own, names_alone(text), text, share, same)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(model)
-    return average.module.eval()
+        return model.loss(b.feature, b.own, names_alone(b.text), b.text, share, b.same)
+
+    return fit(
+        model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
+        slow=[] if model.text_map is None else [model.text_map.weight], no_description=0,
+        steps=steps, batch=batch, lr=lr, seed=seed,
+    )  # fmt: skip
 
 
 def rich_share(step: int, steps: int, floor: float = 0.0) -> float:

@@ -1,26 +1,20 @@
-"""Fit SA-DVAE and FS-VAE on frozen features, as `train/heads.py` fits SCALE: the same sampling of clips and texts."""
+"""Fit SA-DVAE and FS-VAE on frozen features, as `train/fit_scale.py` fits SCALE."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from edge_app.errors import UsageError
 from edge_app.labels import Label, build_table
 from edge_app.rankers.fs_vae import PARTS
 from edge_app.text import TextEncoder
-from train.encoder import composed_rivals, moving_average
-from train.heads import Extra
+from train.fit import Batch, fit
+from train.frozen import Extra
 from train.models.fs_vae import FsVae, FsVaeConfig
 from train.models.sa_dvae import SaDvae, SaDvaeConfig
 from train.texts import ConceptTexts, mean_text
-
-Model = TypeVar("Model", SaDvae, FsVae)
 
 
 def fit_sa_dvae(
@@ -47,14 +41,20 @@ def fit_sa_dvae(
         _standardise(model, features, _centre(texts, names), [config.feature], [config.text])
     optimiser = torch.optim.Adam(model.discriminator.parameters(), lr)
 
-    def discriminate(step: int, x: Tensor, own: Tensor, text: Tensor) -> None:
+    def loss(b: Batch, step: int) -> Tensor:
+        return model.loss(b.feature, b.own, b.text, model.weights(step, steps), b.same)
+
+    def discriminate(b: Batch, step: int) -> None:
         if config.correlation and step % config.every == config.every - 1:
             optimiser.zero_grad(set_to_none=True)
-            model.discriminator_loss(x, own, text, model.weights(step, steps)).backward()
+            model.discriminator_loss(b.feature, b.own, b.text, model.weights(step, steps)).backward()
             optimiser.step()
 
-    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
-    return _fit(model, features, concept, names, texts, extra, discriminate=discriminate, **how)
+    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
+    return fit(
+        model, features, concept, texts.rows(names), texts, extra, loss, learned=learned, after=discriminate,
+        steps=steps, batch=batch, lr=lr, seed=seed,
+    )  # fmt: skip
 
 
 def fit_fs_vae(
@@ -81,51 +81,21 @@ def fit_fs_vae(
         over_time = [config.base - config.feature] if config.steps else []
         levels = [config.feature, *over_time, *[config.part_feature] * times]
         _standardise(model, features, centre, levels, [config.text, *[config.part_text] * times])
-    how = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
-    return _fit(model, features, concept, names, texts, extra, parts, **how)
+
+    def loss(b: Batch, step: int) -> Tensor:
+        text = b.text if parts is None else torch.cat([b.text, torch.from_numpy(parts)], dim=1)
+        return model.loss(b.feature, b.own, text, model.weights(step, steps), b.same)
+
+    return fit(
+        model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
+        steps=steps, batch=batch, lr=lr, seed=seed,
+    )  # fmt: skip
 
 
 def part_texts(names: list[str]) -> np.ndarray:
     """Texts of arms, legs and torso of each name, as the device makes them: float32 `[K, 3 * E]`."""
     table = build_table([Label(name) for name in names], TextEncoder(), 0)
     return np.concatenate([table.mean((part,)) for part in PARTS], axis=1)
-
-
-def _fit(
-    model: Model, features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts,
-    extra: Extra | None, parts: np.ndarray | None = None, discriminate: Callable[..., None] | None = None, *,
-    steps: int, batch: int, lr: float, seed: int,
-) -> Model:  # fmt: skip
-    """parts: texts beside each name's own; discriminate: called after each step with its number and its batch."""
-    learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
-    rng = np.random.default_rng(seed)
-    x, y = torch.from_numpy(features), torch.from_numpy(concept)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    optimiser = torch.optim.AdamW(learned, lr=lr, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, total_steps=steps, pct_start=0.1)
-    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
-    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
-    for step in tqdm(range(steps), desc=type(model).__name__, disable=None):
-        weights = model.weights(step, steps)
-        drawn = texts.sample(texts.rows(names), rng)
-        text = torch.from_numpy(drawn if parts is None else np.concatenate([drawn, parts], axis=1))
-        loss = model.loss(x[picks[step]], y[picks[step]], text, weights)
-        if extra is not None:
-            some = rng.choice(len(extra.features), batch // 2, replace=False)
-            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
-            own = torch.arange(len(some))
-            loss = loss + 0.5 * model.loss(
-                torch.from_numpy(extra.features[some]), own, torch.from_numpy(rivals), weights, same
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learned, 5.0)
-        optimiser.step()
-        schedule.step()
-        if discriminate is not None:
-            discriminate(step, x[picks[step]], y[picks[step]], text)
-        average.update_parameters(model)
-    return average.module.eval()
 
 
 def _standardise(

@@ -39,8 +39,9 @@ from train.__main__ import main as verb
 from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
 from train.evaluate import clip_windows
 from train.extract import parse_shard
+from train.frozen import encode, load_encoder
 from train.gzsl import seen_and_unseen
-from train.heads import encode, load_encoder
+from train.heads import load_heads
 from train.measures import harmonic, score, shuffled_top1
 from train.report import folds_table, summarise_folds
 
@@ -144,11 +145,9 @@ def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
 def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np.ndarray]:
     """Of clips under names, mean over a clip's windows, by SCALE and by the encoder's text head: float64 `[N, K]`."""
     encoder, spec, saved = load_encoder(folder / "encoder.pt")
-    weights = torch.load(folder / "scale.pt", map_location="cpu", weights_only=True)["model"]
+    weights = load_heads(folder)["scale"]
     table = build_table([Label(name) for name in names], TextEncoder(), 0)
-    ranker = ScaleRanker(
-        {n: v.numpy() for n, v in weights.items()}, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0]
-    )
+    ranker = ScaleRanker(weights, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0])
     ranker.set_labels(table)
     mean, text_map = (saved["model"][name].numpy() for name in ("text_mean", "text_map.weight"))
     places = unit(unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)

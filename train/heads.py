@@ -1,8 +1,10 @@
-"""Train a ranker on the frozen features of a trained encoder.
+"""Train rankers on the frozen features of a trained encoder: SCALE, FDSM, SA-DVAE, FS-VAE.
 
-    python -m train head --encoder runs/encoder/encoder.pt --data ../shared/data --out runs/scale --seed 0
+    python -m train head --encoder runs/encoder/encoder.pt --data ../shared/data --out runs/heads --seed 0
+    python -m train head --systems scale,fdsm,sa_dvae,fs_vae …
 
-Features of augmented windows are drawn once (`--rounds` times over all clips) and kept in the run folder.
+Features of augmented windows are drawn once (`--rounds` times over all clips) and serve all of them. Each leaves
+`SYSTEM.pt` in the run folder, and in `metrics.json` what it makes of all that this encoder's training did not see.
 """
 
 from __future__ import annotations
@@ -12,193 +14,125 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from tqdm import tqdm
 
 from edge_app.errors import UsageError
-from edge_app.skeleton import LAYOUTS
-from edge_app.window import WindowSpec
-from train.data.augment import plain_windows, training_windows
-from train.data.clips import Bank, Clip
-from train.data.composed import ComposedBank, load_generated, seen_clips
-from train.data.sources import load_training_clips
-from train.encoder import composed_rivals, moving_average, unseen_top1
-from train.models.edge import Branches, EdgeEncoder, EncoderConfig
+from train.fit_fdsm import device_weights, fit_fdsm
+from train.fit_scale import fit_scale
+from train.fit_vaes import fit_fs_vae, fit_sa_dvae
+from train.frozen import Frozen, freeze
+from train.models import fdsm, fs_vae, sa_dvae
+from train.models.fdsm import Fdsm
+from train.models.fs_vae import FsVae
+from train.models.sa_dvae import SaDvae
 from train.models.scale import Scale, ScaleConfig
-from train.texts import ConceptTexts, mean_text
+
+Head = Scale | Fdsm | SaDvae | FsVae
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """config: as it ships. steps: of training, unless `--steps` says otherwise. anchored: begins at `text_map`."""
+
+    fit: Callable[..., Any]
+    model: type[Head]
+    config: Any
+    steps: int
+    anchored: bool = False
+
+
+SYSTEMS = {
+    "scale": System(fit_scale, Scale, ScaleConfig(), 100, anchored=True),
+    "fdsm": System(fit_fdsm, Fdsm, fdsm.EDGE, 40, anchored=True),
+    "sa_dvae": System(fit_sa_dvae, SaDvae, sa_dvae.IMPROVED, 300),
+    "fs_vae": System(fit_fs_vae, FsVae, fs_vae.IMPROVED, 100),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt of `train encoder`")
+    parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt of `train encoder` or `train merge`")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--systems", default="scale", help=f"comma-separated, of {', '.join(SYSTEMS)}")
     parser.add_argument("--rounds", type=int, default=1, help="augmented windows of each clip")
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, help="of training; by default what each system ships with")
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
 
 
-def load_encoder(path: Path) -> tuple[nn.Module, WindowSpec, dict]:
-    """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
-        raise UsageError(f"--encoder {path}: {error}") from None
-    config = saved["config"]
-    encoder: nn.Module
-    if isinstance(config, dict):
-        encoder = EdgeEncoder(EncoderConfig(**config))
-    else:
-        encoder = Branches([EncoderConfig(**one) for one in config])
-    prefix = "encoder."
-    encoder.load_state_dict({k[len(prefix) :]: v for k, v in saved["model"].items() if k.startswith(prefix)})
-    window = saved["window"]
-    return encoder.eval(), WindowSpec(window["seconds"], window["rate_hz"], LAYOUTS[window["skeleton"]]), saved
+def parse_systems(text: str) -> list[str]:
+    """Raises UsageError for a system that there is not."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SYSTEMS]
+    if unknown or not names:
+        raise UsageError(f"--systems {text}: allowed are {', '.join(SYSTEMS)}, comma-separated")
+    return names
 
 
-@torch.inference_mode()
-def encode(encoder: nn.Module, windows: np.ndarray) -> np.ndarray:
-    """`[N, T, J, 4] -> [N, D]`."""
-    return np.concatenate(
-        [encoder(torch.from_numpy(part)).numpy() for part in np.array_split(windows, len(windows) // 128 + 1)]
-    )
-
-
-def draw_features(
-    encoder: nn.Module, bank: Bank, spec: WindowSpec, rounds: int, seed: int, *, clips: bool = False
-) -> tuple[np.ndarray, np.ndarray]:
-    """Features `[N, D]` of every clip, `rounds` times augmented and three times plain; each one's concept, or clip."""
-    rng = np.random.default_rng(seed)
-    named = np.arange(len(bank)) if clips else bank.concept
-    features, names = [], []
-    for part in tqdm(np.array_split(np.arange(len(bank)), len(bank) // 256 + 1), desc="features", disable=None):
-        for _ in range(rounds):
-            features.append(encode(encoder, training_windows(bank, part, spec, rng)))
-            names.append(named[part])
-        plain = plain_windows(bank, part, spec)
-        features.append(encode(encoder, plain.reshape(-1, *plain.shape[2:])))
-        names.append(np.repeat(named[part], plain.shape[1]))
-    return np.concatenate(features), np.concatenate(names)
-
-
-@dataclasses.dataclass(frozen=True)
-class Extra:
-    """Features of composed windows beside the named concepts: `[M, D]`, and the clip of each, int `[M]`."""
-
-    composed: ComposedBank
-    features: np.ndarray
-    clip: np.ndarray
-
-
-def fit_scale(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: ScaleConfig,
-    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
-) -> Scale:  # fmt: skip
-    """Train a SCALE head; returns its exponential average. `text_map`: `[feature, text]`, where anchors begin."""
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    model = Scale(config)
-    x, y = torch.from_numpy(features), torch.from_numpy(concept)
-    frozen = torch.from_numpy(texts.pooled(names))
-    model.feature_mean.copy_(x.mean(0))
-    model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-    model.text_mean.copy_(torch.from_numpy(mean_text()))
-    if text_map is not None and model.text_map is not None:
-        model.text_map.weight.data.copy_(text_map)
-    average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
-    slow = [] if model.text_map is None else [model.text_map.weight]
-    rest = [p for p in model.parameters() if all(p is not s for s in slow)]
-    optimiser = torch.optim.AdamW([{"params": rest}, {"params": slow}], lr=lr, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [lr, 0.1 * lr], total_steps=steps, pct_start=0.1)
-    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(names))[concept])
-    picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
-    for step in tqdm(range(steps), desc="scale", disable=None):
-        warm = min(1.0, step / (0.2 * steps))
-        text: Tensor = torch.from_numpy(texts.sample(texts.rows(names), rng))
-        loss = model.loss(x[picks[step]], y[picks[step]], text, warm, frozen)
-        if extra is not None:
-            some = rng.choice(len(extra.features), batch // 2, replace=False)
-            rivals, same = composed_rivals(extra.composed, extra.clip[some], rng, batch)
-            own, text = torch.arange(len(some)), torch.from_numpy(rivals)
-            loss = loss + 0.5 * model.loss(torch.from_numpy(extra.features[some]), own, text, warm, text, same)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(model)
-    return average.module.eval()
-
-
-@dataclasses.dataclass(frozen=True)
-class Frozen:
-    """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
-
-    encoder: nn.Module
-    saved: dict
-    clips: list[Clip]
-    bank: Bank
-    features: np.ndarray
-    concept: np.ndarray
-    texts: ConceptTexts
-    extra: Extra | None
-
-    def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
-        """`train.encoder.unseen_top1` of what this encoder did not see."""
-        return unseen_top1(self.encoder, compare, self.clips, self.saved["withheld"], self.saved["left_out"])
-
-
-def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
-    """Draw the features that a head learns from."""
-    encoder, spec, saved = load_encoder(path)
-    settings = saved["settings"]
-    clips = load_training_clips(
-        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
-    )
-    drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
-    composed, filmed = load_generated(
-        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), drawn, saved["withheld"]
-    )
-    seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
-    bank = Bank(seen, saved["concepts"])
-    features, concept = draw_features(encoder, bank, spec, rounds, seed)
-    extra = None
-    if composed is not None:
-        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, rounds, seed, clips=True))
-    return Frozen(encoder, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)
-
-
-def fit_head(frozen: Frozen, config: ScaleConfig, *, steps: int, batch: int, lr: float, seed: int) -> Scale:
-    """`fit_scale` on frozen features, anchored where the encoder's training mapped the texts."""
-    config = dataclasses.replace(config, feature=frozen.features.shape[1], text=frozen.texts.dim)
-    return fit_scale(
-        frozen.features, frozen.concept, frozen.bank.concepts, frozen.texts, config,
-        frozen.saved["model"]["text_map.weight"], frozen.extra, steps=steps, batch=batch, lr=lr, seed=seed,
+def fit_head(
+    frozen: Frozen, kind: str, config: Any = None, *, steps: int | None = None, batch: int = 96, lr: float = 1e-3,
+    seed: int = 0,
+) -> Head:  # fmt: skip
+    """Train a system on frozen features, anchored where the encoder's training mapped the texts, if it has anchors."""
+    system = SYSTEMS[kind]
+    config = system.config if config is None else config
+    config = dataclasses.replace(config, feature=frozen.features.shape[1])
+    if kind != "fdsm":
+        config = dataclasses.replace(config, text=frozen.texts.dim)
+    anchors = (frozen.saved["model"]["text_map.weight"],) if system.anchored else ()
+    return system.fit(
+        frozen.features, frozen.concept, frozen.bank.concepts, frozen.texts, config, *anchors, extra=frozen.extra,
+        steps=steps or system.steps, batch=batch, lr=lr, seed=seed,
     )  # fmt: skip
+
+
+def save_head(kind: str, head: Head, folder: Path) -> None:
+    torch.save(
+        {"system": kind, "model": head.state_dict(), "config": dataclasses.asdict(head.config)}, folder / f"{kind}.pt"
+    )
+
+
+def load_heads(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The heads in a run folder as their rankers read them: kind -> arrays by name.
+
+    Raises:
+        UsageError: no head there.
+    """
+    found = {}
+    for kind, system in SYSTEMS.items():
+        if not (folder / f"{kind}.pt").is_file():
+            continue
+        saved = torch.load(folder / f"{kind}.pt", map_location="cpu", weights_only=True)
+        head = system.model(type(system.config)(**saved["config"]))
+        head.load_state_dict(saved["model"])
+        found[kind] = arrays(head.eval())
+    if not found:
+        raise UsageError(f"--heads {folder}: none of {', '.join(f'{kind}.pt' for kind in SYSTEMS)} is there")
+    return found
+
+
+def arrays(head: Head) -> dict[str, np.ndarray]:
+    """What the ranker on the device reads."""
+    if isinstance(head, Fdsm):
+        return device_weights(head)
+    return {name: value.numpy() for name, value in head.state_dict().items()}
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
+    kinds = parse_systems(arguments.systems)
     arguments.out.mkdir(parents=True, exist_ok=True)
     frozen = freeze(arguments.encoder, arguments.data, arguments.rounds, arguments.seed)
-    model = fit_head(
-        frozen, ScaleConfig(), steps=arguments.steps, batch=arguments.batch, lr=arguments.lr, seed=arguments.seed
-    )
-    torch.save(
-        {"model": model.state_dict(), "config": dataclasses.asdict(model.config), "encoder": str(arguments.encoder)},
-        arguments.out / "scale.pt",
-    )
-    features, concepts = frozen.features, frozen.bank.concepts
-    with torch.inference_mode():
-        part = np.random.default_rng(0).choice(len(features), min(4000, len(features)), replace=False)
-        energies = model.energies(torch.from_numpy(features[part]), torch.from_numpy(frozen.texts.pooled(concepts)))
-    top1 = float((energies.argmin(1).numpy() == frozen.concept[part]).mean())
-    row = {"train_top1": round(top1, 4), "clips": len(frozen.bank)}
-    row |= frozen.unseen(lambda x, text: -model.energies(x, text))
-    (arguments.out / "metrics.json").write_text(json.dumps(row) + "\n")
-    print(row)
+    how = {"steps": arguments.steps, "batch": arguments.batch, "lr": arguments.lr, "seed": arguments.seed}
+    metrics = {}
+    for kind in kinds:
+        head = fit_head(frozen, kind, **how)
+        save_head(kind, head, arguments.out)
+        metrics[kind] = frozen.unseen(lambda x, text, head=head: -head.energies(x, text))
+        print(kind, metrics[kind], flush=True)
+    (arguments.out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")

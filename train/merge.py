@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from edge_app.errors import UsageError
-from train.heads import load_encoder
+from train.frozen import load_encoder
 from train.texts import ConceptTexts
 
 SAME = ("window", "withheld", "held_people")

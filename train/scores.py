@@ -57,7 +57,7 @@ def ask(items: Sequence[Item], names: Sequence[str], bundle: Bundle, ranker: Ran
     No list has another name for what the item shows.
     """
     rng, texts = np.random.default_rng(SEED), bundle.text_encoder()
-    other = unlike(names, bundle, bundle.calibration["rankers"][ranker.kind]["alike"])
+    other = unlike(names, bundle, ranker.calibration.alike)
     rows = []
     for item in tqdm(list(items) * -(-LISTS // len(items)), desc="lists", disable=None):
         answer = names.index(item.name)

@@ -143,7 +143,7 @@ def evaluate_segments(
     default = mean_energies(features, ranker, table)
     truth = np.array([names.index(segment.label) for segment in segments])
     place, best = places(energies, truth), energies.argmin(axis=1)
-    temperature = bundle.calibration["rankers"][ranker.kind]["temperature"]
+    temperature = ranker.calibration.temperature
     short = [(energies, names, EVERYDAY, "everyday"), (default, list(table.names), table.names, "default")]
 
     def part(weights: np.ndarray) -> dict[str, Any]:

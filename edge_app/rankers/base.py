@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from edge_app.labels import LabelTable
+from edge_app.rankers.scores import Calibration
 from edge_app.types import Feature, Ranking
 
 
@@ -15,6 +16,7 @@ class Ranker(Protocol):
     """Ranks the labels of a table for features. Deterministic: the same input gives the same energies, bit for bit."""
 
     kind: str
+    calibration: Calibration
 
     def set_labels(self, table: LabelTable) -> None:
         """Take a new table; everything that depends on labels alone is computed here, once.

@@ -123,13 +123,13 @@ class FdsmRanker:
         depth = 1 + max(int(name.split(".")[1]) for name in w if name.startswith("blocks."))
         self._blocks = [_Block(w, f"blocks.{i}.", heads) for i in range(depth)]
         self._high = high_pass(len(w["time"]))
-        self._calibration = calibration
+        self.calibration = calibration
         self._background = background
 
     def set_labels(self, table: LabelTable) -> None:
         text, w = table.pooled(), self._w
         self._check_width(text, "labels")
-        others = self._background[foreign(text, self._background, self._calibration.alike)]
+        others = self._background[foreign(text, self._background, self.calibration.alike)]
         text = unit(np.concatenate([text, others]))  # of length 1, as training has them
         direction = unit(unit(text - w["text_mean"]) @ w["text_map.weight"].T)
         place = direction * np.float32(np.sqrt(direction.shape[1]))
@@ -156,10 +156,16 @@ class FdsmRanker:
 
     def match(self, vector: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """Energies of chosen labels for one window: float32 `[D]`, int `[n] -> [n]`."""
-        w = self._w
-        x = (vector - w["feature_mean"]) / w["feature_std"]
-        errors = self._errors(x, np.concatenate([[0], labels + 1]))
+        errors = self._errors(self._standardised(vector), np.concatenate([[0], labels + 1]))
         return errors[1:] - errors[0]
+
+    def away(self, vectors: np.ndarray) -> np.ndarray:
+        """How far each label's anchor lies from windows, by which rivals are chosen: `[B, D] -> [B, K]`."""
+        anchors = self._anchor[1 : len(self._table.labels) + 1]
+        return np.stack([_away(anchors, self._standardised(vector)) for vector in vectors])
+
+    def _standardised(self, vector: np.ndarray) -> np.ndarray:
+        return (vector - self._w["feature_mean"]) / self._w["feature_std"]
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
         features = list(features)
@@ -168,14 +174,13 @@ class FdsmRanker:
         both = self.energies(np.stack([feature.vector for feature in features]))
         labels = len(self._table.labels)
         return make_rankings(
-            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self._calibration
+            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self.calibration
         )
 
     def _energies(self, vector: np.ndarray) -> np.ndarray:
-        w, own = self._w, len(self._table.labels) + 1
-        x = (vector - w["feature_mean"]) / w["feature_std"]
-        away = self._anchor[own:] - x
-        rivals = own + np.argsort((away * away).mean(axis=1), kind="stable")[:RIVALS]
+        own = len(self._table.labels) + 1
+        x = self._standardised(vector)
+        rivals = own + np.argsort(_away(self._anchor[own:], x), kind="stable")[:RIVALS]
         parts = [self._errors(x, slice(i, min(i + CHUNK, own))) for i in range(0, own, CHUNK)]
         errors = np.concatenate([*parts, self._errors(x, rivals)])
         return errors[1:] - errors[0]
@@ -196,3 +201,8 @@ class FdsmRanker:
             raise UsageError(
                 f"{what}: embeddings are {text.shape[1]} wide, the bundle's are {len(self._w['text_mean'])}"
             )
+
+
+def _away(anchors: np.ndarray, x: np.ndarray) -> np.ndarray:
+    gap = anchors - x
+    return (gap * gap).mean(axis=1)

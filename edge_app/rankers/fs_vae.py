@@ -64,7 +64,7 @@ class FsVaeRanker:
                     w[f"{side}_gains.w"], w[f"{side}_gains.k"], width
                 )
         self._dct = dct_matrix(self._steps) if self._steps else np.zeros((0, 0), np.float32)
-        self._calibration = calibration
+        self.calibration = calibration
         self._background = background
 
     def set_labels(self, table: LabelTable) -> None:
@@ -74,7 +74,7 @@ class FsVaeRanker:
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
         pooled, known = text[:, : self._text], self._background[:, : self._text]
-        others = self._background[foreign(pooled, known, self._calibration.alike)]
+        others = self._background[foreign(pooled, known, self.calibration.alike)]
         text = np.concatenate([text, others])
         text[:, : self._text] = unit(text[:, : self._text])
         text = (text - w["text_mean"]) * w["text_scale"]
@@ -117,7 +117,7 @@ class FsVaeRanker:
         return np.concatenate([x[:, : self._feature], steps.mean(axis=1), steps.max(axis=1)], axis=1)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self._calibration)
+        return rank_each(features, self.energies, self._table, self.calibration)
 
 
 def texts_of(table: LabelTable, *, parts: bool) -> np.ndarray:

@@ -20,9 +20,8 @@ class Reranker:
     needs no background here, and its cost no longer depends on how many labels there are.
     """
 
-    kind = "rerank"
-
     def __init__(self, first: Ranker, second: FdsmRanker, top: int = 5) -> None:
+        self.kind, self.calibration = f"{first.kind}+{second.kind}", first.calibration
         self._first, self._second, self._top = first, second, top
 
     def set_labels(self, table: LabelTable) -> None:

@@ -38,7 +38,7 @@ class SaDvaeRanker:
         related = w["text_encoder.bias"].size // 2
         self._weight = (w["feature_encoder.weight"][:related] / w["feature_std"]).T.copy()
         self._bias = w["feature_encoder.bias"][:related] - w["feature_mean"] @ self._weight
-        self._calibration = calibration
+        self.calibration = calibration
         self._background = background
         self._classifier = classifier
 
@@ -48,7 +48,7 @@ class SaDvaeRanker:
             raise UsageError(
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
-        others = self._background[foreign(text, self._background, self._calibration.alike)]
+        others = self._background[foreign(text, self._background, self.calibration.alike)]
         text = (unit(np.concatenate([text, others])) - w["text_mean"]) * w["text_scale"]
         of_text = posterior(text, w["text_encoder.weight"], w["text_encoder.bias"])
         if self._classifier:
@@ -64,4 +64,4 @@ class SaDvaeRanker:
         return latent @ self._read + self._read_bias if self._classifier else self._texts.energies(latent)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self._calibration)
+        return rank_each(features, self.energies, self._table, self.calibration)

@@ -62,7 +62,7 @@ class ScaleRanker:
         self, weights: Mapping[str, np.ndarray], calibration: Calibration, background: np.ndarray, beta: float = 1.0
     ) -> None:
         self._w = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
-        self._calibration = calibration
+        self.calibration = calibration
         self._background = background
         self._beta = np.float32(beta)
 
@@ -72,7 +72,7 @@ class ScaleRanker:
             raise UsageError(
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
-        others = self._background[foreign(text, self._background, self._calibration.alike)]
+        others = self._background[foreign(text, self._background, self.calibration.alike)]
         self._candidates = _Candidates(self._w, np.concatenate([text, others]))
         self._table = table
 
@@ -98,5 +98,5 @@ class ScaleRanker:
         both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
         labels = len(self._table.labels)
         return make_rankings(
-            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self._calibration
+            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self.calibration
         )

@@ -36,7 +36,7 @@ def arguments(tmp_path, monkeypatch) -> list[str]:
     (tmp_path / "calibration.json").write_text(json.dumps({"rankers": {"scale": calibration}}))
     (tmp_path / "card.md").write_text("# Card\n")
     return [
-        "bundle", "--encoder", str(tmp_path / "encoder.pt"), "--scale", str(tmp_path / "scale.pt"), "--calibration",
+        "bundle", "--encoder", str(tmp_path / "encoder.pt"), "--heads", str(tmp_path), "--calibration",
         str(tmp_path / "calibration.json"), "--labels", "wave, squat", "--card", str(tmp_path / "card.md"),
         "--out", str(tmp_path / "made"),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ class ToyTexts:
     def pooled(self, names):
         return self.vectors[self.rows(names)]
 
-    def sample(self, rows, rng):
+    def sample(self, rows, rng, no_description=0.0):
         drawn = self.vectors[rows] + 0.05 * rng.normal(size=(len(rows), self.dim)).astype(np.float32)
         return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
 

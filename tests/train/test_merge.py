@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from train.__main__ import main
 from train.encoder import Trainee
-from train.heads import load_encoder
+from train.frozen import load_encoder
 from train.models.edge import EncoderConfig
 from train.texts import ConceptTexts
 

@@ -48,21 +48,25 @@ def test_from_sets_to_a_measured_bundle(sets, capsys):
     parts = [str(run / part / "encoder.pt") for part in ("0", "1")]
     assert train(["merge", "--encoders", *parts, "--out", str(run / "encoder.pt")]) == 0
     encoder = ["--encoder", str(run / "encoder.pt")]
-    assert train(["head", *encoder, *data, "--out", str(run), "--rounds", "1", "--steps", "3", "--batch", "8"]) == 0
+    heads = ["--systems", "scale,fdsm,sa_dvae,fs_vae", "--rounds", "1", "--steps", "3", "--batch", "8"]
+    assert train(["head", *encoder, *data, "--out", str(run), *heads]) == 0
+    assert set(json.loads((run / "metrics.json").read_text())) == {"scale", "fdsm", "sa_dvae", "fs_vae"}
     ablation = ["--out", str(run / "ablation.json"), "--rounds", "1", "--steps", "2", "--batch", "8", "--seeds", "2"]
     assert train(["ablate", *encoder, *data, *ablation]) == 0
     assert len(json.loads((run / "ablation.json").read_text())["found"]["no anchor"]) == 2
-    scale = ["--scale", str(run / "scale.pt")]
+    heads = ["--heads", str(run)]
     calibration = str(run / "calibration.json")
-    assert train(["calibrate", *encoder, *scale, *data, "--out", calibration, "--lists", "40"]) == 0
+    assert train(["calibrate", *encoder, *heads, *data, "--out", calibration, "--lists", "40"]) == 0
     rest = ["--labels", "squat, wave", "--card", "README.md", "--out", str(run / "bundle")]
-    assert export(["bundle", *encoder, *scale, "--calibration", calibration, *rest]) == 0
+    assert export(["bundle", *encoder, *heads, "--calibration", calibration, *rest]) == 0
     capsys.readouterr()
-    assert train(["evaluate", "--bundle", str(run / "bundle"), "--data", str(sets / "utkinect.npz"), "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["clips"] == 24
-    assert set(result["per_class"]) == {"squat", "wave", "clap", "kick", "bow", "jump"}
-    assert 0 <= result["top1_class_mean"] <= 1
+    for ranker in ("scale", "fdsm", "sa_dvae", "fs_vae", "scale+fdsm"):
+        asked = ["--data", str(sets / "utkinect.npz"), "--ranker", ranker, "--json"]
+        assert train(["evaluate", "--bundle", str(run / "bundle"), *asked]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert (result["clips"], result["ranker"]) == (24, ranker)
+        assert set(result["per_class"]) == {"squat", "wave", "clap", "kick", "bow", "jump"}
+        assert 0 <= result["top1_class_mean"] <= 1
 
 
 def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):

@@ -16,7 +16,7 @@ from edge_app.rankers.sa_dvae import SaDvaeRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.types import Feature
 from train.fit_vaes import fit_sa_dvae
-from train.heads import Extra
+from train.frozen import Extra
 from train.models.latents import Weights
 from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
 
