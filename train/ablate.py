@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 from tqdm import tqdm
 
 from train.frozen import freeze
@@ -53,13 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     frozen = freeze(arguments.encoder, arguments.data, arguments.rounds, seed=0)
-    weights = frozen.saved["model"]
-
-    def cosine(x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        mapped = functional.normalize(text - weights["text_mean"], dim=1) @ weights["text_map.weight"].T
-        return weights["scale"].exp() * functional.normalize(x, dim=1) @ functional.normalize(mapped, dim=1).T
-
-    found = {"cosine": [frozen.unseen(cosine)]}
+    found = {"cosine": [frozen.unseen(frozen.cosine)]}
     for name, changes in VARIANTS.items():
         config = dataclasses.replace(ScaleConfig(), **changes)
         found[name] = []

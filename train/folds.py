@@ -22,7 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,17 +122,8 @@ def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
     parts = [folder / f"part-{i}" for i in range(len(kinds))]
     verbs = []
     for i, (kind, part) in enumerate(zip(kinds, parts, strict=True)):
-        own = [
-            "--encoder",
-            kind,
-            "--seed",
-            str(fold.seed * len(kinds) + i),
-            "--motion-seed",
-            str(i),
-            "--out",
-            str(part),
-        ]
-        verbs.append(["encoder", *common, *own, *shlex.split(arguments.recipe), *left, *held])
+        own = f"--encoder {kind} --seed {fold.seed * len(kinds) + i} --motion-seed {i}".split()
+        verbs.append(["encoder", *common, *own, "--out", str(part), *shlex.split(arguments.recipe), *left, *held])
     encoder = str(folder / "encoder.pt")
     verbs.append(["merge", "--encoders", *(str(part / "encoder.pt") for part in parts), "--out", encoder])
     head = ["--encoder", encoder, "--out", str(folder), "--seed", str(fold.seed)]
@@ -171,12 +162,39 @@ def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str
     np.savez_compressed(folder / "fold.npz", energies=energies, truth=truth, names=np.array(names), unseen=unseen)
 
 
-def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Trial:
+    """What a fold is asked: each clip's place among names, int `[N]`; unseen: bool `[K]`, names withheld from it."""
+
+    clips: list[Clip]
+    names: list[str]
+    truth: np.ndarray
+    unseen: np.ndarray
+
+
+def lab_trial(name: str, data: Path) -> Trial:
+    """Clips of a set under its own names."""
     clips = _some(load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv")))
     names = list(dict.fromkeys(clip.name for clip in clips))
+    return Trial(clips, names, np.array([names.index(clip.name) for clip in clips]), np.ones(len(names), bool))
+
+
+def split_trial(saved: dict, data: Path) -> Trial:
+    """Clips of the concepts that an encoder was withheld, then of others by people whom it never saw."""
+    concepts, withheld = load_concepts(data / "concepts.csv"), set(saved["withheld"])
+    clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
+    names, people = sorted({clip.concept for clip in clips}), set(saved["held_people"])
+    unseen = _some([clip for clip in clips if clip.concept in withheld])
+    known = _some([clip for clip in clips if clip.concept not in withheld and clip.subject in people])
+    truth = np.array([names.index(clip.concept) for clip in unseen + known])
+    return Trial(unseen + known, names, truth, np.isin(names, list(withheld)))
+
+
+def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, Any]:
+    test = lab_trial(name, data)
+    clips, names, truth = test.clips, test.names, test.truth
     seen = set(load_encoder(folder / "encoder.pt")[2]["concepts"])
     found = _energies(folder, clips, names)
-    truth = np.array([names.index(clip.name) for clip in clips])
     result = score(found["scale"], truth, tuple(names), None)
     concept = {clip.name: clip.concept for clip in clips}
     alone = [json.loads(path.read_text().splitlines()[-1]) for path in sorted(folder.glob("part-*/metrics.jsonl"))]
@@ -193,20 +211,13 @@ def _measure_lab(name: str, seed: int, folder: Path, data: Path) -> dict[str, An
 
 
 def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
-    saved = load_encoder(folder / "encoder.pt")[2]
-    concepts = load_concepts(data / "concepts.csv")
-    clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
-    names = sorted({clip.concept for clip in clips})
-    people = set(saved["held_people"])
-    unseen = _some([clip for clip in clips if clip.concept in fold.withheld])
-    known = _some([clip for clip in clips if clip.concept not in fold.withheld and clip.subject in people])
-    found = _energies(folder, unseen + known, names)
-    truth = np.array([names.index(clip.concept) for clip in unseen + known])
-    novel = np.isin(names, fold.withheld)
-    _keep(folder, found["scale"], truth, names, novel)
+    test = split_trial(load_encoder(folder / "encoder.pt")[2], data)
+    found, names, novel = _energies(folder, test.clips, test.names), test.names, test.unseen
+    unseen = int(novel[test.truth].sum())
+    _keep(folder, found["scale"], test.truth, names, novel)
     column = np.flatnonzero(novel)
-    own = np.searchsorted(column, truth[: len(unseen)])
-    by = {way: score(e[: len(unseen), column], own, tuple(np.array(names)[column]), None) for way, e in found.items()}
+    own = np.searchsorted(column, test.truth[:unseen])
+    by = {way: score(e[:unseen, column], own, tuple(np.array(names)[column]), None) for way, e in found.items()}
     return {
         "split": fold.seed, "withheld": fold.withheld, "classes": len(column), "candidates": len(names),
         "chance": by["scale"]["chance"], "zsl": by["scale"]["top1_class_mean"], "top5": by["scale"]["top5_class_mean"],
@@ -214,24 +225,35 @@ def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+Energies = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of a split: `[N, K]`, the truth, int `[N]`, and which classes are unseen, bool `[K]`."""
+Point = tuple[float, float]
+"""Class-mean top-1 of seen and of unseen classes."""
+
+
+def stack_over_splits(splits: Sequence[Energies]) -> tuple[list[Point], list[Point], list[float]]:
+    """Plain points, those with seen energies raised by what the *other* splits like best, and by how much."""
+    gaps = [e[:, unseen].min(axis=1) - e[:, ~unseen].min(axis=1) for e, _, unseen in splits]
+    grid = np.append(0.0, np.quantile(np.concatenate(gaps), np.linspace(0, 1, 51)).clip(min=0) + 1e-9)
+    curves = [[seen_and_unseen(*arrays, float(raised)) for raised in grid] for arrays in splits]
+    means = np.array([[harmonic(*point) for point in curve] for curve in curves])
+    others = [np.delete(means, i, axis=0) for i in range(len(splits))]
+    best = [int(rest.mean(axis=0).argmax()) if len(rest) else 0 for rest in others]
+    points = [curve[at] for curve, at in zip(curves, best, strict=True)]
+    return [curve[0] for curve in curves], points, [float(grid[at]) for at in best]
+
+
 def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
     """The splits' rows with GZSL figures, plain and with the constant that the other splits like best."""
-    grid = np.linspace(0, 0.5, 26)
-    curves = []
+    kept: list[Energies] = []
     for row in rows:
-        with np.load(out / f"split-{row['split']}" / "fold.npz") as kept:
-            arrays = kept["energies"], kept["truth"], kept["unseen"]
-        curves.append([seen_and_unseen(*arrays, raised) for raised in grid])
-    means = np.array([[harmonic(*point) for point in curve] for curve in curves])
-    for i, row in enumerate(rows):
-        others = np.delete(means, i, axis=0)
-        best = int(others.mean(axis=0).argmax()) if len(others) else 0
-        for name, at in (("gzsl", 0), ("stacked", best)):
-            seen, unseen = curves[i][at]
-            row[name] = {
-                "seen": round(seen, 4),
-                "unseen": round(unseen, 4),
-                "harmonic": round(harmonic(seen, unseen), 4),
-            }
-        row["stacked"]["raised"] = round(float(grid[best]), 3)
+        with np.load(out / f"split-{row['split']}" / "fold.npz") as data:
+            kept.append((data["energies"], data["truth"], data["unseen"]))
+    if not rows:
+        return rows
+    for row, plain, raised, by in zip(rows, *stack_over_splits(kept), strict=True):
+        for name, (seen, unseen) in (("gzsl", plain), ("stacked", raised)):
+            figures = {"seen": seen, "unseen": unseen, "harmonic": harmonic(seen, unseen)}
+            row[name] = {key: round(value, 4) for key, value in figures.items()}
+        row["stacked"]["raised"] = round(by, 3)
     return rows

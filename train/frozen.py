@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.errors import UsageError
@@ -80,6 +81,7 @@ class Frozen:
     """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
 
     encoder: nn.Module
+    spec: WindowSpec
     saved: dict
     clips: list[Clip]
     bank: Bank
@@ -87,6 +89,12 @@ class Frozen:
     concept: np.ndarray
     texts: ConceptTexts
     extra: Extra | None
+
+    def cosine(self, x: Tensor, text: Tensor) -> Tensor:
+        """The encoder's own text head, scaled: features `[B, D]` and texts `[K, E]` to logits `[B, K]`."""
+        weights = self.saved["model"]
+        mapped = functional.normalize(text - weights["text_mean"], dim=1) @ weights["text_map.weight"].T
+        return weights["scale"].exp() * functional.normalize(x, dim=1) @ functional.normalize(mapped, dim=1).T
 
     def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
         """`train.encoder.unseen_top1` of what this encoder did not see."""
@@ -110,4 +118,4 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     extra = None
     if composed is not None:
         extra = Extra(composed, *draw_features(encoder, composed.bank, spec, rounds, seed, clips=True))
-    return Frozen(encoder, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)
+    return Frozen(encoder, spec, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)

@@ -1,0 +1,263 @@
+"""All systems on equal terms: the same frozen features, splits and clips, five seeds each; and what a decision costs.
+
+    python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
+    python -m train compare --data ../shared/data --folds runs/splits,runs/folds --out benchmarks/systems
+
+Every fold of `train folds` brings an encoder that never saw its twelve concepts, or its laboratory. On what that
+encoder makes of what it did see, each system is trained anew for each seed, and then names the fold's clips through the
+device's own ranker. "Cosine" is the encoder's own text head, with nothing trained after it; ridge, DeViSE and ConSE are
+baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from edge_app.bundle import RANKERS
+from edge_app.errors import UsageError
+from edge_app.labels import Label, LabelTable, actions, build_table
+from edge_app.rankers.base import Ranker
+from edge_app.rankers.scores import Calibration
+from edge_app.text import TextEncoder
+from edge_app.types import Feature, Window
+from edge_app.window import normalise
+from train.evaluate import clip_windows
+from train.folds import Trial, lab_trial, split_trial, stack_over_splits
+from train.frozen import Frozen, encode, freeze
+from train.heads import SYSTEMS, arrays, fit_head, parse_systems
+from train.measures import class_mean, harmonic, mean_and_spread, places
+from train.models.baselines import Conse, Devise, RidgeToText
+from train.report import git_revision
+
+Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
+"""Features `[N, D]` and a table of labels to energies `[N, K]`."""
+LABELS = (12, 60, 1000)
+PLAIN = Calibration(1.0, 1.0, 0.0, 1.3)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--folds", required=True, help="run folders of `train folds`, comma-separated")
+    parser.add_argument("--out", type=Path, required=True, help="folder for systems.json, systems.md, systems.png")
+    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--threads", type=int, default=2)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from train.compare_report import write
+
+    torch.set_num_threads(arguments.threads)
+    kinds, seeds = parse_systems(arguments.systems), [int(seed) for seed in arguments.seeds.split(",")]
+    folds = [path.parent for folder in arguments.folds.split(",") for path in sorted(Path(folder).glob("*/fold.json"))]
+    if not folds:
+        raise UsageError(f"--folds {arguments.folds}: no fold there; make them with `train folds`")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    frozen: Frozen | None = None
+    for folder in folds:
+        kept = folder / "compared.json"
+        made_of = [kinds, seeds]
+        if kept.is_file() and (found := json.loads(kept.read_text()))["made_of"] == made_of:
+            rows += found["rows"]
+            continue
+        frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
+        found = _compare(folder, frozen, arguments.data, kinds, seeds)
+        kept.write_text(json.dumps({"made_of": made_of, "rows": found}) + "\n")
+        rows += found
+    frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
+    cost = measure_costs(frozen, kinds)
+    report = {
+        "schema": "systems/1", "git": git_revision(), "seeds": seeds,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread", "cost": cost, **summarise(rows),
+    }  # fmt: skip
+    write(report, arguments.out)
+
+
+def _compare(folder: Path, frozen: Frozen, data: Path, kinds: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """A row for each trial of a fold, way and seed. Energies of splits are kept beside the fold, for GZSL."""
+    saved, rows = frozen.saved, []
+    fold = json.loads((folder / "fold.json").read_text())
+    for told in fold:
+        split = "split" in told
+        trial = split_trial(saved, data) if split else lab_trial(told["set"], data)
+        features, clip = _features(frozen, trial)
+        table = build_table([Label(name) for name in trial.names], TextEncoder(), 0)
+        for way, seed, energies in _ways(frozen, kinds, seeds):
+            found = energies(features, table)
+            means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
+            row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
+            if split:
+                path = folder / f"energies-{way}-{seed}.npz"
+                np.savez_compressed(path, energies=means, truth=trial.truth, unseen=trial.unseen)
+                row["energies"] = str(path)
+            rows.append(row | ({} if split else {"set": told["set"]}))
+            print({key: value for key, value in row.items() if key != "energies"}, flush=True)
+    return rows
+
+
+def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    """Of every window `[N, D]`, and the clip that it is of, int `[N]`."""
+    spec, found = frozen.spec, []
+    for clip in trial.clips:
+        windows = [normalise(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
+        found.append(encode(frozen.encoder, np.stack(windows)))
+    return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
+
+
+def _ways(frozen: Frozen, kinds: Iterable[str], seeds: Iterable[int]) -> Iterable[tuple[str, int, Energies]]:
+    """Name, seed and energies of each system, one after the other; what has no seeds once, under seed 0."""
+    yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
+    for kind in kinds:
+        for seed in seeds:
+            weights = arrays(fit_head(frozen, kind, seed=seed))
+
+            def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
+                ranker: Ranker = RANKERS[kind](weights, PLAIN, table.pooled()[:0])
+                ranker.set_labels(table)
+                return ranker.energies(features)
+
+            yield kind, seed, energies
+
+
+def baselines(frozen: Frozen) -> dict[str, Energies]:
+    """Ridge learns from composed windows too, each under its own text; DeViSE and ConSE from named ones alone."""
+    x, own = torch.from_numpy(frozen.features), torch.from_numpy(frozen.concept)
+    text = torch.from_numpy(frozen.texts.pooled(frozen.bank.concepts))
+    more, more_own, more_text = x, own, text
+    if frozen.extra is not None:
+        composed = frozen.extra.composed
+        told = composed.texts.sample(np.arange(len(composed.bank)), np.random.default_rng(0))
+        more = torch.cat([x, torch.from_numpy(frozen.extra.features)])
+        more_own = torch.cat([own, len(text) + torch.from_numpy(frozen.extra.clip)])
+        more_text = torch.cat([text, torch.from_numpy(told)])
+    fitted = {
+        "ridge": RidgeToText.fit(more, more_own, more_text),
+        "devise": Devise.fit(x, own, text),
+        "conse": Conse.fit(x, own, text),
+    }
+
+    def of(model: RidgeToText | Devise | Conse) -> Energies:
+        return lambda features, table: model.energies(torch.from_numpy(features), _unit(table)).numpy()
+
+    return {"cosine": lambda features, table: -frozen.cosine(torch.from_numpy(features), _unit(table)).numpy()} | {
+        name: of(model) for name, model in fitted.items()
+    }
+
+
+def _unit(table: LabelTable) -> torch.Tensor:
+    return torch.from_numpy(table.pooled() / np.float32(np.sqrt(2)))
+
+
+def _accuracies(energies: np.ndarray, trial: Trial) -> dict[str, float]:
+    """Class-mean top-1 and top-5 of the trial's unseen clips among its unseen names."""
+    columns, asked = np.flatnonzero(trial.unseen), trial.unseen[trial.truth]
+    own = np.searchsorted(columns, trial.truth[asked])
+    place = places(energies[asked][:, columns], own)
+    return {
+        "top1": round(class_mean(place == 0, own), 4), "top5": round(class_mean(place < 5, own), 4),
+        "chance": round(1 / len(columns), 4),
+    }  # fmt: skip
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and spread over seeds of the mean over folds, for splits with GZSL, and for laboratories."""
+    found: dict[str, Any] = {}
+    splits, labs = [r for r in rows if "energies" in r], [r for r in rows if "set" in r]
+    for part, own in (("splits", splits), ("labs", labs)):
+        if not own:
+            continue
+        ways = {}
+        for way in dict.fromkeys(row["way"] for row in own):
+            by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
+            ways[way] = {
+                key: _spread([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
+                for key in ("top1", "top5")
+            }
+            folds = [
+                float(np.mean([r["top1"] for r in own if r["way"] == way and r["fold"] == f])) for f in _folds(own)
+            ]
+            ways[way]["over_folds"] = _spread(folds)
+            if part == "splits":
+                ways[way] |= _gzsl(by_seed)
+            else:
+                ways[way]["sets"] = {
+                    name: _spread([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
+                    for name in dict.fromkeys(r["set"] for r in own)
+                }
+        found[part] = {"folds": len(_folds(own)), "chance": _spread([r["chance"] for r in own])[0], "ways": ways}
+    return found
+
+
+def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Seen, unseen and harmonic mean, plain and with seen energies raised: mean over splits, spread over seeds."""
+    figures: dict[str, list[list[float]]] = {"gzsl": [], "stacked": []}
+    for rows in by_seed.values():
+        kept = []
+        for row in rows:
+            with np.load(row["energies"]) as data:
+                kept.append((data["energies"], data["truth"], data["unseen"]))
+        for name, points in zip(figures, stack_over_splits(kept)[:2], strict=True):
+            figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
+    keys = ("seen", "unseen", "harmonic")
+    return {
+        name: {key: _spread([row[i] for row in rows]) for i, key in enumerate(keys)} for name, rows in figures.items()
+    }
+
+
+def _seeds(rows: list[dict[str, Any]], way: str) -> list[int]:
+    return list(dict.fromkeys(row["seed"] for row in rows if row["way"] == way))
+
+
+def _folds(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["fold"] for row in rows))
+
+
+def _spread(values: list[float]) -> list[float | None]:
+    mean, spread = mean_and_spread(values)
+    return [round(mean, 4), None if spread is None else round(spread, 4)]
+
+
+def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> dict[str, dict[str, Any]]:
+    """Parameters; multiply-accumulates for one window and 12 labels, texts included; the device's ms a decision.
+
+    Milliseconds are medians of `rank` for one window, with the shipped background beside 12, 60 and 1,000 labels.
+    """
+    names, encoder = [action.name for action in actions()], TextEncoder()
+    background = build_table([Label(name) for name in names], encoder, 0).pooled()
+    listed = [Label(f"{names[i % len(names)]} {i}") for i in range(max(LABELS))]
+    tables = {count: build_table(listed[:count], encoder, 0) for count in LABELS}
+    window = Window("bench", 1, 0, np.zeros((2, 15, 4), np.float32), np.ones(2, bool), 30.0, 1.0, 1.0)
+    found: dict[str, dict[str, Any]] = {}
+    for kind in kinds:
+        head = fit_head(frozen, kind, steps=2)
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            head.energies(torch.from_numpy(frozen.features[:1]), _unit(tables[12]))
+        ranker: Ranker = RANKERS[kind](arrays(head), PLAIN, background)
+        row: dict[str, Any] = {
+            "parameters": sum(p.numel() for p in head.parameters()), "macs_12": counter.get_total_flops() // 2,
+            "ms": {}, "set_labels_ms": {},
+        }  # fmt: skip
+        for count, table in tables.items():
+            begun = time.perf_counter()
+            ranker.set_labels(table)
+            row["set_labels_ms"][str(count)] = round(1e3 * (time.perf_counter() - begun), 1)
+            times = []
+            for vector in frozen.features[:repeats]:
+                begun = time.perf_counter()
+                ranker.rank([Feature(window, vector)])
+                times.append(time.perf_counter() - begun)
+            row["ms"][str(count)] = round(1e3 * float(np.median(times)), 2)
+        found[kind] = row
+    return found
