@@ -21,6 +21,7 @@ from edge_app.rankers.rerank import Reranker
 from edge_app.rankers.sa_dvae import SaDvaeRanker
 from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
+from edge_app.rankers.stacked import Stacked
 from edge_app.runtime.session import open_session
 from edge_app.skeleton import LAYOUTS
 from edge_app.text import TextEncoder
@@ -70,9 +71,10 @@ class Bundle:
         """
         background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
         first, _, second = kind.partition("+")
-        if not second:
-            return RANKERS[first](*self._head(first), background)
-        return Reranker(self.ranker(first), FdsmRanker(*self._head(second), background[:0]))
+        ranker = RANKERS[first](*self._head(first), background)
+        if second:
+            ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
+        return Stacked(ranker, self.manifest["training_data"]["concepts"])
 
     def check_ranker(self, kind: str) -> None:
         """Raises UsageError where the bundle has no ranker of this kind."""

@@ -249,6 +249,23 @@ def build_table(labels: Sequence[Label], encoder: Encoder, version: int) -> Labe
     return LabelTable(version, tuple(labels), encoder.id, texts, vectors)
 
 
+def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
+    """Which labels mean one of the concepts that a model was trained on, as the shipped table understands both.
+
+    A label that its user describes stands for that description, and is known to no training.
+    """
+    trained = {_meaning(concept) for concept in concepts}
+    return [
+        not label.description and any(_meaning(name) in trained for name in (label.name, *label.synonyms))
+        for label in labels
+    ]
+
+
+def _meaning(name: str) -> str:
+    action = find_action(name)
+    return action.name if action else _fold(name)
+
+
 @cache
 def actions() -> tuple[Action, ...]:
     """The shipped table of everyday actions, in the order of its file."""

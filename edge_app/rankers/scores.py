@@ -16,12 +16,14 @@ class Calibration:
     temperature: divides energies before the softmax over labels.
     known_slope, known_bias: logistic regression from the log-odds of labels against the background to `known`.
     alike: background texts whose dot product with a label's is above this stand for the label, not against it.
+    novel: taken off the energy of labels that training did not know (`edge_app.rankers.stacked`).
     """
 
     temperature: float
     known_slope: float
     known_bias: float
     alike: float
+    novel: float = 0.0
 
 
 def log_sum_exp(values: np.ndarray) -> np.ndarray:
