@@ -40,7 +40,7 @@ from train.report import git_revision
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATED_EVERY = 10
-HELD_PEOPLE = 0.1
+HELD_PEOPLE = 0.2
 ONLY_HOW = ("out", "resume", "device", "workers", "prepared", "verb", "threads")
 """Options that the weights do not depend on."""
 
@@ -109,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def held_groups(clips: Clips) -> np.ndarray:
-    """Clips of a tenth of the training part's people, at least one, kept from `--pseudo` training: bool `[N]`.
+    """Clips of a fifth of the training part's people, at least one, kept from `--pseudo` training: bool `[N]`.
 
     They show what the encoder makes of pseudo-seen classes without a look at test clips (INFERRED: METHODS.md 0.2 does
     not say which clips SynSE took).
