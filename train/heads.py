@@ -28,7 +28,7 @@ from train.data.sources import load_training_clips
 from train.encoder import composed_rivals, moving_average, unseen_top1
 from train.models.edge import Branches, EdgeEncoder, EncoderConfig
 from train.models.scale import Scale, ScaleConfig
-from train.texts import ConceptTexts, mean_text
+from train.texts import ConceptTexts, FixedTexts, centre_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ class Extra:
 
 
 def fit_scale(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: ScaleConfig,
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: ScaleConfig,
     text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> Scale:  # fmt: skip
     """Train a SCALE head; returns its exponential average. `text_map`: `[feature, text]`, where anchors begin."""
@@ -107,7 +107,7 @@ def fit_scale(
     frozen = torch.from_numpy(texts.pooled(names))
     model.feature_mean.copy_(x.mean(0))
     model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-    model.text_mean.copy_(torch.from_numpy(mean_text()))
+    model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
     if text_map is not None and model.text_map is not None:
         model.text_map.weight.data.copy_(text_map)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
