@@ -135,6 +135,8 @@ def run(arguments: argparse.Namespace) -> None:
         steps = [int(count) for count in arguments.steps.split(",")] if arguments.steps else [None]
     except ValueError as error:
         raise UsageError(f"--seeds and --steps: {error}; numbers with commas between expected") from None
+    if any(count is not None and count <= 10 for count in steps):
+        raise UsageError(f"--steps {arguments.steps}: more than 10 expected")
     names = arguments.splits.split(",") if arguments.splits else published_splits(arguments.table)
     splits = [find_split(arguments.table, name) for name in names]
     texts = read_texts(arguments.table, arguments.texts, arguments.text_features)
