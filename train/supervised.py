@@ -230,6 +230,8 @@ def run(arguments: argparse.Namespace) -> None:
             setattr(arguments, name, getattr(recipe, name))
         if getattr(arguments, name) <= 0:
             raise UsageError(f"--{name} {getattr(arguments, name)}: expected more than 0")
+    if arguments.encoder == "shift-gcn" and arguments.frames % 4:
+        raise UsageError(f"--frames {arguments.frames}: Shift-GCN halves them twice, a multiple of 4 expected")
     clips = load_clips(arguments.prepared)
     split = find_split(clips.dataset, arguments.split)
     rows = training_rows(clips, split, arguments.pseudo)

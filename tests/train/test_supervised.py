@@ -170,6 +170,7 @@ def test_wrong_arguments_are_refused(prepared, tmp_path, capsys):
     for more, said in (
         (["--split", "synse-9"], "allowed are synse-55-5"),
         (["--epochs", "0"], "--epochs 0: expected more than 0"),
+        (["--frames", "10"], "a multiple of 4 expected"),
         (["--prepared", str(tmp_path)], "expected a folder of `train prepare`"),
     ):
         assert main(command(prepared, tmp_path / "run", *more)) == 2
