@@ -35,11 +35,11 @@ def notes(report: dict[str, Any]) -> list[str]:
         found.append("SELECTED ON TEST: steps, thresholds and constants were chosen on the test classes, as papers do.")
     else:
         found.append("Selection: whatever was chosen was chosen on pseudo-unseen classes, nothing on the test.")
-    encoders = sorted({row["encoder"] for row in report["rows"]})
+    encoders = ", ".join(sorted({row["encoder"] for row in report["rows"]}))
     given = ", ".join(f"{key} {value}" for key, value in report["encoder_options"].items() if value and key != "table")
-    options = "" if report["features"] or not given else f" ({given}; else as in the papers)"
-    found.append(f"Encoder: {', '.join(encoders)}{options}, joint stream, last epoch.")
-    found.append(f"Texts: {report['texts']}. The papers' are of other encoders.")
+    trained = f"{encoders}, trained here ({given}; else by its recipe), joint stream, last epoch"
+    found.append(f"Encoder: {encoders if report['features'] else trained}.")
+    found.append(f"Texts: {report['texts']}. The papers' encoders of texts are in METHODS.md 0.4.")
     steps = sorted({str(row["steps"]) for row in report["rows"] if row["steps"]})
     found.append(
         f"Heads: {report['variant']} settings, {'/'.join(steps) + ' steps' if steps else 'steps as published'}."
