@@ -10,6 +10,8 @@ from edge_app.errors import AppError
 
 VERBS = {
     "prepare": ("train.prepare", "read NTU RGB+D, PKU-MMD, Kinetics-skeleton or a PYSKL file into npz files"),
+    "supervised": ("train.supervised", "train Shift-GCN or ST-GCN on a split's seen classes of a prepared set"),
+    "reproduce": ("train.reproduce", "the papers' tables on NTU RGB+D or PKU-MMD, ours beside theirs"),
     "encoder": ("train.encoder", "train the edge encoder"),
     "merge": ("train.merge", "put trained encoders side by side as one"),
     "head": ("train.heads", "train a ranker on a trained encoder's features"),

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from train.encoder import composed_rivals, moving_average
 from train.frozen import Extra
-from train.texts import TextBank
+from train.texts import FixedTexts, TextBank
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -34,8 +34,8 @@ class Batch:
 
 
 def fit(
-    model: Model, features: np.ndarray, concept: np.ndarray, rows: np.ndarray, texts: TextBank, extra: Extra | None,
-    loss: Callable[[Batch, int], Tensor], *, learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
+    model: Model, features: np.ndarray, concept: np.ndarray, rows: np.ndarray, texts: TextBank | FixedTexts,
+    extra: Extra | None, loss: Callable[[Batch, int], Tensor], *, learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
     after: Callable[[Batch, int], None] | None = None, no_description: float = 0.15,
     steps: int, batch: int, lr: float, seed: int,
 ) -> Model:  # fmt: skip

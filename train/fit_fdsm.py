@@ -14,11 +14,11 @@ from train.fit import Batch, fit
 from train.frozen import Extra
 from train.models.diffusion import time_embedding
 from train.models.fdsm import Fdsm, FdsmConfig
-from train.texts import ConceptTexts, mean_text
+from train.texts import ConceptTexts, FixedTexts, centre_of
 
 
 def fit_fdsm(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: FdsmConfig,
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: FdsmConfig,
     text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> Fdsm:  # fmt: skip
     """Train an FDSM head on features `[N, D]`; returns its exponential average.
@@ -37,7 +37,7 @@ def fit_fdsm(
     if config.standardise:
         model.feature_mean.copy_(x.mean(0))
         model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-        model.text_mean.copy_(torch.from_numpy(mean_text()))
+        model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
     if config.axes == "principal":
         model.axes.copy_(torch.linalg.eigh(torch.cov(model.standardised(x).T)).eigenvectors.flip(1).T)
     if text_map is not None and model.text_map is not None:

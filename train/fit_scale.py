@@ -11,11 +11,11 @@ from torch import Tensor
 from train.fit import Batch, fit
 from train.frozen import Extra
 from train.models.scale import Scale, ScaleConfig
-from train.texts import ConceptTexts, mean_text
+from train.texts import ConceptTexts, FixedTexts, centre_of
 
 
 def fit_scale(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: ScaleConfig,
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: ScaleConfig,
     text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> Scale:  # fmt: skip
     """Train a SCALE head; returns its exponential average.
@@ -29,7 +29,7 @@ def fit_scale(
     x, frozen = torch.from_numpy(features), torch.from_numpy(texts.pooled(names))
     model.feature_mean.copy_(x.mean(0))
     model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-    model.text_mean.copy_(torch.from_numpy(mean_text()))
+    model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
     if text_map is not None and model.text_map is not None:
         model.text_map.weight.data.copy_(text_map)
 

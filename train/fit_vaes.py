@@ -14,11 +14,11 @@ from train.fit import Batch, fit
 from train.frozen import Extra
 from train.models.fs_vae import FsVae, FsVaeConfig
 from train.models.sa_dvae import SaDvae, SaDvaeConfig
-from train.texts import ConceptTexts, mean_text
+from train.texts import ConceptTexts, FixedTexts, centre_of
 
 
 def fit_sa_dvae(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: SaDvaeConfig,
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: SaDvaeConfig,
     extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> SaDvae:  # fmt: skip
     """Train an SA-DVAE head; returns its exponential average, in evaluation mode.
@@ -38,7 +38,7 @@ def fit_sa_dvae(
     torch.manual_seed(seed)
     model = SaDvae(config)
     if config.standardised:
-        _standardise(model, features, _centre(texts, names), [config.feature], [config.text])
+        _standardise(model, features, centre_of(texts, names), [config.feature], [config.text])
     optimiser = torch.optim.Adam(model.discriminator.parameters(), lr)
 
     def loss(b: Batch, step: int) -> Tensor:
@@ -58,7 +58,7 @@ def fit_sa_dvae(
 
 
 def fit_fs_vae(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts, config: FsVaeConfig,
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: FsVaeConfig,
     extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
 ) -> FsVae:  # fmt: skip
     """Train an FS-VAE head; returns its exponential average, in evaluation mode.
@@ -75,7 +75,7 @@ def fit_fs_vae(
     model = FsVae(config)
     parts = part_texts(names) if config.part_feature else None
     if config.standardised:
-        centre, times = _centre(texts, names), 0 if parts is None else len(PARTS)
+        centre, times = centre_of(texts, names), 0 if parts is None else len(PARTS)
         if parts is not None:
             centre = np.concatenate([centre, parts.mean(axis=0)])
         over_time = [config.base - config.feature] if config.steps else []
@@ -108,11 +108,6 @@ def _standardise(
     model.feature_std.copy_(torch.cat(spreads))
     model.text_mean.copy_(torch.from_numpy(centre))
     model.text_scale.copy_(torch.cat([torch.full((width,), width**0.5) for width in text_levels]))
-
-
-def _centre(texts: ConceptTexts, names: list[str]) -> np.ndarray:
-    """Mean of the shipped table's texts; of the names' own, where the texts are of another encoder."""
-    return mean_text() if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
 
 
 def _check(features: np.ndarray, concept: np.ndarray, names: list[str], width: int) -> None:

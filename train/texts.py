@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -65,6 +66,39 @@ class ConceptTexts(TextBank):
     def pooled(self, concepts: Sequence[str]) -> np.ndarray:
         """As the device makes them: float32 `[K, dim]`, unit length rows."""
         return self._pooled[self.rows(concepts)] / np.float32(np.sqrt(2))
+
+
+@dataclass(frozen=True)
+class FixedTexts:
+    """One vector a class, of whatever encoder, the same at every step; stands where `ConceptTexts` does.
+
+    vectors: float32 `[K, E]`, unit length rows; names: of the classes, as many.
+    """
+
+    names: tuple[str, ...]
+    vectors: np.ndarray
+
+    @property
+    def dim(self) -> int:
+        return self.vectors.shape[1]
+
+    def rows(self, names: Sequence[str]) -> np.ndarray:
+        return np.array([self.names.index(name) for name in names])
+
+    def pooled(self, names: Sequence[str]) -> np.ndarray:
+        return self.vectors[self.rows(names)]
+
+    def sample(self, rows: np.ndarray, rng: np.random.Generator, no_description: float = 0.0) -> np.ndarray:
+        return self.vectors[rows]
+
+    def twice(self) -> FixedTexts:
+        """The same vector for the names and for the description."""
+        return FixedTexts(self.names, np.concatenate([self.vectors, self.vectors], axis=1) / np.float32(np.sqrt(2)))
+
+
+def centre_of(texts: ConceptTexts | FixedTexts, names: list[str]) -> np.ndarray:
+    """Mean of the shipped table's texts; of the names' own, where the texts are of another encoder: float32 `[dim]`."""
+    return mean_text() if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
 
 
 @cache

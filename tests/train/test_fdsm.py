@@ -378,7 +378,7 @@ class Words(TextBank):
 
 def test_fitting_on_frozen_features_gives_a_model_that_the_device_runs(monkeypatch):
     text, vectors = unit_texts(30, seed=1), table(30, seed=1).vectors.reshape(30, 2, 8)
-    monkeypatch.setattr(train.fit_fdsm, "mean_text", lambda: text.mean(0).numpy())
+    monkeypatch.setattr(train.fit_fdsm, "centre_of", lambda *_: text.mean(0).numpy())
     rng = np.random.default_rng(0)
     mapped = rng.normal(size=(16, 24)).astype(np.float32)
     concept = rng.integers(0, 30, 600)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from edge_app.errors import UsageError
@@ -61,6 +63,18 @@ def find_split(dataset: str, name: str) -> Split:
         allowed = ", ".join(known) or f"none for this data set, but for {', '.join(CLASSES)}"
         raise UsageError(f"split {name!r} of {dataset}: not known; allowed are {allowed}")
     return known[name]
+
+
+def pseudo_unseen(split: Split) -> tuple[int, ...]:
+    """The published pseudo-unseen classes of a split; where there are none, seen ones that its name alone draws.
+
+    As many as unseen ones, at most a third of the seen ones. INFERRED: METHODS.md 1.1 has them for SynSE's splits only.
+    """
+    if split.pseudo_unseen is not None:
+        return split.pseudo_unseen
+    rng = np.random.default_rng(zlib.crc32(f"{split.dataset} {split.name}".encode()))
+    count = min(len(split.unseen), len(split.seen) // 3)
+    return tuple(sorted(rng.choice(split.seen, count, replace=False).tolist()))
 
 
 @cache

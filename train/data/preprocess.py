@@ -1,0 +1,127 @@
+"""Prepared clips as the papers' encoders read them: Shift-GCN's "P1" and the 50 frames of "P3" (METHODS.md 7.1, 8.3).
+
+A prepared clip holds at most two people, already chosen as `train.data.ntu.people` does; P1 would choose the two of the
+largest energy among four bodies. Everything is in metres; what is not there is zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_app.errors import UsageError
+from edge_app.skeleton import NTU25
+from train.data.prepared import read_prepared
+from train.teacher import turn_onto
+
+LONGEST = 300
+SPINE_BASE, SPINE_MID, NECK, LEFT, RIGHT = (
+    NTU25.joints.index(name)
+    for name in ("spine_base", "spine_mid", "spine_shoulder", "left_shoulder", "right_shoulder")
+)
+
+
+def p1(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
+    """Shift-GCN's own: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]` (METHODS.md 7.1, "P1").
+
+    Each person begins with their first frame and is repeated to the end. The first person's SpineMid is the origin of
+    every frame: METHODS.md has one translation a clip, but the authors' weights have mean and variance 0 at that joint
+    (INFERRED, as in `train.teacher`). In the first frame the spine is +z and the shoulders, left to right, are +x.
+    """
+    clip = np.stack([_repeated(person, frames) for person in _two(joints)])
+    return _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1])).astype(np.float32)
+
+
+def p3(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
+    """AimCLR's and SMIE's, for ST-GCN: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]`, whole clips resized.
+
+    PKU-MMD: the middle 300 frames, SpineShoulder the origin of every frame, turned about y until the shoulders lie
+    along x (METHODS.md 8.3). NTU: placed as in P1, then resized (INFERRED; METHODS.md 7.1 has only the 50 frames).
+    """
+    clip = _two(joints)
+    there = np.flatnonzero(clip[0].any(axis=(1, 2)))
+    clip = clip[:, there[0] : there[-1] + 1] if len(there) else clip
+    spare = max(0, clip.shape[1] - LONGEST) // 2
+    clip = clip[:, spare : spare + LONGEST]
+    if dataset == "pku":
+        clip = _centred(clip, clip[:1, :, NECK : NECK + 1])
+        across = (clip[0, 0, RIGHT] - clip[0, 0, LEFT]) * [1, 0, 1]
+        clip = clip @ turn_onto(across, np.array([1.0, 0.0, 0.0])).T
+    else:
+        clip = _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1]))
+    at = np.linspace(0, clip.shape[1] - 1, frames)
+    before = at.astype(int)
+    after, part = np.minimum(before + 1, clip.shape[1] - 1), (at - before)[:, None, None]
+    return (clip[:, before] * (1 - part) + clip[:, after] * part).astype(np.float32)
+
+
+def _two(joints: np.ndarray) -> np.ndarray:
+    """float64 `[2, T, 25, 3]`."""
+    two = np.zeros((2, *joints.shape[1:]))
+    two[: len(joints)] = joints[:2]
+    return two
+
+
+def _repeated(person: np.ndarray, frames: int) -> np.ndarray:
+    there = np.flatnonzero(person.any(axis=(1, 2)))
+    if not len(there):
+        return np.zeros((frames, *person.shape[1:]))
+    person = person[there[0] : there[-1] + 1]
+    return person[np.arange(frames) % len(person)]
+
+
+def _centred(clip: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    return (clip - origin) * clip.any(axis=-1, keepdims=True)
+
+
+def _turned(clip: np.ndarray) -> np.ndarray:
+    clip = clip @ turn_onto(clip[0, 0, SPINE_MID] - clip[0, 0, SPINE_BASE], np.array([0.0, 0.0, 1.0])).T
+    return clip @ turn_onto(clip[0, 0, RIGHT] - clip[0, 0, LEFT], np.array([1.0, 0.0, 0.0])).T
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A prepared set in memory, cross-subject.
+
+    joints: a clip each, `[M, T, 25, 3]`. label: int `[N]`. train, test: bool `[N]`. group: str `[N]`, who acts, or the
+    stream where the data set does not say; clips of one group look alike.
+    """
+
+    dataset: str
+    names: tuple[str, ...]
+    joints: list[np.ndarray]
+    label: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    group: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def load_clips(folder: Path) -> Clips:
+    """A prepared set, whole in memory: NTU-120 takes some 4 GB.
+
+    Raises:
+        UsageError: no prepared set, one of another layout, or one without the lists of the cross-subject protocol.
+    """
+    joints: list[np.ndarray] = []
+    label, train, test, group = [], [], [], []
+    for shard in read_prepared(folder):
+        if shard.layout != NTU25.name:
+            raise UsageError(f"prepared set {folder}: layout {shard.layout} found, {NTU25.name} expected")
+        if not {"xsub_train", "xsub_test"} <= set(shard.parts):
+            found = ", ".join(shard.parts) or "none"
+            raise UsageError(f"prepared set {folder}: parts {found} found, xsub_train and xsub_test expected")
+        joints += [shard.clip(i) for i in range(len(shard))]
+        label.append(shard.label)
+        train.append(shard.in_part[:, shard.parts.index("xsub_train")])
+        test.append(shard.in_part[:, shard.parts.index("xsub_test")])
+        streams = [str(name).partition("-")[0] for name in shard.name]
+        group.append(np.where(shard.subject < 0, streams, shard.subject.astype(str)))
+    if not joints:
+        raise UsageError(f"prepared set {folder}: no clips found")
+    arrays = (np.concatenate(parts) for parts in (label, train, test, group))
+    return Clips(shard.dataset, shard.names, joints, *arrays)
