@@ -35,7 +35,8 @@ class Batch:
 
 def fit(
     model: Model, features: np.ndarray, concept: np.ndarray, rows: np.ndarray, texts: TextBank | FixedTexts,
-    extra: Extra | None, loss: Callable[[Batch, int], Tensor], *, learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
+    extra: Extra | None, loss: Callable[[Batch, int], Tensor], *,
+    learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
     after: Callable[[Batch, int], None] | None = None, no_description: float = 0.15,
     steps: int, batch: int, lr: float, seed: int,
 ) -> Model:  # fmt: skip
