@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for systems.json, systems.md, systems.png")
     parser.add_argument("--systems", default=",".join(SYSTEMS))
     parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--steps", type=int, help="of training; by default what each system ships with")
     parser.add_argument("--threads", type=int, default=2)
 
 
@@ -68,12 +69,12 @@ def run(arguments: argparse.Namespace) -> None:
     frozen: Frozen | None = None
     for folder in folds:
         kept = folder / "compared.json"
-        made_of = [kinds, seeds]
+        made_of = [kinds, seeds, arguments.steps]
         if kept.is_file() and (found := json.loads(kept.read_text()))["made_of"] == made_of:
             rows += found["rows"]
             continue
         frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
-        found = _compare(folder, frozen, arguments.data, kinds, seeds)
+        found = _compare(folder, frozen, arguments.data, kinds, seeds, arguments.steps)
         kept.write_text(json.dumps({"made_of": made_of, "rows": found}) + "\n")
         rows += found
     frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
@@ -85,7 +86,9 @@ def run(arguments: argparse.Namespace) -> None:
     write(report, arguments.out)
 
 
-def _compare(folder: Path, frozen: Frozen, data: Path, kinds: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+def _compare(
+    folder: Path, frozen: Frozen, data: Path, kinds: list[str], seeds: list[int], steps: int | None
+) -> list[dict[str, Any]]:
     """A row for each trial of a fold, way and seed. Energies of splits are kept beside the fold, for GZSL."""
     saved, rows = frozen.saved, []
     fold = json.loads((folder / "fold.json").read_text())
@@ -94,7 +97,7 @@ def _compare(folder: Path, frozen: Frozen, data: Path, kinds: list[str], seeds: 
         trial = split_trial(saved, data) if split else lab_trial(told["set"], data)
         features, clip = _features(frozen, trial)
         table = build_table([Label(name) for name in trial.names], TextEncoder(), 0)
-        for way, seed, energies in _ways(frozen, kinds, seeds):
+        for way, seed, energies in _ways(frozen, kinds, seeds, steps):
             found = energies(features, table)
             means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
@@ -116,12 +119,14 @@ def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
 
 
-def _ways(frozen: Frozen, kinds: Iterable[str], seeds: Iterable[int]) -> Iterable[tuple[str, int, Energies]]:
+def _ways(
+    frozen: Frozen, kinds: Iterable[str], seeds: Iterable[int], steps: int | None
+) -> Iterable[tuple[str, int, Energies]]:
     """Name, seed and energies of each system, one after the other; what has no seeds once, under seed 0."""
     yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
     for kind in kinds:
         for seed in seeds:
-            weights = arrays(fit_head(frozen, kind, seed=seed))
+            weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
 
             def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
                 ranker: Ranker = RANKERS[kind](weights, PLAIN, table.pooled()[:0])

@@ -8,6 +8,7 @@ import torch
 
 from edge_app.labels import actions
 from export.__main__ import main as export
+from train import compare
 from train.__main__ import main as train
 from train.data.clips import CORE15_SETS
 from train.data.generated import generated_clips
@@ -69,7 +70,7 @@ def test_from_sets_to_a_measured_bundle(sets, capsys):
         assert 0 <= result["top1_class_mean"] <= 1
 
 
-def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):
+def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys, monkeypatch):
     recipe = (
         f"--composed 20 --composed-batch 4 --named 0 --generated 4 --batch 8 --epochs 1 --per-epoch 8 --cache {sets}"
     )
@@ -94,7 +95,8 @@ def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys):
     saved = torch.load(sets / "folds" / "utkinect+nw_ucla-0" / "encoder.pt", weights_only=True)
     assert saved["left_out"] == ["nw_ucla", "utkinect"]
     assert [config["attention"] for config in saved["config"]] == [False, True]
-    systems = ["--systems", "scale,sa_dvae", "--seeds", "0,1", "--out", str(sets / "systems")]
+    monkeypatch.setattr(compare, "actions", lambda: actions()[:20])
+    systems = ["--systems", "scale,sa_dvae", "--seeds", "0,1", "--steps", "3", "--out", str(sets / "systems")]
     assert train(["compare", "--data", str(sets), "--folds", str(sets / "folds"), *systems]) == 0
     made = sorted(path.name for path in (sets / "systems").iterdir())
     assert made == ["systems.json", "systems.md", "systems.png"]
