@@ -69,8 +69,9 @@ class Bundle:
         Raises:
             UsageError: the bundle has no ranker of this kind.
         """
-        background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
         first, _, second = kind.partition("+")
+        self.check_ranker(first)
+        background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
         ranker = RANKERS[first](*self._head(first), background)
         if second:
             ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
