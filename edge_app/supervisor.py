@@ -97,6 +97,8 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
         GaveUpError: a stage's restart budget is spent.
     """
     stop = stop or threading.Event()
+    # Stages share the cores: a ranker whose second thread waits for one takes ten times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     folder = tempfile.mkdtemp(prefix="edge-app-")
     restore = _handle_signals(stop)
     stages = _stages(task, folder)
