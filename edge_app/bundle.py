@@ -70,9 +70,9 @@ class Bundle:
             UsageError: the bundle has no ranker of this kind.
         """
         first, _, second = kind.partition("+")
-        self.check_ranker(first)
+        head = self._head(first)
         background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
-        ranker = RANKERS[first](*self._head(first), background)
+        ranker = RANKERS[first](*head, background)
         if second:
             ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
         return Stacked(ranker, self.manifest["training_data"]["concepts"])
@@ -195,7 +195,6 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
 
     kind, _, _ = kind.partition("+")
     golden, ranker = bundle.golden(), bundle.ranker(kind)
-
     ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
     labels = golden[f"energies_{kind}"].shape[1]
     vectors = np.stack([encoder.vector(window) for window in golden["windows"]])

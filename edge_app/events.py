@@ -78,19 +78,21 @@ class EventDetector:
             events = self.close(report.t_ns, report.state)
             state: State = "stale" if report.state == "ended" else report.state
             return Decision(self._camera, None, report.t_ns, state, events, None)
-        if window is None or ranking is None or not self.body_seen(window):
+        loose = None if window is None else self._looseness(window)
+        if window is None or ranking is None or loose is None:
             return self._absent(report)
-        return self._present(window, ranking)
+        return self._present(window, ranking, loose)
 
     def body_seen(self, window: Window) -> bool:
         """Whether enough of a body is in view: MediaPipe also "finds" faces, cartoons and bottles."""
-        if not window.valid.any():
-            return False
-        upper = window.joints[window.valid][:, 3:9, 3]
-        return self._wobble(window) <= self._config.max_wobble and float(upper.mean()) >= self._config.min_body
+        return self._looseness(window) is not None
 
-    def _wobble(self, window: Window) -> float:
-        return wobble(window.joints, window.valid, self._spec.skeleton)
+    def _looseness(self, window: Window) -> float | None:
+        """How much bones wobble; None where it is too much for a body, or too little of one is in view."""
+        if not window.valid.any() or float(window.joints[window.valid][:, 3:9, 3].mean()) < self._config.min_body:
+            return None
+        loose = wobble(window.joints, window.valid, self._spec.skeleton)
+        return loose if loose <= self._config.max_wobble else None
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -103,7 +105,7 @@ class EventDetector:
         events = self.close(report.t_ns, "no_person") if gone else ()
         return Decision(self._camera, None, report.t_ns, "no_person", events, None)
 
-    def _present(self, window: Window, ranking: Ranking) -> Decision:
+    def _present(self, window: Window, ranking: Ranking, loose: float) -> Decision:
         events: list[Event] = []
         if window.track != self._track or ranking.labels_version != self._version:
             reason = "track_lost" if window.track != self._track else "labels_changed"
@@ -114,8 +116,7 @@ class EventDetector:
         best = int(np.argmax(belief))
         quiet = window.motion < self._config.idle_motion and belief[best] < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        firm = self._wobble(window) <= self._config.firm
-        leading = present and firm and not quiet and belief[best] >= self._config.enter
+        leading = present and loose <= self._config.firm and not quiet and belief[best] >= self._config.enter
         label = ranking.labels[best]
         if not leading:
             self._leader = None

@@ -17,7 +17,7 @@ from edge_app.errors import UsageError
 from edge_app.labels import LabelTable
 from edge_app.rankers.dct import dct_matrix
 from edge_app.rankers.scale import gelu, unit
-from edge_app.rankers.scores import Calibration, foreign, make_rankings
+from edge_app.rankers.scores import Calibration, foreign, rank_each
 from edge_app.types import Feature, Ranking
 
 RIVALS = 24
@@ -168,14 +168,7 @@ class FdsmRanker:
         return (vector - self._w["feature_mean"]) / self._w["feature_std"]
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        features = list(features)
-        if not features:
-            return []
-        both = self.energies(np.stack([feature.vector for feature in features]))
-        labels = len(self._table.labels)
-        return make_rankings(
-            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self.calibration
-        )
+        return rank_each(features, self.energies, self._table, self.calibration)
 
     def _energies(self, vector: np.ndarray) -> np.ndarray:
         own = len(self._table.labels) + 1

@@ -9,9 +9,9 @@ import numpy as np
 from edge_app.errors import UsageError
 from edge_app.labels import Kind, LabelTable
 from edge_app.rankers.dct import dct_matrix
-from edge_app.rankers.latents import LatentTexts, posterior, rank_each
+from edge_app.rankers.latents import LatentTexts, posterior
 from edge_app.rankers.scale import unit
-from edge_app.rankers.scores import Calibration, foreign
+from edge_app.rankers.scores import Calibration, foreign, rank_each
 from edge_app.types import Feature, Ranking
 
 PARTS: tuple[Kind, ...] = ("arms", "legs", "torso")

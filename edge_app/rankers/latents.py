@@ -1,15 +1,11 @@
-"""What the SA-DVAE and FS-VAE rankers share: energies of latents, and rankings one window at a time."""
+"""What the SA-DVAE and FS-VAE rankers share: energies of latents, and a classifier of them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.labels import LabelTable
-from edge_app.rankers.scores import Calibration, log_sum_exp, make_rankings
-from edge_app.types import Feature, Ranking
+from edge_app.rankers.scores import log_sum_exp
 
 
 def posterior(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -77,18 +73,3 @@ def fit_classifier(
         residual[rows, own] += 1
         weight, before = ahead + residual.T @ x @ inverse, weight
     return weight[:, :-1].copy(), weight[:, -1].copy()
-
-
-def rank_each(
-    features: Sequence[Feature],
-    energies: Callable[[np.ndarray], np.ndarray],
-    table: LabelTable,
-    calibration: Calibration,
-) -> list[Ranking]:
-    """Rankings from a ranker's energies `[1, D] -> [1, K + N]`; one window at a time, so that none sees another."""
-    features = list(features)
-    if not features:
-        return []
-    both = np.concatenate([energies(feature.vector[None]) for feature in features])
-    labels = len(table.labels)
-    return make_rankings(features, table.names, table.version, both[:, :labels], both[:, labels:], calibration)

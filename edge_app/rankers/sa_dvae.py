@@ -8,9 +8,9 @@ import numpy as np
 
 from edge_app.errors import UsageError
 from edge_app.labels import LabelTable
-from edge_app.rankers.latents import LatentTexts, fit_classifier, posterior, rank_each
+from edge_app.rankers.latents import LatentTexts, fit_classifier, posterior
 from edge_app.rankers.scale import unit
-from edge_app.rankers.scores import Calibration, foreign
+from edge_app.rankers.scores import Calibration, foreign, rank_each
 from edge_app.types import Feature, Ranking
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.errors import UsageError
 from edge_app.labels import LabelTable
-from edge_app.rankers.scores import Calibration, foreign, make_rankings
+from edge_app.rankers.scores import Calibration, foreign, rank_each
 from edge_app.types import Feature, Ranking
 
 
@@ -92,11 +92,4 @@ class ScaleRanker:
         return np.float32(0.5) * (rest * rest).mean(axis=2) + self._beta * kl
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        features = list(features)
-        if not features:
-            return []
-        both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
-        labels = len(self._table.labels)
-        return make_rankings(
-            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self.calibration
-        )
+        return rank_each(features, self.energies, self._table, self.calibration)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from edge_app.labels import LabelTable
 from edge_app.types import Feature, Ranking
 
 
@@ -69,3 +71,18 @@ def make_rankings(
         Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]))
         for i, feature in enumerate(features)
     ]
+
+
+def rank_each(
+    features: Sequence[Feature],
+    energies: Callable[[np.ndarray], np.ndarray],
+    table: LabelTable,
+    calibration: Calibration,
+) -> list[Ranking]:
+    """Rankings from a ranker's energies `[1, D] -> [1, K + N]`; one window at a time, so that none sees another."""
+    features = list(features)
+    if not features:
+        return []
+    both = np.concatenate([energies(feature.vector[None]) for feature in features])
+    labels = len(table.labels)
+    return make_rankings(features, table.names, table.version, both[:, :labels], both[:, labels:], calibration)

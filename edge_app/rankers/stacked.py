@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.labels import LabelTable, known_to
 from edge_app.rankers.base import Ranker
-from edge_app.rankers.scores import make_rankings
+from edge_app.rankers.scores import rank_each
 from edge_app.types import Feature, Ranking
 
 
@@ -35,10 +35,4 @@ class Stacked:
         return energies
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        features, labels = list(features), len(self._table.labels)
-        if not features:
-            return []
-        both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
-        return make_rankings(
-            features, self._table.names, self._table.version, both[:, :labels], both[:, labels:], self.calibration
-        )
+        return rank_each(features, self.energies, self._table, self.calibration)
