@@ -29,6 +29,7 @@ from train.data.augment import training_windows
 from train.data.clips import Bank
 from train.data.sources import load_training_clips
 from train.frozen import encode, load_encoder
+from train.gzsl import logistic_regression
 from train.heads import load_heads
 from train.measures import auroc
 
@@ -48,12 +49,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def background_embeddings() -> np.ndarray:
-    """Pooled texts of the shipped action table, as the bundle stores them: float32 `[N, E]`."""
-    table = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
-    return table.pooled().astype(np.float16).astype(np.float32)
-
-
 def fit_temperature(energies: np.ndarray, truth: np.ndarray) -> float:
     """The temperature with the least negative log-likelihood of `truth`, on a fine grid."""
     grid = np.geomspace(0.005, 20.0, 300)
@@ -62,16 +57,10 @@ def fit_temperature(energies: np.ndarray, truth: np.ndarray) -> float:
     return float(grid[int(np.argmin(nll))])
 
 
-def fit_logistic(x: np.ndarray, y: np.ndarray, steps: int = 50) -> tuple[float, float]:
-    """Slope and bias of a logistic regression of bool `y` on `x`, by Newton's method with a small ridge."""
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    weights = np.zeros(2)
-    for _ in range(steps):
-        p = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        gradient = design.T @ (p - y) + 1e-3 * weights
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-3 * np.eye(2)
-        weights = weights - np.linalg.solve(hessian, gradient)
-    return float(weights[0]), float(weights[1])
+def fit_logistic(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and bias of a logistic regression of bool `y` on `x`, with a small ridge."""
+    slope, bias = logistic_regression(x[:, None], y, 50, on_weights=1e-3, on_bias=1e-3)
+    return float(slope), float(bias)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -143,10 +132,10 @@ def run(arguments: argparse.Namespace) -> None:
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
     vectors = encode(encoder, training_windows(bank, picked, spec, rng))
 
-    background = background_embeddings()
     # One pass over all texts; lists are then columns of it.
     concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
     everyday = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
+    background = everyday.pooled().astype(np.float16).astype(np.float32)  # as the bundle stores it
     texts = concepts.pooled()
     truth, size = bank.concept[picked], rng.integers(3, min(20, len(bank.concepts)), len(picked))
     lists, answers, apart = [], [], []

@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from train.picture import BLUE, INK, ORANGE, PALE, STYLE
+from train.report import plus_minus
 
 NAMES = {
     "scale": "SCALE", "fdsm": "FDSM (edge)", "sa_dvae": "SA-DVAE", "fs_vae": "FS-VAE", "cosine": "cosine",
@@ -46,13 +47,18 @@ def markdown(report: dict[str, Any]) -> str:
             sets = list(ways[0][1]["sets"])
             lines += [zsl + "".join(f" {name} |" for name in sets), "|---" * (4 + len(sets)) + "|"]
         for way, row in ways:
-            cells = [NAMES.get(way, way), _cell(row["top1"]), f"{row['over_folds'][1] or 0:.3f}", _cell(row["top5"])]
+            cells = [
+                NAMES.get(way, way),
+                plus_minus(row["top1"]),
+                f"{row['over_folds'][1] or 0:.3f}",
+                plus_minus(row["top5"]),
+            ]
             if part == "splits":
                 cells += [
-                    _cell(row[rule][key]) for rule in ("gzsl", "stacked") for key in ("seen", "unseen", "harmonic")
+                    plus_minus(row[rule][key]) for rule in ("gzsl", "stacked") for key in ("seen", "unseen", "harmonic")
                 ]
             else:
-                cells += [_cell(row["sets"][name]) for name in sets]
+                cells += [plus_minus(row["sets"][name]) for name in sets]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
     lines += [
@@ -64,11 +70,6 @@ def markdown(report: dict[str, Any]) -> str:
         parameters, macs = f"{cost['parameters'] / 1e6:.2f} M", f"{cost['macs_12'] / 1e6:.1f} M"
         lines.append(f"| {NAMES[kind]} | {parameters} | {macs} | {ms} | {cost['set_labels_ms']['1000']:.0f} |")
     return "\n".join(lines) + "\n"
-
-
-def _cell(pair: list[float | None]) -> str:
-    mean, spread = pair
-    return f"{mean:.3f}" if spread is None else f"{mean:.3f} ± {spread:.3f}"
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

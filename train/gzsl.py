@@ -203,15 +203,16 @@ def choose_threshold(p_seen: np.ndarray, seen: np.ndarray, *, released: bool = F
     return float(THRESHOLDS[at]), accuracy[at]
 
 
-def logistic_regression(x: np.ndarray, y: np.ndarray, steps: int = 30) -> np.ndarray:
-    """Weights `[F + 1]`, the bias last: half their squares (not the bias's) plus the sum of log-losses (C = 1).
+def logistic_regression(
+    x: np.ndarray, y: np.ndarray, steps: int = 30, *, on_weights: float = 1.0, on_bias: float = 1e-6
+) -> np.ndarray:
+    """Weights `[F + 1]`, the bias last: half their squares times a ridge, plus the sum of log-losses (C = 1).
 
     Args:
-        x: `[N, F]`; y: bool `[N]`. Newton's method.
+        x: `[N, F]`; y: bool `[N]`. Newton's method. on_weights, on_bias: the ridge.
     """
     design = np.concatenate([x, np.ones((len(x), 1))], axis=1)
-    ridge = np.ones(design.shape[1])
-    ridge[-1] = 1e-6
+    ridge = np.append(np.full(x.shape[1], on_weights), on_bias)
     weights = np.zeros(design.shape[1])
     for _ in range(steps):
         p = _sigmoid(x, weights)

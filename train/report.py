@@ -234,7 +234,7 @@ def _scores(scores: dict[str, Any]) -> str:
 def folds_table(folds: dict[str, Any]) -> str:
     rows = []
     for row in (*folds["sets"], folds["mean"]):
-        figures = [None if row[key] is None else _plus_minus(row[key]) for key in FOLD_KEYS]
+        figures = [None if row[key] is None else plus_minus(row[key]) for key in FOLD_KEYS]
         rows.append([row["set"], row["seeds"], row.get("classes"), row.get("chance"), *figures])
     header = [
         "another lab",
@@ -253,14 +253,14 @@ def folds_table(folds: dict[str, Any]) -> str:
     if "splits" in folds:
         s = folds["splits"]
         header = [f"{s['count']} splits, {s['unseen']} of {s['candidates']} unseen", *GZSL]
-        rows = [[key, *(_plus_minus(s[key][part]) for part in GZSL)] for key in ("gzsl", "stacked")]
-        zsl = ", ".join(f"{name} {_plus_minus(s[key])}" for name, key in (
+        rows = [[key, *(plus_minus(s[key][part]) for part in GZSL)] for key in ("gzsl", "stacked")]
+        zsl = ", ".join(f"{name} {plus_minus(s[key])}" for name, key in (
             ("top-1", "zsl"), ("top-5", "top5"), ("cosine", "cosine")))  # fmt: skip
         parts.append(_table(header, rows) + f"\nzsl: {zsl}; chance {s['chance']:.3f}")
     return "\n\n".join(parts)
 
 
-def _plus_minus(pair: list[float | None]) -> str:
+def plus_minus(pair: list[float | None]) -> str:
     mean, spread = pair
     return f"{mean:.3f}" if spread is None else f"{mean:.3f} ± {spread:.3f}"
 

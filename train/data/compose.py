@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_app.labels import Action
 from edge_app.person.kinematics import Body, core15, forward
 from edge_app.person.motion import Phrase, Style, Timeline
 from edge_app.person.poses import other
@@ -17,7 +18,7 @@ from train.data.compose_body import legs, torso
 from train.data.compose_meaning import Meaning, draw
 from train.data.compose_motion import arms, at
 from train.data.compose_whole import POSTURES, whole
-from train.data.compose_words import Texts, describe
+from train.data.compose_words import describe
 
 TEMPI = {"slowly": (0.55, 0.7), "": (0.85, 1.2), "quickly": (1.5, 1.9)}
 _LONGEST = 5.0
@@ -28,7 +29,7 @@ class Composed:
     """joints: float32 `[T, 15, 4]` in metres with visibility 1, two to five seconds. key: equal for equal meanings."""
 
     joints: np.ndarray
-    texts: Texts
+    texts: Action
     key: tuple
 
 

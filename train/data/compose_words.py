@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
+from edge_app.labels import Action
 from train.data.compose_meaning import HEAD, PARTS, Meaning
 from train.data.compose_text import clause, fill, gerund, pick, short_name, times_words
 from train.data.compose_whole import WHOLE
-
-
-@dataclass(frozen=True, slots=True)
-class Texts:
-    """`name` as a user types it, other wordings of it, and the fields of an entry of actions.ini."""
-
-    name: str
-    paraphrases: tuple[str, ...]
-    description: str
-    arms: str
-    legs: str
-    torso: str
-
 
 _OPENERS = {"stand": "Standing", "sit": "Sitting", "kneel": "Kneeling on both knees", "kneel one": "Kneeling on one knee",
             "floor": "Sitting on the floor with straight legs"}  # fmt: skip
@@ -46,7 +33,7 @@ _TORSO_WITH = {("legs", "bend"): "the torso leans forward slightly, moves down a
                ("arms", "chop"): "the torso bends forward slightly with the strokes"}  # fmt: skip
 
 
-def describe(meaning: Meaning, rng: np.random.Generator) -> Texts:
+def describe(meaning: Meaning, rng: np.random.Generator) -> Action:
     names = _names(meaning, rng)
     if meaning.whole:
         move = meaning.whole
@@ -55,7 +42,7 @@ def describe(meaning: Meaning, rng: np.random.Generator) -> Texts:
         chosen = lambda text: re.sub(r"\{((?:[^{}]|\{t\})*)\|((?:[^{}]|\{t\})*)\}",  # noqa: E731
                                      lambda m: m[2] if move.times == "held" else m[1], text)  # fmt: skip
         texts = [fill(chosen(text), move, rng, said) for text in words[1:]]
-        return Texts(names[0], tuple(names[1:]), texts[0], texts[1], texts[2], f"the torso {texts[3]}"
+        return Action(names[0], tuple(names[1:]), texts[0], texts[1], texts[2], f"the torso {texts[3]}"
                      if len(texts[3].split()) < 5 else texts[3])  # fmt: skip
     best = None
     for attempt in range(14):  # wordings vary in length: one of the length of the shipped descriptions is found soon
@@ -73,7 +60,7 @@ def describe(meaning: Meaning, rng: np.random.Generator) -> Texts:
         if miss == 0:
             break
     assert best is not None
-    return Texts(names[0], tuple(names[1:]), best[1], *best[2])
+    return Action(names[0], tuple(names[1:]), best[1], *best[2])
 
 
 def _rests(meaning: Meaning) -> dict[str, tuple[str, str]]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from edge_app.labels import Action
 from edge_app.text import TextEncoder
 from train.data.clips import Bank, Clip
 from train.data.compose import Composed, compose
-from train.data.compose_words import Texts
 from train.data.generated import concept_of
 from train.data.named import NAMED
 from train.texts import TextBank
@@ -203,7 +203,7 @@ def _make(seeds: range) -> dict[str, np.ndarray]:
     }
 
 
-def _embed(texts: list[Texts]) -> dict[str, np.ndarray]:
+def _embed(texts: list[Action]) -> dict[str, np.ndarray]:
     """Vectors of all texts, each once; `names` and `descriptions`: each clip's rows of them, padded with -1."""
     names = [[t.name, *t.paraphrases] for t in texts]
     described = [[t.description, t.arms, t.legs, t.torso] for t in texts]
