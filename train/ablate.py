@@ -20,6 +20,7 @@ from tqdm import tqdm
 from train.frozen import freeze
 from train.heads import fit_head
 from train.models.scale import ScaleConfig
+from train.whole import write_text
 
 VARIANTS: dict[str, dict] = {
     "all terms": {},
@@ -62,8 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
             found[name].append(frozen.unseen(lambda x, text, head=head: -head.energies(x, text)))
         print(row(name, found[name]), flush=True)
     report = {"encoder": str(arguments.encoder), "seeds": arguments.seeds, "steps": arguments.steps, "found": found}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    write_text(arguments.out, json.dumps(report, indent=1) + "\n")
     print("\n".join(row(name, values) for name, values in found.items()))
 
 

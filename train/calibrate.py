@@ -32,6 +32,7 @@ from train.frozen import encode, load_encoder
 from train.gzsl import logistic_regression
 from train.heads import load_heads
 from train.measures import auroc
+from train.whole import write_text
 
 NOVEL = 0.3
 """What labels that training did not know are spared, in spreads of a window's energies over labels. Chosen on other
@@ -159,5 +160,4 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps({kind: fit[kind]}))
     how = {"lists": len(lists), "withheld": saved["withheld"], "seed": arguments.seed}
     calibration = {"rankers": rankers, "fit": fit | how}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(calibration, indent=1) + "\n", "utf-8")
+    write_text(arguments.out, json.dumps(calibration, indent=1) + "\n")

@@ -39,6 +39,7 @@ from train.heads import SYSTEMS, arrays, fit_head, parse_systems
 from train.measures import class_mean, harmonic, mean_and_spread, places
 from train.models.baselines import Conse, Devise, RidgeToText
 from train.report import git_revision
+from train.whole import write_text
 
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
 """Features `[N, D]` and a table of labels to energies `[N, K]`."""
@@ -68,15 +69,15 @@ def run(arguments: argparse.Namespace) -> None:
     rows: list[dict[str, Any]] = []
     frozen: Frozen | None = None
     for folder in folds:
-        kept = folder / "compared.json"
-        made_of = [kinds, seeds, arguments.steps]
-        if kept.is_file() and (found := json.loads(kept.read_text()))["made_of"] == made_of:
-            rows += found["rows"]
-            continue
-        frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
-        found = _compare(folder, frozen, arguments.data, kinds, seeds, arguments.steps)
-        kept.write_text(json.dumps({"made_of": made_of, "rows": found}) + "\n")
-        rows += found
+        kept = _kept(folder / "compared.json", arguments.steps)
+        wanted = [(kind, seed) for kind in kinds for seed in seeds]
+        missing = [pair for pair in wanted if pair not in {(row["way"], row["seed"]) for row in kept}]
+        if missing:
+            frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
+            for row in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept):
+                kept.append(row)
+                write_text(folder / "compared.json", json.dumps({"steps": arguments.steps, "rows": kept}) + "\n")
+        rows += [row for row in kept if (row["way"], row["seed"]) in wanted or row["way"] not in SYSTEMS]
     frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
     cost = measure_costs(frozen, kinds)
     report = {
@@ -86,28 +87,36 @@ def run(arguments: argparse.Namespace) -> None:
     write(report, arguments.out)
 
 
+def _kept(path: Path, steps: int | None) -> list[dict[str, Any]]:
+    """Rows of an earlier run with as many steps: nothing is trained twice, and a system can be added later."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text("utf-8"))
+    return found["rows"] if found["steps"] == steps else []
+
+
 def _compare(
-    folder: Path, frozen: Frozen, data: Path, kinds: list[str], seeds: list[int], steps: int | None
-) -> list[dict[str, Any]]:
-    """A row for each trial of a fold, way and seed. Energies of splits are kept beside the fold, for GZSL."""
-    saved, rows = frozen.saved, []
-    fold = json.loads((folder / "fold.json").read_text())
-    for told in fold:
-        split = "split" in told
-        trial = split_trial(saved, data) if split else lab_trial(told["set"], data)
-        features, clip = _features(frozen, trial)
-        table = build_table([Label(name) for name in trial.names], TextEncoder(), 0)
-        for way, seed, energies in _ways(frozen, kinds, seeds, steps):
+    folder: Path, frozen: Frozen, data: Path, wanted: list[tuple[str, int]], steps: int | None, baseline: bool
+) -> Iterable[dict[str, Any]]:
+    """A row for each way, seed and trial of a fold. Energies of splits are kept beside the fold, for GZSL."""
+    text, trials = TextEncoder(), []
+    for told in json.loads((folder / "fold.json").read_text()):
+        trial = split_trial(frozen.saved, data) if "split" in told else lab_trial(told["set"], data)
+        table = build_table([Label(name) for name in trial.names], text, 0)
+        trials.append((told, trial, table, *_features(frozen, trial)))
+    for way, seed, energies in _ways(frozen, wanted, steps, baseline):
+        for told, trial, table, features, clip in trials:
             found = energies(features, table)
             means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
-            if split:
+            if "split" in told:
                 path = folder / f"energies-{way}-{seed}.npz"
                 np.savez_compressed(path, energies=means, truth=trial.truth, unseen=trial.unseen)
                 row["energies"] = str(path)
-            rows.append(row | ({} if split else {"set": told["set"]}))
+            else:
+                row["set"] = told["set"]
             print({key: value for key, value in row.items() if key != "energies"}, flush=True)
-    return rows
+            yield row
 
 
 def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
@@ -120,20 +129,20 @@ def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ways(
-    frozen: Frozen, kinds: Iterable[str], seeds: Iterable[int], steps: int | None
+    frozen: Frozen, wanted: Iterable[tuple[str, int]], steps: int | None, baseline: bool
 ) -> Iterable[tuple[str, int, Energies]]:
     """Name, seed and energies of each system, one after the other; what has no seeds once, under seed 0."""
-    yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
-    for kind in kinds:
-        for seed in seeds:
-            weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
+    if baseline:
+        yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
+    for kind, seed in wanted:
+        weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
 
-            def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
-                ranker: Ranker = RANKERS[kind](weights, PLAIN, table.pooled()[:0])
-                ranker.set_labels(table)
-                return ranker.energies(features)
+        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
+            ranker: Ranker = RANKERS[kind](weights, PLAIN, table.pooled()[:0])
+            ranker.set_labels(table)
+            return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])
 
-            yield kind, seed, energies
+        yield kind, seed, energies
 
 
 def baselines(frozen: Frozen) -> dict[str, Energies]:

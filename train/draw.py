@@ -9,7 +9,6 @@ hold 25 clips each and appear only when whole: a run that was cut off goes on wh
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from edge_app.window import lift
 from train.data.compose import compose_whole_body
 from train.data.composed import DRAWN_FPS
 from train.extract import parse_shard
+from train.whole import whole
 
 A_FILE = 25
 
@@ -114,11 +114,10 @@ def run(arguments: argparse.Namespace) -> None:
             if path.is_file():
                 continue
             clips = [draw_clip(n * A_FILE + i, estimator) for i in range(A_FILE)]
-            partial = path.with_suffix(".part.npz")
-            np.savez(
-                partial,
-                joints=np.concatenate([c.joints for c in clips]), truth=np.concatenate([c.truth for c in clips]),
-                t_s=np.concatenate([c.t_s for c in clips]), off=np.cumsum([0, *(len(c.t_s) for c in clips)]),
-                action=np.array([c.action for c in clips]), seed=np.array([c.seed for c in clips]),
-            )  # fmt: skip
-            os.replace(partial, path)
+            with whole(path) as partial:
+                np.savez(
+                    partial,
+                    joints=np.concatenate([c.joints for c in clips]), truth=np.concatenate([c.truth for c in clips]),
+                    t_s=np.concatenate([c.t_s for c in clips]), off=np.cumsum([0, *(len(c.t_s) for c in clips)]),
+                    action=np.array([c.action for c in clips]), seed=np.array([c.seed for c in clips]),
+                )  # fmt: skip

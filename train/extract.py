@@ -8,7 +8,6 @@ A file that is there already is not done again; a file that cannot be decoded is
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
 from edge_app.recorder import Recorder
 from edge_app.types import Frame
+from train.whole import whole
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".ts", ".webm"}
 
@@ -47,23 +47,18 @@ def extract(video: Path | str, out: Path, alter: Callable[[Frame], Frame | None]
     Raises:
         SourceError: the video cannot be decoded.
     """
-    partial = out.with_name(f".{out.name}.part")
-    partial.unlink(missing_ok=True)
     frames = 0
-    try:
-        with (
-            open_source(str(video), camera="file", realtime=False) as source,
-            PoseEstimator() as estimator,
-            Recorder(partial) as recorder,
-        ):
-            while (frame := source.read()) is not None:
-                altered = alter(frame)  # type: ignore[arg-type]
-                if altered is not None:
-                    recorder.poses(estimator.estimate(altered))
-                    frames += 1
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    with (
+        whole(out) as partial,
+        open_source(str(video), camera="file", realtime=False) as source,
+        PoseEstimator() as estimator,
+        Recorder(partial) as recorder,
+    ):
+        while (frame := source.read()) is not None:
+            altered = alter(frame)  # type: ignore[arg-type]
+            if altered is not None:
+                recorder.poses(estimator.estimate(altered))
+                frames += 1
     return frames
 
 

@@ -44,6 +44,7 @@ from train.gzsl import seen_and_unseen
 from train.heads import load_heads
 from train.measures import harmonic, score, shuffled_top1
 from train.report import folds_table, summarise_folds
+from train.whole import write_text
 
 CLIPS = 800
 """Clips that a figure is made from, at most."""
@@ -105,12 +106,12 @@ def run(arguments: argparse.Namespace) -> None:
             )
             for row in found:
                 print(fold.name, {k: v for k, v in row.items() if k != "per_class"}, flush=True)
-            (folder / "fold.json").write_text(json.dumps(found, indent=1) + "\n")
+            write_text(folder / "fold.json", json.dumps(found, indent=1) + "\n")
     done = [path for fold in folds if (path := arguments.out / fold.name / "fold.json").is_file()]
     rows = [row for path in done for row in json.loads(path.read_text())]
     labs, splits = [row for row in rows if "set" in row], [row for row in rows if "split" in row]
     report = {"recipe": arguments.recipe, "labs": labs, "splits": stacked(splits, arguments.out)}
-    (arguments.out / "folds.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_text(arguments.out / "folds.json", json.dumps(report, indent=1) + "\n")
     print(folds_table(summarise_folds(labs, report["splits"])))
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -34,6 +33,7 @@ from train.features import Features, find_folder, folder_name, read_features, wr
 from train.protocol import measure, read_texts
 from train.report import git_revision
 from train.reproduced import TEST_CLIPS, report_text
+from train.whole import write_text
 from train.zero_shot import CLOSED, SYSTEMS, VARIANTS
 
 ST_GCN_SPLITS = ("smie", "sa-dvae")
@@ -104,14 +104,6 @@ def encoder_of(arguments: argparse.Namespace, split: Split) -> str:
     return arguments.encoder or ("st-gcn" if split.name.startswith(ST_GCN_SPLITS) else "shift-gcn")
 
 
-def write(path: Path, text: str) -> None:
-    """A file that appears only when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text, "utf-8")
-    os.replace(partial, path)
-
-
 def check_same(path: Path, settings: dict[str, Any]) -> None:
     """Writes what encoders and features depend on, or raises UsageError where the folder was begun with other ones."""
     if path.is_file():
@@ -119,7 +111,7 @@ def check_same(path: Path, settings: dict[str, Any]) -> None:
         for key, value in settings.items():
             if before.get(key) != value:
                 raise UsageError(f"--out {path.parent}: begun with {key} {before.get(key)}, {value} asked for")
-    write(path, json.dumps(settings, indent=1) + "\n")
+    write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -173,7 +165,7 @@ def run(arguments: argparse.Namespace) -> None:
             for (system, seed), path in paths.items():
                 if not path.is_file():
                     row = measure(system, split, main, pseudo, texts, seed=seed, **how)  # type: ignore[arg-type]
-                    write(path, json.dumps(row | {"encoder": encoder}, indent=1) + "\n")
+                    write_text(path, json.dumps(row | {"encoder": encoder}, indent=1) + "\n")
                     print(split.name, system, f"seed {seed}", row["zsl"], flush=True)
         rows += [json.loads(path.read_text("utf-8")) for path in paths.values()]
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
@@ -182,8 +174,8 @@ def run(arguments: argparse.Namespace) -> None:
         "table": arguments.table, "data": str(arguments.root or arguments.features), "features": clips is None,
         "encoder_options": fixed, "test_clips_expected": TEST_CLIPS[arguments.table], **kept, "rows": rows,
     }  # fmt: skip
-    write(arguments.out / "reproduce.json", json.dumps(report, indent=1) + "\n")
-    write(arguments.out / "reproduce.md", report_text(report))
+    write_text(arguments.out / "reproduce.json", json.dumps(report, indent=1) + "\n")
+    write_text(arguments.out / "reproduce.md", report_text(report))
     print(report_text(report))
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +27,7 @@ from edge_app.types import Poses
 from train.data.generated import concept_of
 from train.extract import extract, parse_shard
 from train.videos import Segment
+from train.whole import whole
 
 TRUTH = "streams.csv"
 COUNT, LENGTH = 12, 6
@@ -60,14 +60,12 @@ def run(arguments: argparse.Namespace) -> None:
         out = arguments.out / f"stream_{number}.mcap"
         if not out.is_file():
             extract(stream_uri(number), out)
-    partial = arguments.out / f".{TRUTH}.part"
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with whole(arguments.out / TRUTH) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(("stream", "action", "start_s", "end_s"))
         for number in range(COUNT):
             for acted in script(stream_uri(number)):
                 table.writerow((f"stream_{number}", acted.action, f"{acted.t0_s:.3f}", f"{acted.t1_s:.3f}"))
-    os.replace(partial, arguments.out / TRUTH)
 
 
 def script(uri: str) -> list[Acted]:

@@ -37,6 +37,7 @@ from train.data.splits import Split, find_split, pseudo_unseen
 from train.models.shiftgcn import ShiftConfig, ShiftGCN, TemporalShift
 from train.models.stgcn import STGCN, StConfig
 from train.report import git_revision
+from train.whole import whole
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATED_EVERY = 10
@@ -201,9 +202,8 @@ def board(folder: Path) -> Any:
 
 def save(path: Path, content: dict[str, Any]) -> None:
     """A file that appears only when it is whole."""
-    partial = path.with_name(f".{path.name}.part")
-    torch.save(content, partial)
-    os.replace(partial, path)
+    with whole(path) as partial:
+        torch.save(content, partial)
 
 
 def load_checkpoint(path: Path, resume: bool, settings: dict[str, Any]) -> dict[str, Any] | None:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -35,6 +34,7 @@ from train.data.composed import load_composed
 from train.data.sources import load_training_clips
 from train.models.shiftgcn import ShiftGCN, frozen, load_weights
 from train.texts import ConceptTexts
+from train.whole import whole
 
 RATE_HZ = 30.0
 LONGEST = 300
@@ -234,11 +234,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _save(path: Path, done: dict[int, tuple[str, np.ndarray, np.ndarray]], frames: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part.npz")
     datasets, features, logits = zip(*done.values(), strict=True)
-    np.savez(
-        partial, digest=np.array([*done], np.uint64), dataset=np.array(datasets), feature=np.stack(features),
-        logits=np.stack(logits), frames=np.int64(frames),
-    )  # fmt: skip
-    os.replace(partial, path)
+    with whole(path) as partial:
+        np.savez(
+            partial, digest=np.array([*done], np.uint64), dataset=np.array(datasets), feature=np.stack(features),
+            logits=np.stack(logits), frames=np.int64(frames),
+        )  # fmt: skip
