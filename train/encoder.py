@@ -163,7 +163,7 @@ def composed_rivals(
 
 
 @dataclasses.dataclass(frozen=True)
-class Trial:
+class Unseen:
     """Features of clips, some windows of each, `[N, V, D]`; each clip's concept, int `[N]`; all texts `[K, E]`."""
 
     features: Tensor
@@ -172,9 +172,9 @@ class Trial:
 
 
 @torch.inference_mode()
-def unseen_trials(
+def unseen_features(
     encoder: nn.Module, clips: list[Clip], withheld: Iterable[str], left_out: Iterable[str], *, parts: bool = False
-) -> dict[str, Trial]:
+) -> dict[str, Unseen]:
     """Withheld concepts, and each data set left out, by its own names; at most `EVALUATED` clips each.
 
     parts: texts go on with those of body parts (`TextBank.with_parts`).
@@ -191,18 +191,18 @@ def unseen_trials(
         told = (texts.with_parts() if parts else texts).pooled(bank.concepts)
         windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
         features = torch.cat([encoder(w.flatten(0, 1)) for w in windows.split(64)])
-        found[name] = Trial(features.unflatten(0, windows.shape[:2]), bank.concept, torch.from_numpy(told))
+        found[name] = Unseen(features.unflatten(0, windows.shape[:2]), bank.concept, torch.from_numpy(told))
     return found
 
 
 @torch.inference_mode()
-def unseen_top1(trials: dict[str, Trial], compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
-    """Class-mean top-1 of each trial among its own texts. compare: features `[B, D]`, texts `[K, E]` to `[B, K]`."""
+def unseen_top1(unseen: dict[str, Unseen], compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+    """Class-mean top-1 of each, among its own texts. compare: features `[B, D]`, texts `[K, E]` to `[B, K]`."""
     row = {}
-    for name, trial in trials.items():
-        logits = torch.cat([compare(x.flatten(0, 1), trial.texts) for x in trial.features.split(64)])
-        guess = logits.unflatten(0, trial.features.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
-        right = [np.mean(guess[trial.concept == k] == k) for k in range(len(trial.texts))]
+    for name, own in unseen.items():
+        logits = torch.cat([compare(x.flatten(0, 1), own.texts) for x in own.features.split(64)])
+        guess = logits.unflatten(0, own.features.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
+        right = [np.mean(guess[own.concept == k] == k) for k in range(len(own.texts))]
         row[f"{name}_top1"] = round(float(np.mean(right)), 4)
     return row
 
@@ -291,7 +291,7 @@ def run(arguments: argparse.Namespace) -> None:
             "seconds": round(time.monotonic() - begun, 1),
         }
         shadow = average.module.eval()
-        row |= unseen_top1(unseen_trials(shadow.encoder, clips, withhold, leave_out), shadow.text_logits)
+        row |= unseen_top1(unseen_features(shadow.encoder, clips, withhold, leave_out), shadow.text_logits)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)

@@ -21,7 +21,7 @@ from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
-from train.encoder import Trial, unseen_top1, unseen_trials
+from train.encoder import Unseen, unseen_features, unseen_top1
 from train.models.edge import Branches, Detailed, EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
 
@@ -108,14 +108,14 @@ class Frozen:
         return dataclasses.replace(self, encoder=encoder, texts=self.texts.with_parts(), **drawn)
 
     @cached_property
-    def trials(self) -> dict[str, Trial]:
+    def _unseen(self) -> dict[str, Unseen]:
         """What this encoder did not see."""
         how = (self.saved["withheld"], self.saved["left_out"])
-        return unseen_trials(self.encoder, self.clips, *how, parts=self.texts.parts)
+        return unseen_features(self.encoder, self.clips, *how, parts=self.texts.parts)
 
     def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
         """`train.encoder.unseen_top1` of what this encoder did not see."""
-        return unseen_top1(self.trials, compare)
+        return unseen_top1(self._unseen, compare)
 
 
 def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:

@@ -62,7 +62,7 @@ class TextBank:
         text = np.concatenate(whole, axis=1) / np.float32(np.sqrt(2))
         if not self.parts:
             return text
-        parts = self._described_by[rows, -len(PARTS) :]
+        parts = self._described_by[rows, 1 : 1 + len(PARTS)]
         return np.concatenate([text, *np.where(plain[:, None], names, parts.swapaxes(0, 1))], axis=1)
 
 

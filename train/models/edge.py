@@ -287,20 +287,19 @@ class Detailed(nn.Module):
 
     def __init__(self, encoder: EdgeEncoder | Branches) -> None:
         super().__init__()
-        self.encoder, self.feature = encoder, encoder.feature
-        branches = list(encoder.branches) if isinstance(encoder, Branches) else [encoder]
-        self.channels = sum(branch.config.trunk_width for branch in branches)
-        joints = LAYOUTS[branches[0].config.skeleton].joints
+        self.branches = nn.ModuleList(encoder.branches if isinstance(encoder, Branches) else [encoder])
+        configs = [branch.config for branch in self.branches]
+        joints = LAYOUTS[configs[0].skeleton].joints
         self.parts = [[joints.index(name) for name in part] for part in PARTS]
-        self.part = 2 * branches[0].channels * len(PARTS[0])
+        self.feature, self.channels = encoder.feature, sum(config.trunk_width for config in configs)
+        self.part = 2 * EdgeEncoder.channels * len(PARTS[0])
         self.width = self.feature + STEPS * self.channels + len(PARTS) * self.part
 
     def forward(self, window: Tensor) -> Tensor:
-        branches = self.encoder.branches if isinstance(self.encoder, Branches) else [self.encoder]
         pooled, over_time = [], []
-        inputs = [branch.normalised(window) for branch in branches]
-        for branch, x in zip(branches, inputs, strict=True):
-            x, present = branch.over_time(x, window)
+        inputs = [branch.normalised(window) for branch in self.branches]
+        for branch, own in zip(self.branches, inputs, strict=True):
+            x, present = branch.over_time(own, window)
             pooled.append(branch.pooled(x, present))
             count = present.unflatten(2, (STEPS, -1)).sum(dim=3)
             over_time.append((x * present).unflatten(2, (STEPS, -1)).sum(dim=3) / count.clamp(min=1))
