@@ -71,10 +71,13 @@ class Bundle:
         """
         first, _, second = kind.partition("+")
         head = self._head(first)
-        background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
+        stored = load_arrays(self.path / "background.npz")
+        background = pooled = stored["embeddings"].astype(np.float32)
+        if first == FsVaeRanker.kind and "parts" in stored:
+            background = np.concatenate([pooled, stored["parts"].astype(np.float32)], axis=1)
         ranker = RANKERS[first](*head, background)
         if second:
-            ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
+            ranker = Reranker(ranker, FdsmRanker(*self._head(second), pooled[:0]))
         return Stacked(ranker, self.manifest["training_data"]["concepts"])
 
     def check_ranker(self, kind: str) -> None:

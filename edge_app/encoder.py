@@ -27,5 +27,5 @@ class Encoder:
         return normalise(window.joints, window.valid, self._spec.skeleton)
 
     def vector(self, normalised: np.ndarray) -> np.ndarray:
-        """float32 `[T, J, 4] -> [D]`."""
+        """float32 `[T, J, 4] -> [D]`, or longer (`Feature`)."""
         return self._session.run(normalised[None])[0]

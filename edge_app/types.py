@@ -111,7 +111,10 @@ class CameraReport:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What the encoder makes of a window: float32 `[D]`."""
+    """What the encoder makes of a window: float32 `[D]`.
+
+    In a bundle whose FS-VAE needs them, features over time and of body parts follow; other rankers read the first D.
+    """
 
     window: Window
     vector: np.ndarray

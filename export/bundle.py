@@ -21,6 +21,7 @@ import numpy as np
 from edge_app.bundle import FORMAT, load_bundle, self_test
 from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, actions, build_table, parse_labels
+from edge_app.rankers.fs_vae import texts_of
 from edge_app.text import TextEncoder
 from edge_app.window import normalise
 from export.to_onnx import export_encoder
@@ -28,6 +29,7 @@ from train.data.generated import generated_clips
 from train.evaluate import clip_windows
 from train.frozen import load_encoder
 from train.heads import load_heads
+from train.models.edge import Detailed
 
 GOLDEN = 12
 
@@ -50,16 +52,28 @@ def run(arguments: argparse.Namespace) -> None:
     text = TextEncoder()
     table = build_table(parse_labels(arguments.labels), text, 1)
     background = build_table([Label(action.name) for action in actions()], text, 0)
+    known = {"embeddings": background.pooled()}
+    entry: dict[str, Any] = {"file": "encoder.onnx", "feature": encoder.feature}
+    detailed, widths = Detailed(encoder), {kind: len(weights["feature_mean"]) for kind, weights in heads.items()}
+    for kind, width in widths.items():
+        if width not in (encoder.feature, detailed.width):
+            allowed = f"{encoder.feature} or {detailed.width} are allowed"
+            raise UsageError(f"--heads {arguments.heads}: {kind}.pt reads {width} numbers of this encoder, {allowed}")
+    if detailed.width in widths.values():
+        encoder, entry["output"] = detailed, detailed.width
+        known["parts"] = texts_of(background, parts=True)[:, known["embeddings"].shape[1] :]
 
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
     try:
-        parameters = export_encoder(encoder, spec, work / "encoder.onnx")
+        entry["parameters"] = export_encoder(encoder, spec, work / "encoder.onnx")
         for kind, weights in heads.items():
             np.savez_compressed(work / f"ranker-{kind}.npz", **{name: _half(value) for name, value in weights.items()})
         write_labels(work, table)
         np.savez_compressed(
-            work / "background.npz", embeddings=background.pooled().astype(np.float16), names=np.array(background.names)
+            work / "background.npz",
+            **{name: vectors.astype(np.float16) for name, vectors in known.items()},
+            names=np.array(background.names),
         )
         shutil.copy(arguments.calibration, work / "calibration.json")
         shutil.copy(arguments.card, work / "MODEL_CARD.md")
@@ -69,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
             "version": arguments.version,
             "skeleton": spec.skeleton.name,
             "window": {"seconds": spec.seconds, "rate_hz": spec.rate_hz},
-            "encoder": {"file": "encoder.onnx", "feature": encoder.feature, "parameters": parameters},
+            "encoder": entry,
             "rankers": {kind: {"file": f"ranker-{kind}.npz"} for kind in heads},
             "text_encoder": text.id,
             "licence": "weights: non-commercial, see MODEL_CARD.md",
@@ -92,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
     finally:
         shutil.rmtree(work, ignore_errors=True)
     size = sum(file.stat().st_size for file in arguments.out.iterdir())
-    print(f"{arguments.out}: {bundle.id}, {parameters:,} parameters, {size / 1e6:.1f} MB")
+    print(f"{arguments.out}: {bundle.id}, {entry['parameters']:,} parameters, {size / 1e6:.1f} MB")
 
 
 def _half(value: np.ndarray) -> np.ndarray:

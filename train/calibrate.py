@@ -23,6 +23,7 @@ from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, actions, build_table
 from edge_app.rankers.base import Ranker
 from edge_app.rankers.fdsm import RIVALS, FdsmRanker
+from edge_app.rankers.fs_vae import texts_of
 from edge_app.rankers.scores import Calibration, foreign, log_sum_exp
 from edge_app.text import TextEncoder
 from train.data.augment import training_windows
@@ -30,8 +31,9 @@ from train.data.clips import Bank
 from train.data.sources import load_training_clips
 from train.frozen import encode, load_encoder
 from train.gzsl import logistic_regression
-from train.heads import load_heads
+from train.heads import SYSTEMS, load_heads
 from train.measures import auroc
+from train.models.edge import Detailed
 from train.whole import write_text
 
 NOVEL = 0.3
@@ -131,13 +133,14 @@ def run(arguments: argparse.Namespace) -> None:
     withheld = np.flatnonzero(np.isin(bank.concept, [bank.concepts.index(c) for c in saved["withheld"]]))
     seen = np.setdiff1d(np.arange(len(bank)), withheld)
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
-    vectors = encode(encoder, training_windows(bank, picked, spec, rng))
+    vectors = encode(Detailed(encoder), training_windows(bank, picked, spec, rng))
 
     # One pass over all texts; lists are then columns of it.
     concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
     everyday = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
-    background = everyday.pooled().astype(np.float16).astype(np.float32)  # as the bundle stores it
+    told = texts_of(everyday, parts=True).astype(np.float16).astype(np.float32)  # as the bundle stores it
     texts = concepts.pooled()
+    background = np.ascontiguousarray(told[:, : texts.shape[1]])
     truth, size = bank.concept[picked], rng.integers(3, min(20, len(bank.concepts)), len(picked))
     lists, answers, apart = [], [], []
     for i, k in enumerate(truth):
@@ -150,7 +153,8 @@ def run(arguments: argparse.Namespace) -> None:
     sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld), novel)
     rankers, fit = {}, {}
     for kind, weights in load_heads(arguments.heads).items():
-        ranker = RANKERS[kind](weights, Calibration(1.0, 1.0, 0.0, alike=-np.inf), background)
+        plain = Calibration(1.0, 1.0, 0.0, alike=-np.inf)
+        ranker = RANKERS[kind](weights, plain, told if SYSTEMS[kind].detailed else background)
         own, other = (_energies(ranker, table, vectors) for table in (concepts, everyday))
         if isinstance(ranker, FdsmRanker):  # it matches the nearest of the background only
             nearest = np.argsort(ranker.away(vectors), axis=1, kind="stable")

@@ -28,6 +28,7 @@ from edge_app.bundle import RANKERS
 from edge_app.errors import UsageError
 from edge_app.labels import Label, LabelTable, actions, build_table
 from edge_app.rankers.base import Ranker
+from edge_app.rankers.fs_vae import texts_of
 from edge_app.rankers.scores import Calibration
 from edge_app.text import TextEncoder
 from edge_app.types import Feature, Window
@@ -35,9 +36,10 @@ from edge_app.window import normalise
 from train.evaluate import clip_windows
 from train.folds import Trial, lab_trial, split_trial, stack_over_splits
 from train.frozen import Frozen, encode, freeze
-from train.heads import SYSTEMS, arrays, fit_head, parse_systems
+from train.heads import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.measures import class_mean, harmonic, mean_and_spread, places
 from train.models.baselines import Conse, Devise, RidgeToText
+from train.models.edge import Detailed
 from train.report import git_revision
 from train.whole import write_text
 
@@ -120,11 +122,11 @@ def _compare(
 
 
 def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
-    """Of every window `[N, D]`, and the clip that it is of, int `[N]`."""
-    spec, found = frozen.spec, []
+    """Of every window, `Detailed` `[N, L]`, of which all but FS-VAE read the first D; and its clip, int `[N]`."""
+    encoder, spec, found = Detailed(frozen.encoder), frozen.spec, []
     for clip in trial.clips:
         windows = [normalise(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
-        found.append(encode(frozen.encoder, np.stack(windows)))
+        found.append(encode(encoder, np.stack(windows)))
     return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
 
 
@@ -138,7 +140,7 @@ def _ways(
         weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
 
         def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
-            ranker: Ranker = RANKERS[kind](weights, PLAIN, table.pooled()[:0])
+            ranker: Ranker = RANKERS[kind](weights, PLAIN, texts_of(table, parts=SYSTEMS[kind].detailed)[:0])
             ranker.set_labels(table)
             return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])
 
@@ -162,11 +164,11 @@ def baselines(frozen: Frozen) -> dict[str, Energies]:
         "conse": Conse.fit(x, own, text),
     }
 
-    def of(model: RidgeToText | Devise | Conse) -> Energies:
-        return lambda features, table: model.energies(torch.from_numpy(features), _unit(table)).numpy()
+    def of(compare: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Energies:
+        return lambda features, table: compare(torch.from_numpy(features[:, : x.shape[1]]), _unit(table)).numpy()
 
-    return {"cosine": lambda features, table: -frozen.cosine(torch.from_numpy(features), _unit(table)).numpy()} | {
-        name: of(model) for name, model in fitted.items()
+    return {"cosine": of(lambda *pair: -frozen.cosine(*pair))} | {
+        name: of(model.energies) for name, model in fitted.items()
     }
 
 
@@ -249,16 +251,16 @@ def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> di
     Milliseconds are medians of `rank` for one window, with the shipped background beside 12, 60 and 1,000 labels.
     """
     names, encoder = [action.name for action in actions()], TextEncoder()
-    background = build_table([Label(name) for name in names], encoder, 0).pooled()
+    everyday = build_table([Label(name) for name in names], encoder, 0)
     listed = [Label(f"{names[i % len(names)]} {i}") for i in range(max(LABELS))]
     tables = {count: build_table(listed[:count], encoder, 0) for count in LABELS}
     window = Window("bench", 1, 0, np.zeros((2, 15, 4), np.float32), np.ones(2, bool), 30.0, 1.0, 1.0)
     found: dict[str, dict[str, Any]] = {}
     for kind in kinds:
-        head = fit_head(frozen, kind, steps=2)
+        head, own = fit_head(frozen, kind, steps=2), read_by(kind, frozen)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
-            head.energies(torch.from_numpy(frozen.features[:1]), _unit(tables[12]))
-        ranker: Ranker = RANKERS[kind](arrays(head), PLAIN, background)
+            head.energies(torch.from_numpy(own.features[:1]), torch.zeros(12, own.texts.dim))
+        ranker: Ranker = RANKERS[kind](arrays(head), PLAIN, texts_of(everyday, parts=SYSTEMS[kind].detailed))
         row: dict[str, Any] = {
             "parameters": sum(p.numel() for p in head.parameters()), "macs_12": counter.get_total_flops() // 2,
             "ms": {}, "set_labels_ms": {},
@@ -268,7 +270,7 @@ def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> di
             ranker.set_labels(table)
             row["set_labels_ms"][str(count)] = round(1e3 * (time.perf_counter() - begun), 1)
             times = []
-            for vector in frozen.features[:repeats]:
+            for vector in own.features[:repeats]:
                 begun = time.perf_counter()
                 ranker.rank([Feature(window, vector)])
                 times.append(time.perf_counter() - begun)

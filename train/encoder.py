@@ -162,33 +162,48 @@ def composed_rivals(
     return composed.texts.sample(rows, rng), torch.from_numpy(same)
 
 
+@dataclasses.dataclass(frozen=True)
+class Unseen:
+    """Features of clips, some windows of each, `[N, V, D]`; each clip's concept, int `[N]`; all texts `[K, E]`."""
+
+    features: Tensor
+    concept: np.ndarray
+    texts: Tensor
+
+
 @torch.inference_mode()
-def class_mean_top1(encoder: nn.Module, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip]) -> float:
-    """Class-mean top-1 over at most `EVALUATED` clips, candidates = the concepts of these clips.
+def unseen_features(
+    encoder: nn.Module, clips: list[Clip], withheld: Iterable[str], left_out: Iterable[str], *, parts: bool = False
+) -> dict[str, Unseen]:
+    """Withheld concepts, and each data set left out, by its own names; at most `EVALUATED` clips each.
 
-    compare: features `[B, D]` and texts `[K, E]` to logits `[B, K]`.
+    parts: texts go on with those of body parts (`TextBank.with_parts`).
     """
-    bank = Bank([clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:EVALUATED]])
-    bank_texts = torch.from_numpy(ConceptTexts(bank.concepts).pooled(bank.concepts))
-    windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
-    logits = torch.cat([compare(encoder(w.flatten(0, 1)), bank_texts) for w in windows.split(64)])
-    guess = logits.unflatten(0, windows.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
-    return round(float(np.mean([np.mean(guess[bank.concept == k] == k) for k in range(len(bank.concepts))])), 4)
-
-
-def unseen_top1(
-    encoder: nn.Module, compare: Callable[[Tensor, Tensor], Tensor], clips: list[Clip], withheld: Iterable[str],
-    left_out: Iterable[str],
-) -> dict[str, float]:  # fmt: skip
-    """`class_mean_top1` of withheld concepts, and of each data set left out, by its own names."""
     withheld, left_out = set(withheld), sorted(left_out)
-    row = {}
     held = [c for c in clips if c.dataset not in (*left_out, "named", "drawn") and c.concept in withheld]
-    if held:
-        row["withheld_top1"] = class_mean_top1(encoder, compare, held)
+    asked = {"withheld": held} if held else {}
     for name in left_out:
-        another_lab = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
-        row[f"{name}_top1"] = class_mean_top1(encoder, compare, another_lab)
+        asked[name] = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
+    found = {}
+    for name, own in asked.items():
+        bank = Bank([own[i] for i in np.random.default_rng(0).permutation(len(own))[:EVALUATED]])
+        texts = ConceptTexts(bank.concepts)
+        told = (texts.with_parts() if parts else texts).pooled(bank.concepts)
+        windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))
+        features = torch.cat([encoder(w.flatten(0, 1)) for w in windows.split(64)])
+        found[name] = Unseen(features.unflatten(0, windows.shape[:2]), bank.concept, torch.from_numpy(told))
+    return found
+
+
+@torch.inference_mode()
+def unseen_top1(unseen: dict[str, Unseen], compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+    """Class-mean top-1 of each, among its own texts. compare: features `[B, D]`, texts `[K, E]` to `[B, K]`."""
+    row = {}
+    for name, own in unseen.items():
+        logits = torch.cat([compare(x.flatten(0, 1), own.texts) for x in own.features.split(64)])
+        guess = logits.unflatten(0, own.features.shape[:2]).log_softmax(-1).mean(1).argmax(1).numpy()
+        right = [np.mean(guess[own.concept == k] == k) for k in range(len(own.texts))]
+        row[f"{name}_top1"] = round(float(np.mean(right)), 4)
     return row
 
 
@@ -276,7 +291,7 @@ def run(arguments: argparse.Namespace) -> None:
             "seconds": round(time.monotonic() - begun, 1),
         }
         shadow = average.module.eval()
-        row |= unseen_top1(shadow.encoder, shadow.text_logits, clips, withhold, leave_out)
+        row |= unseen_top1(unseen_features(shadow.encoder, clips, withhold, leave_out), shadow.text_logits)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)

@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from edge_app.errors import UsageError
-from edge_app.labels import Label, build_table
 from edge_app.rankers.fs_vae import PARTS
-from edge_app.text import TextEncoder
 from train.fit import Batch, fit
 from train.frozen import Extra
 from train.models.fs_vae import FsVae, FsVaeConfig
@@ -63,39 +61,26 @@ def fit_fs_vae(
 ) -> FsVae:  # fmt: skip
     """Train an FS-VAE head; returns its exponential average, in evaluation mode.
 
-    Arguments and errors as in `fit_sa_dvae`; features are `[N, D]` as `FsVae` lays them out. With parts, the texts of
-    arms, legs and torso are looked up by name and are the same at every step, and `extra` is refused: composed windows
-    have no such texts.
+    Arguments and errors as in `fit_sa_dvae`; features are `[N, D]` as `FsVae` lays them out, and with parts the texts
+    are those of `TextBank.with_parts`.
     """
     _check(features, concept, names, config.base + len(PARTS) * config.part_feature)
-    _check_texts(texts.dim, config.text)
-    if config.part_feature and extra is not None:
-        raise UsageError("FS-VAE: composed windows have no texts of parts; leave `extra` out")
+    _check_texts(texts.dim, config.text + len(PARTS) * config.part_text)
     torch.manual_seed(seed)
     model = FsVae(config)
-    parts = part_texts(names) if config.part_feature else None
     if config.standardised:
-        centre, times = centre_of(texts, names), 0 if parts is None else len(PARTS)
-        if parts is not None:
-            centre = np.concatenate([centre, parts.mean(axis=0)])
-        over_time = [config.base - config.feature] if config.steps else []
-        levels = [config.feature, *over_time, *[config.part_feature] * times]
-        _standardise(model, features, centre, levels, [config.text, *[config.part_text] * times])
+        over_time, parts = [config.base - config.feature] if config.steps else [], len(PARTS) if config.part_text else 0
+        levels = [config.feature, *over_time, *[config.part_feature] * parts]
+        text_levels = [config.text, *[config.part_text] * parts]
+        _standardise(model, features, centre_of(texts, names), levels, text_levels)
 
     def loss(b: Batch, step: int) -> Tensor:
-        text = b.text if parts is None else torch.cat([b.text, torch.from_numpy(parts)], dim=1)
-        return model.loss(b.feature, b.own, text, model.weights(step, steps), b.same)
+        return model.loss(b.feature, b.own, b.text, model.weights(step, steps), b.same)
 
     return fit(
         model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
         steps=steps, batch=batch, lr=lr, seed=seed,
     )  # fmt: skip
-
-
-def part_texts(names: list[str]) -> np.ndarray:
-    """Texts of arms, legs and torso of each name, as the device makes them: float32 `[K, 3 * E]`."""
-    table = build_table([Label(name) for name in names], TextEncoder(), 0)
-    return np.concatenate([table.mean((part,)) for part in PARTS], axis=1)
 
 
 def _standardise(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,8 @@ from train.data.augment import plain_windows, training_windows
 from train.data.clips import Bank, Clip
 from train.data.composed import ComposedBank, load_generated, seen_clips
 from train.data.sources import load_training_clips
-from train.encoder import unseen_top1
-from train.models.edge import Branches, EdgeEncoder, EncoderConfig
+from train.encoder import Unseen, unseen_features, unseen_top1
+from train.models.edge import Branches, Detailed, EdgeEncoder, EncoderConfig
 from train.texts import ConceptTexts
 
 
@@ -85,9 +87,11 @@ class Frozen:
     saved: dict
     clips: list[Clip]
     bank: Bank
+    texts: ConceptTexts
+    rounds: int
+    seed: int
     features: np.ndarray
     concept: np.ndarray
-    texts: ConceptTexts
     extra: Extra | None
 
     def cosine(self, x: Tensor, text: Tensor) -> Tensor:
@@ -96,9 +100,22 @@ class Frozen:
         mapped = functional.normalize(text - weights["text_mean"], dim=1) @ weights["text_map.weight"].T
         return weights["scale"].exp() * functional.normalize(x, dim=1) @ functional.normalize(mapped, dim=1).T
 
+    @cached_property
+    def detailed(self) -> Frozen:
+        """The same windows as `Detailed` features beside texts with parts: for FS-VAE, drawn when first asked for."""
+        encoder, composed = Detailed(self.encoder), self.extra and self.extra.composed.with_parts()
+        drawn = _draw(encoder, self.bank, composed, self.spec, self.rounds, self.seed)
+        return dataclasses.replace(self, encoder=encoder, texts=self.texts.with_parts(), **drawn)
+
+    @cached_property
+    def _unseen(self) -> dict[str, Unseen]:
+        """What this encoder did not see."""
+        how = (self.saved["withheld"], self.saved["left_out"])
+        return unseen_features(self.encoder, self.clips, *how, parts=self.texts.parts)
+
     def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
         """`train.encoder.unseen_top1` of what this encoder did not see."""
-        return unseen_top1(self.encoder, compare, self.clips, self.saved["withheld"], self.saved["left_out"])
+        return unseen_top1(self._unseen, compare)
 
 
 def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
@@ -114,8 +131,16 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     )
     seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
     bank = Bank(seen, saved["concepts"])
+    drawn = _draw(encoder, bank, composed, spec, rounds, seed)
+    return Frozen(encoder, spec, saved, clips, bank, ConceptTexts(bank.concepts), rounds, seed, **drawn)
+
+
+def _draw(
+    encoder: nn.Module, bank: Bank, composed: ComposedBank | None, spec: WindowSpec, rounds: int, seed: int
+) -> dict[str, Any]:
+    """The fields of `Frozen` that hold features."""
     features, concept = draw_features(encoder, bank, spec, rounds, seed)
     extra = None
     if composed is not None:
         extra = Extra(composed, *draw_features(encoder, composed.bank, spec, rounds, seed, clips=True))
-    return Frozen(encoder, spec, saved, clips, bank, features, concept, ConceptTexts(bank.concepts), extra)
+    return {"features": features, "concept": concept, "extra": extra}

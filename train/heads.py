@@ -25,6 +25,7 @@ from train.fit_scale import fit_scale
 from train.fit_vaes import fit_fs_vae, fit_sa_dvae
 from train.frozen import Frozen, freeze
 from train.models import fdsm, fs_vae, sa_dvae
+from train.models.edge import STEPS, Detailed
 from train.models.fdsm import Fdsm
 from train.models.fs_vae import FsVae
 from train.models.sa_dvae import SaDvae
@@ -35,20 +36,24 @@ Head = Scale | Fdsm | SaDvae | FsVae
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """config: as it ships. steps: of training, unless `--steps` says otherwise. anchored: begins at `text_map`."""
+    """config: as it ships. steps: of training, unless `--steps` says otherwise. anchored: begins at `text_map`.
+
+    detailed: learns from features over time and of body parts too, and from texts of the parts (`Frozen.detailed`).
+    """
 
     fit: Callable[..., Any]
     model: type[Head]
     config: Any
     steps: int
     anchored: bool = False
+    detailed: bool = False
 
 
 SYSTEMS = {
     "scale": System(fit_scale, Scale, ScaleConfig(), 100, anchored=True),
     "fdsm": System(fit_fdsm, Fdsm, fdsm.EDGE, 40, anchored=True),
     "sa_dvae": System(fit_sa_dvae, SaDvae, sa_dvae.IMPROVED, 300),
-    "fs_vae": System(fit_fs_vae, FsVae, fs_vae.IMPROVED, 100),
+    "fs_vae": System(fit_fs_vae, FsVae, fs_vae.IMPROVED, 100, detailed=True),
 }
 
 
@@ -84,11 +89,22 @@ def fit_head(
     config = dataclasses.replace(config, feature=frozen.features.shape[1])
     if kind != "fdsm":
         config = dataclasses.replace(config, text=frozen.texts.dim)
+    frozen = read_by(kind, frozen)
+    if isinstance(frozen.encoder, Detailed):
+        config = dataclasses.replace(
+            config, steps=STEPS, channels=frozen.encoder.channels, part_feature=frozen.encoder.part,
+            part_text=config.text // 2,
+        )  # fmt: skip
     anchors = (frozen.saved["model"]["text_map.weight"],) if system.anchored else ()
     return system.fit(
         frozen.features, frozen.concept, frozen.bank.concepts, frozen.texts, config, *anchors, extra=frozen.extra,
         steps=steps or system.steps, batch=batch, lr=lr, seed=seed,
     )  # fmt: skip
+
+
+def read_by(kind: str, frozen: Frozen) -> Frozen:
+    """What a system learns from, and is asked with."""
+    return frozen.detailed if SYSTEMS[kind].detailed else frozen
 
 
 def save_head(kind: str, head: Head, folder: Path) -> None:
@@ -133,6 +149,6 @@ def run(arguments: argparse.Namespace) -> None:
     for kind in kinds:
         head = fit_head(frozen, kind, **how)
         save_head(kind, head, arguments.out)
-        metrics[kind] = frozen.unseen(lambda x, text, head=head: -head.energies(x, text))
+        metrics[kind] = read_by(kind, frozen).unseen(lambda x, text, head=head: -head.energies(x, text))
         print(kind, metrics[kind], flush=True)
     (arguments.out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
 from edge_app.labels import NAMING, Label, actions, build_table
+from edge_app.rankers.fs_vae import PARTS, texts_of
 from edge_app.text import TextEncoder
+
+Bank = TypeVar("Bank", bound="TextBank")
 
 
 class TextBank:
     """Embeddings of all texts of many meanings.
 
     Args:
-        names: for each meaning float32 `[n, E]`, n at least 1; descriptions: float32 `[m, E]`, m may be 0.
+        names: for each meaning float32 `[n, E]`, n at least 1.
+        descriptions: float32 `[m, E]`, of the whole body, then of arms, legs and torso; m may be 0.
     """
+
+    parts = False
+    """Whether a text goes on with those of arms, legs and torso, as `edge_app.rankers.fs_vae.texts_of` has them."""
 
     def __init__(self, names: Sequence[np.ndarray], descriptions: Sequence[np.ndarray]) -> None:
         self._names, self._named = _padded(names)
-        self._described_by, self._described = _padded(descriptions, self._names.shape[2])
+        self._described_by, self._described = _padded(descriptions, self._names.shape[2], 1 + len(PARTS))
         self.dim = 2 * self._names.shape[2]
-        """Width of a pooled text: names, then description."""
+        """Width of a pooled text: names, then description; then parts, if they are told."""
 
     @classmethod
     def joined(cls, one: TextBank, other: TextBank) -> TextBank:
@@ -32,17 +41,29 @@ class TextBank:
             lambda b: (b._names, b._named), lambda b: (b._described_by, b._described))]  # fmt: skip
         return cls(*groups)
 
+    def with_parts(self: Bank) -> Bank:
+        """The same texts, each followed by those of arms, legs and torso."""
+        told = copy.copy(self)
+        told.parts, told.dim = True, self.dim + len(PARTS) * self._names.shape[2]
+        return told
+
     def sample(self, rows: np.ndarray, rng: np.random.Generator, no_description: float = 0.15) -> np.ndarray:
-        """A fresh mixture of each meaning's texts: float32 `[K, dim]`, unit length rows.
+        """A fresh mixture of each meaning's texts: float32 `[K, dim]`, unit length rows, but for the parts.
 
         Random weights over names and over description with body parts; with probability `no_description` the names
-        stand for the description too, as on the device for words that the shipped table does not know.
+        stand for the description too, and for each part's, as on the device for words that the shipped table does not
+        know. Texts of parts have unit length each.
         """
         rows = np.asarray(rows)
         names = _mixtures(self._names[rows], self._named[rows], rng)
         plain = ~self._described[rows].any(axis=1) | (rng.random(len(rows)) < no_description)
         described = _mixtures(self._described_by[rows], self._described[rows], rng)
-        return np.concatenate([names, np.where(plain[:, None], names, described)], axis=1) / np.float32(np.sqrt(2))
+        whole = [names, np.where(plain[:, None], names, described)]
+        text = np.concatenate(whole, axis=1) / np.float32(np.sqrt(2))
+        if not self.parts:
+            return text
+        parts = self._described_by[rows, 1 : 1 + len(PARTS)]
+        return np.concatenate([text, *np.where(plain[:, None], names, parts.swapaxes(0, 1))], axis=1)
 
 
 class ConceptTexts(TextBank):
@@ -51,7 +72,7 @@ class ConceptTexts(TextBank):
     def __init__(self, concepts: Sequence[str]) -> None:
         table = build_table([Label(concept) for concept in concepts], TextEncoder(), 0)
         self.index = {concept: i for i, concept in enumerate(concepts)}
-        self._pooled = table.pooled()
+        self._pooled = texts_of(table, parts=True)
         rows = iter(table.vectors)
         names, descriptions = [], []
         for texts in table.texts:
@@ -64,8 +85,9 @@ class ConceptTexts(TextBank):
         return np.array([self.index[concept] for concept in concepts])
 
     def pooled(self, concepts: Sequence[str]) -> np.ndarray:
-        """As the device makes them: float32 `[K, dim]`, unit length rows."""
-        return self._pooled[self.rows(concepts)] / np.float32(np.sqrt(2))
+        """As the device makes them: float32 `[K, dim]`, unit length rows, but for the parts."""
+        whole, parts = np.split(self._pooled[self.rows(concepts), : self.dim], [2 * self._names.shape[2]], axis=1)
+        return np.concatenate([whole / np.float32(np.sqrt(2)), parts], axis=1)
 
 
 @dataclass(frozen=True)
@@ -98,19 +120,20 @@ class FixedTexts:
 
 def centre_of(texts: ConceptTexts | FixedTexts, names: list[str]) -> np.ndarray:
     """Mean of the shipped table's texts; of the names' own, where the texts are of another encoder: float32 `[dim]`."""
-    return mean_text() if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
+    return mean_text(texts.parts) if isinstance(texts, ConceptTexts) else texts.pooled(names).mean(axis=0)
 
 
 @cache
-def mean_text() -> np.ndarray:
+def mean_text(parts: bool = False) -> np.ndarray:
     """Mean of the pooled texts of the shipped table, float32 `[dim]`: the same whatever is trained on."""
     names = [action.name for action in actions()]
-    return ConceptTexts(names).pooled(names).mean(axis=0)
+    texts = ConceptTexts(names)
+    return (texts.with_parts() if parts else texts).pooled(names).mean(axis=0)
 
 
-def _padded(groups: Sequence[np.ndarray], width: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def _padded(groups: Sequence[np.ndarray], width: int = 0, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Groups of rows `[n, E]` as float32 `[N, most, E]`, and which rows are there, bool `[N, most]`."""
-    most = max(1, *map(len, groups))
+    most = max(least, *map(len, groups))
     out = np.zeros((len(groups), most, width or groups[0].shape[1]), np.float32)
     there = np.zeros((len(groups), most), bool)
     for i, group in enumerate(groups):

@@ -29,4 +29,7 @@ class Ranker(Protocol):
         """One ranking for each feature, over the table set last."""
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 `[B, D] -> [B, K]`; lower is better."""
+        """float32 `[B, D] -> [B, K]`; lower is better.
+
+        Vectors may be longer than the ranker needs (`Feature`): it reads their first columns.
+        """

@@ -165,7 +165,8 @@ class FdsmRanker:
         return np.stack([_away(anchors, self._standardised(vector)) for vector in vectors])
 
     def _standardised(self, vector: np.ndarray) -> np.ndarray:
-        return (vector - self._w["feature_mean"]) / self._w["feature_std"]
+        mean = self._w["feature_mean"]
+        return (vector[: len(mean)] - mean) / self._w["feature_std"]
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
         return rank_each(features, self.energies, self._table, self.calibration)

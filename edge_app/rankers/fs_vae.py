@@ -45,7 +45,7 @@ class FsVaeRanker:
     Args:
         weights: the module's state by name, float32, from `ranker-fs_vae.npz`.
         background: float32 `[N, E]`, texts of other everyday actions: pooled, then, if the model has parts, the texts
-            of arms, legs and torso (`texts_of`).
+            of arms, legs and torso (`texts_of`), which a model without them passes over.
     """
 
     kind = "fs_vae"
@@ -65,7 +65,7 @@ class FsVaeRanker:
                 )
         self._dct = dct_matrix(self._steps) if self._steps else np.zeros((0, 0), np.float32)
         self.calibration = calibration
-        self._background = background
+        self._background = background[:, : len(w["text_mean"])]
 
     def set_labels(self, table: LabelTable) -> None:
         w, text = self._w, texts_of(table, parts=self._parts > 0)

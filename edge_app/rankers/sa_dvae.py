@@ -60,7 +60,7 @@ class SaDvaeRanker:
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
-        latent = vectors @ self._weight + self._bias
+        latent = vectors[:, : len(self._weight)] @ self._weight + self._bias
         return latent @ self._read + self._read_bias if self._classifier else self._texts.energies(latent)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:

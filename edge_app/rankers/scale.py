@@ -79,7 +79,7 @@ class ScaleRanker:
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
         w, c = self._w, self._candidates
-        x = (vectors - w["feature_mean"]) / w["feature_std"]
+        x = (vectors[:, : len(w["feature_mean"])] - w["feature_mean"]) / w["feature_std"]
         hidden = (x @ w["posterior_x.weight"].T)[:, None] + c.posterior
         hidden = gelu(layer_norm(hidden, w["posterior.0.weight"], w["posterior.0.bias"]))
         mean, log_variance = np.split(hidden @ w["posterior.2.weight"].T + w["posterior.2.bias"], 2, axis=2)

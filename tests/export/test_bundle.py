@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +10,15 @@ import torch
 
 from edge_app.bundle import load_bundle, self_test
 from edge_app.errors import UsageError
-from edge_app.labels import actions
+from edge_app.labels import actions, build_table
+from edge_app.types import Feature
 from export.__main__ import main
-from train.models.edge import EdgeEncoder, EncoderConfig
+from export.to_onnx import export_encoder
+from train.data.generated import generated_clips
+from train.evaluate import clip_windows
+from train.frozen import load_encoder
+from train.models.edge import STEPS, EdgeEncoder, EncoderConfig
+from train.models.fs_vae import IMPROVED, FsVae
 from train.models.scale import Scale, ScaleConfig
 
 
@@ -52,6 +59,62 @@ def test_an_exported_bundle_verifies_and_is_replaced_as_a_whole(arguments, tmp_p
     assert not (tmp_path / "made" / "left-over").exists()
     assert not list(tmp_path.glob(".bundle-*")), "no half-made folder stays behind"
     assert "parameters" in capsys.readouterr().out
+
+
+def add_fs_vae(folder: Path, **changes: int) -> None:
+    """An untrained FS-VAE that reads the long vectors of the fixture's encoder, beside SCALE."""
+    widths = {"feature": 16, "text": 768, "steps": STEPS, "channels": 16, "part_feature": 156, "part_text": 384}
+    config = dataclasses.replace(IMPROVED, latent=8, **{**widths, **changes})
+    torch.save({"model": FsVae(config).state_dict(), "config": dataclasses.asdict(config)}, folder / "fs_vae.pt")
+    calibration = json.loads((folder / "calibration.json").read_text())
+    calibration["rankers"]["fs_vae"] = calibration["rankers"]["scale"]
+    (folder / "calibration.json").write_text(json.dumps(calibration))
+
+
+def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_path):
+    assert main(arguments) == 0
+    alone = load_bundle(tmp_path / "made")
+    encoder, spec, _ = load_encoder(tmp_path / "encoder.pt")
+    export_encoder(encoder, spec, tmp_path / "plain.onnx")
+    assert (alone.path / "encoder.onnx").read_bytes() == (tmp_path / "plain.onnx").read_bytes()
+    assert alone.manifest["encoder"].keys() == {"file", "feature", "parameters"}
+
+    add_fs_vae(tmp_path)
+    assert main([*arguments[:-1], str(tmp_path / "both")]) == 0
+    both = load_bundle(tmp_path / "both")
+    width = 16 + STEPS * 16 + 3 * 156
+    assert both.manifest["encoder"] == alone.manifest["encoder"] | {"output": width}
+    clip = generated_clips(1, seed=3)[0]
+    windows = clip_windows(clip, spec)[:2]
+    short, long = alone.encoder().encode(windows), both.encoder().encode(windows)
+    assert [f.vector.shape for f in (*short, *long)] == [(16,)] * 2 + [(width,)] * 2
+    table = build_table(both.default_labels, both.text_encoder(), 1)
+    rankers = {}
+    for kind in ("scale", "fs_vae"):
+        self_test(both, both.encoder(), kind)
+        rankers[kind] = both.ranker(kind)
+        rankers[kind].set_labels(table)
+        assert [len(ranking.labels) for ranking in rankers[kind].rank(long)] == [2, 2]
+    scale = alone.ranker("scale")
+    scale.set_labels(table)
+    cut = [Feature(feature.window, feature.vector[:16].copy()) for feature in long]
+    for one, other, near in zip(scale.rank(cut), rankers["scale"].rank(long), scale.rank(short), strict=True):
+        assert one.energies.tobytes() == other.energies.tobytes()
+        np.testing.assert_allclose(one.energies, near.energies, atol=1e-4)
+    vector = long[0].vector[None]
+    for part in (slice(16, 16 + STEPS * 16), slice(16 + STEPS * 16, None)):
+        other = vector.copy()
+        other[:, part] *= 2
+        assert not np.array_equal(rankers["fs_vae"].energies(other), rankers["fs_vae"].energies(vector))
+
+
+def test_a_head_that_reads_what_the_encoder_does_not_give_is_refused(arguments, tmp_path, capsys):
+    add_fs_vae(tmp_path, channels=17)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert "fs_vae.pt reads 620 numbers of this encoder, 16 or 612 are allowed" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(arguments, tmp_path, capsys):

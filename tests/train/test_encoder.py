@@ -13,7 +13,19 @@ from edge_app.window import WindowSpec
 from export.to_onnx import LARGE, export_encoder
 from train.data.clips import Bank, Clip
 from train.encoder import named_loss, shown_beside
-from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig, RefinedGraph, adjacencies
+from train.frozen import Frozen
+from train.models.edge import (
+    ENCODERS,
+    PARTS,
+    STEPS,
+    Branches,
+    Detailed,
+    EdgeEncoder,
+    EncoderConfig,
+    RefinedGraph,
+    adjacencies,
+)
+from train.texts import ConceptTexts
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 SMALL = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=10)
@@ -111,6 +123,103 @@ def test_onnx_gives_what_torch_gives(config, tmp_path):
     assert onnx.TensorProto.FLOAT not in kept
     assert onnx.TensorProto.FLOAT16 in kept
     assert str(tmp_path) not in path.read_bytes().decode("latin-1"), "no path of the building machine in the file"
+
+
+def details(encoder: EdgeEncoder | Branches, batch: torch.Tensor) -> list[torch.Tensor]:
+    """Pooled, over time `[B, STEPS, channels]`, arms, legs, torso."""
+    detailed = Detailed(encoder).eval()
+    with torch.inference_mode():
+        found = detailed(batch)
+    assert found.shape == (len(batch), detailed.width)
+    widths = [detailed.feature, STEPS * detailed.channels, *[detailed.part] * 3]
+    pooled, over_time, *parts = found.split(widths, dim=1)
+    return [pooled, over_time.unflatten(1, (STEPS, -1)), *parts]
+
+
+@pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
+def test_a_detailed_encoder_gives_the_same_feature_and_more(config):
+    encoder, batch = EdgeEncoder(config).eval(), windows()
+    batch[:, :12, :, 3] = 0
+    pooled, over_time, *_ = details(encoder, batch)
+    with torch.inference_mode():
+        assert torch.equal(pooled, encoder(batch))
+        x, present = encoder.over_time(encoder.normalised(batch), batch)
+    wide = x.shape[2] // STEPS
+    for step in range(STEPS):
+        own = [x[1, :, t] for t in range(step * wide, (step + 1) * wide) if present[1, 0, t]]
+        expected = torch.stack(own).mean(0) if own else torch.zeros(16)
+        torch.testing.assert_close(over_time[1, step], expected)
+    assert not over_time[:, 0].any(), "nobody was seen in the first quarter"
+    assert over_time[:, -1].any()
+
+
+def test_branches_lie_side_by_side_over_time_too():
+    torch.manual_seed(0)
+    both, batch = Branches([KINDS["conv"], KINDS["attention"]]).eval(), windows()
+    pooled, over_time, *parts = details(both, batch)
+    with torch.inference_mode():
+        assert torch.equal(pooled, both(batch))
+    one, other = (details(branch, batch) for branch in both.branches)
+    assert torch.equal(over_time, torch.cat([one[1], other[1]], dim=2))
+    assert all(torch.equal(part, own) for part, own in zip(parts, one[2:], strict=True))
+
+
+@pytest.mark.parametrize(("joint", "part"), [("left_wrist", 0), ("right_ankle", 1), ("head", 2)])
+def test_what_a_part_does_shows_in_its_own_features_only(joint, part):
+    encoder, batch = EdgeEncoder(SMALL).eval(), windows()
+    moved = batch.clone()
+    moved[:, 16:, CORE15.joints.index(joint), :3] += 1
+    before, after = details(encoder, batch)[2:], details(encoder, moved)[2:]
+    assert [not torch.equal(b, a) for b, a in zip(before, after, strict=True)] == [i == part for i in range(3)]
+
+
+def test_parts_are_pooled_over_what_was_seen():
+    encoder, batch = EdgeEncoder(SMALL).eval(), windows(1)
+    batch[:, :8, :, 3] = 0
+    legs = details(encoder, batch)[3][0]
+    joints = [CORE15.joints.index(name) for name in PARTS[1]]
+    with torch.inference_mode():
+        x = encoder.normalised(batch)[0, :, 8:, joints].transpose(1, 2).reshape(13 * 6, 24)
+    mean, peak = legs.chunk(2)
+    torch.testing.assert_close(mean, x.mean(1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(peak, x.amax(1).clamp(min=0))
+
+
+def test_onnx_gives_the_long_vector_too(tmp_path):
+    encoder, batch = Detailed(Branches([KINDS["conv"], KINDS["attention"]])).eval(), windows(5)
+    export_encoder(encoder, SPEC, tmp_path / "encoder.onnx")
+    session = open_session(tmp_path / "encoder.onnx")
+    with torch.inference_mode():
+        expected = encoder(batch).numpy()
+    found = session.run(batch.numpy())
+    np.testing.assert_allclose(found, expected, atol=2e-2)
+    np.testing.assert_allclose(session.run(batch.numpy()[:1]), found[:1], atol=1e-4)
+
+
+class Counting(torch.nn.Module):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def forward(self, window: torch.Tensor) -> torch.Tensor:
+        self.asked += 1
+        return window.flatten(1)[:, :10]
+
+
+def test_what_an_encoder_did_not_see_is_encoded_once():
+    rng, none = np.random.default_rng(0), np.zeros(0)
+    clips = [
+        Clip("lab", name, name, "a", 15.0, False, rng.normal(size=(40, 15, 4)).astype(np.float32))
+        for name in ("wave", "squat")
+    ]
+    encoder, saved = Counting(), {"withheld": ["squat"], "left_out": ["lab"]}
+    frozen = Frozen(encoder, SPEC, saved, clips, Bank(clips), ConceptTexts(["wave", "squat"]), 1, 0, none, none, None)
+    first = frozen.unseen(lambda x, text: x[:, :2])
+    assert list(first) == ["lab_top1"]
+    assert encoder.asked == 1
+    assert frozen.unseen(lambda x, text: x[:, :2]) == first
+    assert frozen.unseen(lambda x, text: -x[:, :2]) == {"lab_top1": 1 - first["lab_top1"]}
+    assert encoder.asked == 1
 
 
 @pytest.mark.parametrize("verb", ["encoder", "head", "evaluate", "extract", "calibrate"])

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from edge_app.errors import UsageError
-from edge_app.labels import Label, LabelTable, Text
+from edge_app.labels import Label, LabelTable, Text, build_table
 from edge_app.rankers.dct import dct_matrix
 from edge_app.rankers.fs_vae import FsVaeRanker, texts_of
 from edge_app.rankers.scores import Calibration
+from edge_app.text import TextEncoder
 from edge_app.types import Feature
 from train.fit_vaes import fit_fs_vae
 from train.models.fs_vae import FAITHFUL, IMPROVED, ChannelGains, FsVae, TimeGains
 from train.models.latents import Weights
+from train.texts import ConceptTexts
 
 SMALL = {"feature": 24, "text": 16, "latent": 10}
 PARTS = {"part_feature": 6, "part_text": 8}
@@ -285,19 +287,57 @@ def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     assert (guess == toy.unseen).mean() > 0.3, "chance is 0.125"
 
 
-def test_parts_and_time_train(toy, monkeypatch):
+def test_parts_and_time_train(toy):
     """Random features beside those of the whole body do no great harm, and every level gets a gradient."""
     config = dataclasses.replace(IMPROVED, **SMALL, **PARTS, **TIME)
     rng = np.random.default_rng(0)
-    parts = rng.normal(size=(40, 24)).astype(np.float32)
-    monkeypatch.setattr("train.fit_vaes.part_texts", lambda names: parts)
+    parts = rng.normal(size=(48, 24)).astype(np.float32) / 5
+    texts = dataclasses.replace(toy.texts, vectors=np.concatenate([toy.texts.vectors, parts], 1))
     beside = rng.normal(size=(len(toy.features), 20 + 18)).astype(np.float32)
     features = np.concatenate([toy.features, beside], 1)
-    made = fit_fs_vae(features, toy.concept, toy.names, toy.texts, config, steps=100, batch=64, lr=3e-3, seed=0)
+    made = fit_fs_vae(features, toy.concept, toy.names, texts, config, steps=100, batch=64, lr=3e-3, seed=0)
     assert made.time_gains.w.abs().max() > 0
     with torch.inference_mode():
         feature = torch.from_numpy(np.concatenate([toy.unseen_features, beside[: len(toy.unseen), :20]], 1))
         assert toy.unseen_top1(made.energies(feature, torch.from_numpy(toy.unseen_texts)).numpy()) > 0.3
+
+
+NAMES = ["wave one hand", "squat", "an action nobody has a name for"]
+
+
+def test_texts_of_parts_are_the_devices_own():
+    known, told = ConceptTexts(NAMES), ConceptTexts(NAMES).with_parts()
+    assert (known.dim, told.dim) == (768, 768 + 3 * 384)
+    expected = texts_of(build_table([Label(name) for name in NAMES], TextEncoder(), 0), parts=True)
+    expected[:, :768] /= np.float32(np.sqrt(2))
+    np.testing.assert_allclose(told.pooled(NAMES), expected, atol=1e-6)
+    assert np.array_equal(known.pooled(NAMES), told.pooled(NAMES)[:, :768])
+    rows = known.rows(NAMES)
+    drawn = told.sample(rows, np.random.default_rng(0), no_description=0.0)
+    assert np.array_equal(drawn[:, :768], known.sample(rows, np.random.default_rng(0), no_description=0.0))
+    np.testing.assert_allclose(drawn[:2, 768:], expected[:2, 768:], atol=1e-6)
+
+
+def test_names_stand_for_parts_that_nobody_describes():
+    """As on the device, for words that the shipped table does not know, and in training for a share of the others."""
+    told = ConceptTexts(NAMES).with_parts()
+    for rows, share in (([2], 0.0), ([0, 1, 2], 1.0)):
+        drawn = told.sample(np.array(rows), np.random.default_rng(0), no_description=share)
+        for start in (768, 1152, 1536):
+            np.testing.assert_allclose(drawn[:, start : start + 384], drawn[:, :384] * np.sqrt(2), atol=1e-6)
+    nameless = ConceptTexts(NAMES[2:]).with_parts()
+    assert nameless.sample(np.array([0]), np.random.default_rng(0)).shape == (1, nameless.dim)
+
+
+def test_a_model_without_parts_passes_over_the_backgrounds_texts_of_parts():
+    made, labels = model(IMPROVED), table(7)
+    weights = {name: value.detach().numpy() for name, value in made.state_dict().items()}
+    background = texts_of(table(5, seed=9, parts=True), parts=True)
+    short, long = (FsVaeRanker(weights, CALIBRATION, told) for told in (background[:, :16], background))
+    x = np.random.default_rng(0).normal(size=(2, 24)).astype(np.float32)
+    for ranker in (short, long):
+        ranker.set_labels(labels)
+    assert np.array_equal(short.energies(x), long.energies(x))
 
 
 def test_what_does_not_fit_is_refused(toy):

@@ -96,11 +96,11 @@ def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys, monkeypa
     assert saved["left_out"] == ["nw_ucla", "utkinect"]
     assert [config["attention"] for config in saved["config"]] == [False, True]
     monkeypatch.setattr(compare, "actions", lambda: actions()[:20])
-    systems = ["--systems", "scale,sa_dvae", "--seeds", "0,1", "--steps", "3", "--out", str(sets / "systems")]
+    systems = ["--systems", "scale,fs_vae", "--seeds", "0,1", "--steps", "3", "--out", str(sets / "systems")]
     assert train(["compare", "--data", str(sets), "--folds", str(sets / "folds"), *systems]) == 0
     made = sorted(path.name for path in (sets / "systems").iterdir())
     assert made == ["systems.json", "systems.md", "systems.png"]
     ways = json.loads((sets / "systems" / "systems.json").read_text())["labs"]["ways"]
-    assert list(ways) == ["cosine", "ridge", "devise", "conse", "scale", "sa_dvae"]
+    assert list(ways) == ["cosine", "ridge", "devise", "conse", "scale", "fs_vae"]
     assert ways["scale"]["sets"]["utkinect"][1] is not None
-    assert "| SA-DVAE |" in capsys.readouterr().out
+    assert "| FS-VAE |" in capsys.readouterr().out

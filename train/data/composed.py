@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterable
@@ -94,6 +95,12 @@ class ComposedBank:
 
     def __init__(self, clips: list[Clip], texts: TextBank) -> None:
         self.bank, self.texts = Bank(clips), texts
+
+    def with_parts(self) -> ComposedBank:
+        """The same clips, the texts with parts (`TextBank.with_parts`)."""
+        told = copy.copy(self)
+        told.texts = self.texts.with_parts()
+        return told
 
 
 def shows(key: list, concept: str) -> bool:

@@ -219,20 +219,39 @@ class EdgeEncoder(nn.Module):
         return torch.cat([place, bone, velocity, path, seen], dim=-1).permute(0, 3, 1, 2)
 
     def forward(self, window: Tensor) -> Tensor:
+        return self.pooled(*self.over_time(self.normalised(window), window))
+
+    def normalised(self, window: Tensor) -> Tensor:
+        """`inputs` as the first layer reads them: `[B, 13, T, J]`."""
         x = self.inputs(window)
         batch, channels, steps, joints = x.shape
         flat = x.permute(0, 1, 3, 2).reshape(batch, channels * joints, steps)
-        x = self.input_norm(flat).reshape(batch, channels, joints, steps).permute(0, 1, 3, 2)
+        return self.input_norm(flat).reshape(batch, channels, joints, steps).permute(0, 1, 3, 2)
+
+    def over_time(self, x: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
+        """The trunk's features of `normalised` inputs, `[B, W, S]`, and 1 where anything was seen, `[B, 1, S]`."""
         for block in self.graph_blocks:
             x = block(x)
+        batch = x.shape[0]
         x = x.permute(0, 1, 3, 2).reshape(batch, -1, x.shape[2]) if self.config.side_by_side else x.mean(dim=3)
         x = self.trunk(self.flatten(x))
-        present = (window[..., 3].sum(dim=2) > 0).to(x.dtype)
-        present = present.reshape(batch, 1, x.shape[2], steps // x.shape[2]).amax(dim=3)
-        mean = (x * present).sum(dim=2) / present.sum(dim=2).clamp(min=1)
-        peak = (x * present).amax(dim=2)
-        feature = self.head(torch.cat([mean, peak], dim=1))
+        return x, seen(window, x.shape[2])
+
+    def pooled(self, x: Tensor, present: Tensor) -> Tensor:
+        feature = self.head(mean_and_peak(x, present))
         return nn.functional.normalize(feature, dim=1) * feature.shape[1] ** 0.5
+
+
+def seen(window: Tensor, steps: int) -> Tensor:
+    """1 for each of so many steps of a window in which any joint was seen, else 0: `[B, T, J, 4] -> [B, 1, steps]`."""
+    present = (window[..., 3].sum(dim=2) > 0).to(window.dtype)
+    return present.reshape(window.shape[0], 1, steps, window.shape[1] // steps).amax(dim=3)
+
+
+def mean_and_peak(x: Tensor, present: Tensor) -> Tensor:
+    """Over the time that is present: `[B, C, S], [B, 1, S] -> [B, 2 C]`."""
+    mean = (x * present).sum(dim=2) / present.sum(dim=2).clamp(min=1)
+    return torch.cat([mean, (x * present).amax(dim=2)], dim=1)
 
 
 class Branches(nn.Module):
@@ -245,3 +264,47 @@ class Branches(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         return torch.cat([branch(window) for branch in self.branches], dim=1)
+
+
+STEPS = 8
+"""To which `Detailed` averages features over time, whatever a trunk's strides."""
+PARTS = (
+    ("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist"),
+    ("left_hip", "left_knee", "left_ankle", "right_hip", "right_knee", "right_ankle"),
+    ("neck", "head", "left_shoulder", "right_shoulder", "left_hip", "right_hip"),
+)
+"""Joints of arms, legs and torso. The pelvis is the middle of the hips."""
+
+
+class Detailed(nn.Module):
+    """An encoder that says more, for FS-VAE: `[pooled | STEPS x channels | arms | legs | torso]`, `[B, width]`.
+
+    Pooled is the encoder's own feature, bit for bit. Over time are the trunks' features, those of all branches side by
+    side, averaged over what was seen in each step. Of a part (INFERRED, and cheap): mean and peak over time of what
+    enters the network for its joints. No later layer could tell parts, since the first one lays all joints side by
+    side; and what enters the branches differs by their input norms alone, so the first one's stands for all.
+    """
+
+    def __init__(self, encoder: EdgeEncoder | Branches) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(encoder.branches if isinstance(encoder, Branches) else [encoder])
+        configs = [branch.config for branch in self.branches]
+        joints = LAYOUTS[configs[0].skeleton].joints
+        self.parts = [[joints.index(name) for name in part] for part in PARTS]
+        self.feature, self.channels = encoder.feature, sum(config.trunk_width for config in configs)
+        self.part = 2 * EdgeEncoder.channels * len(PARTS[0])
+        self.width = self.feature + STEPS * self.channels + len(PARTS) * self.part
+
+    def forward(self, window: Tensor) -> Tensor:
+        pooled, over_time = [], []
+        inputs = [branch.normalised(window) for branch in self.branches]
+        for branch, own in zip(self.branches, inputs, strict=True):
+            x, present = branch.over_time(own, window)
+            pooled.append(branch.pooled(x, present))
+            count = present.unflatten(2, (STEPS, -1)).sum(dim=3)
+            over_time.append((x * present).unflatten(2, (STEPS, -1)).sum(dim=3) / count.clamp(min=1))
+        steps = torch.cat(over_time, dim=1).transpose(1, 2).flatten(1)
+        first = inputs[0].transpose(2, 3)
+        whole = seen(window, window.shape[1])
+        parts = [mean_and_peak(first[:, :, joints].flatten(1, 2), whole) for joints in self.parts]
+        return torch.cat([*pooled, steps, *parts], dim=1)
