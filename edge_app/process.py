@@ -12,6 +12,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from edge_app.errors import AppError
+from edge_app.log import log, setup
 
 _PR_SET_PDEATHSIG = 1
 
@@ -22,9 +23,10 @@ class Child:
     The two shared numbers are monotonic stamps: when the stage became ready (0: not yet), and its last progress.
     """
 
-    def __init__(self, ready_ns: Synchronized[int], progress_ns: Synchronized[int]) -> None:
+    def __init__(self, ready_ns: Synchronized[int], progress_ns: Synchronized[int], restarts: int = 0) -> None:
         self._ready_ns = ready_ns
         self._progress_ns = progress_ns
+        self.restarts = restarts
         self.stopping = False
 
     def ready(self) -> None:
@@ -37,14 +39,16 @@ class Child:
 
 
 def run_child(
-    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int
-) -> None:
+    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int,
+    restarts: int = 0,
+) -> None:  # fmt: skip
     """Entry of a child: `body(task, child)` under signal handling; exits with an `AppError`'s code after its line."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    child = Child(ready_ns, progress_ns)
+    setup()
+    child = Child(ready_ns, progress_ns, restarts)
 
     def stop(*_: object) -> None:
         child.stopping = True
@@ -54,5 +58,5 @@ def run_child(
     try:
         body(task, child)
     except AppError as error:
-        print(f"edge-app: {error}", file=sys.stderr, flush=True)
+        log.error("%s", error, extra={"kind": "failed"})
         sys.exit(error.exit_code)

@@ -19,7 +19,7 @@ from mcap.writer import Writer
 
 from edge_app.camera import open_source
 from edge_app.errors import SourceError, UsageError
-from edge_app.recorder import MAX_RECORD_BYTES, Recorder, decode_poses, encode_poses, read_recording
+from edge_app.recording import MAX_RECORD_BYTES, RecordingFile, decode_poses, encode_poses, read_recording
 from edge_app.types import Pose, Poses
 
 STEP = 33_333_333
@@ -43,7 +43,7 @@ def walk(count: int, camera: str = "front", start_ns: int = 5_000_000_000) -> li
 
 
 def record(path: Path, items: list[Poses]) -> Path:
-    with Recorder(path) as recorder:
+    with RecordingFile(path) as recorder:
         for poses in items:
             recorder.poses(poses)
     return path
@@ -103,7 +103,7 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 def test_messages_and_poses_keep_their_order(tmp_path: Path) -> None:
     message = {"schema": "action/1.0", "label": "se laver les dents ✓", "score": 0.5}
-    with Recorder(tmp_path / "a.mcap") as recorder:
+    with RecordingFile(tmp_path / "a.mcap") as recorder:
         first, second = walk(2)
         recorder.poses(first)
         recorder.message("v1/front/action", message)
@@ -234,8 +234,8 @@ def test_records_outside_the_limits_end_the_reading(
 def test_kill_9_loses_at_most_the_last_chunk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = (
         "import sys, time\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
-        "from test_recorder import Recorder, walk\n"
-        "recorder = Recorder(Path(sys.argv[1]))\nfor poses in walk(300): recorder.poses(poses)\n"
+        "from test_recording import RecordingFile, walk\n"
+        "recorder = RecordingFile(Path(sys.argv[1]))\nfor poses in walk(300): recorder.poses(poses)\n"
         "print('written', flush=True)\ntime.sleep(100)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.mcap"), str(Path(__file__).parent)]
@@ -254,9 +254,9 @@ def test_kill_9_loses_at_most_the_last_chunk(tmp_path: Path, capsys: pytest.Capt
 def test_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
     code = (
         "import resource, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
-        "from test_recorder import Recorder, walk\n"
+        "from test_recording import RecordingFile, walk\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
-        "with Recorder(Path(sys.argv[1])) as recorder:\n"
+        "with RecordingFile(Path(sys.argv[1])) as recorder:\n"
         "    for poses in walk(300): recorder.poses(poses)\n    print(recorder.full)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.mcap"), str(Path(__file__).parent)]
@@ -268,7 +268,7 @@ def test_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
 
 
 def test_the_limit_of_bytes(tmp_path: Path) -> None:
-    with Recorder(tmp_path / "a.mcap", max_bytes=50_000) as recorder:
+    with RecordingFile(tmp_path / "a.mcap", max_bytes=50_000) as recorder:
         for poses in walk(400):
             recorder.poses(poses)
         assert "limit of 50000 bytes" in recorder.full
@@ -279,7 +279,7 @@ def test_the_limit_of_bytes(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path / "no/such/folder/a.mcap", tmp_path):
         with pytest.raises(UsageError, match="cannot be written"):
-            Recorder(path)
+            RecordingFile(path)
 
 
 def test_an_empty_recording(tmp_path: Path) -> None:
