@@ -145,8 +145,8 @@ class EventDetector:
             if self._open is None:
                 events += self._start(window, ranking, float(belief[best]))
         state: State = "running" if self._open else "idle" if quiet else "unknown"
-        reason = self._why(window, loose, label, float(belief[best]), quiet, tuple(events))
-        return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, reason)
+        why = self._why(window, loose, label, float(belief[best]), quiet, tuple(events))
+        return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
 
     def _why(
         self, window: Window, loose: float, best: str, belief: float, quiet: bool, events: tuple[Event, ...]

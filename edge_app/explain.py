@@ -71,7 +71,8 @@ def explain(
         if step.window is None:
             raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
         try:
-            picture.write_text(draw_decision(step.window, step.decision.ranking, bundle.spec, lines), "utf-8")
+            drawn = draw_decision(step.window, step.decision.ranking, bundle.spec, settings.events.enter, lines)
+            picture.write_text(drawn, "utf-8")
         except OSError as error:
             raise UsageError(f"--out {picture}: cannot be written: {error.strerror}") from None
     ranking = step.decision.ranking

@@ -1,7 +1,7 @@
 """What the program says about itself: one line an event on stderr, plain or JSON, never too many, nothing unescaped.
 
-Call `setup` once a process; then `log.warning("…", extra={"kind": "…"})`. Warnings of one kind
-come at most `BURST` times in `WITHIN_S` seconds; the next one then tells how many were left out.
+`log.warning("…", extra={"kind": "…"})`. Warnings of one kind come at most `BURST` times in `WITHIN_S` seconds; the next
+one then tells how many were left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from typing import Literal
+from typing import Literal, TextIO
 
 from edge_app.camera.uri import redact
 
@@ -23,10 +23,10 @@ log = logging.getLogger("edge_app")
 
 
 def setup(format: Format | None = None) -> None:
-    """Log to stderr in this format, and in the processes started from here; None: as the environment says, or plain."""
+    """Log in this format, here and in the processes started from here; None: as the environment says, or plain."""
     if format is not None:
         os.environ[VARIABLE] = format
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(_Line(as_json=os.environ.get(VARIABLE) == "json"))
     handler.addFilter(_Limit())
     log.handlers, log.propagate = [handler], False
@@ -36,6 +36,17 @@ def setup(format: Format | None = None) -> None:
 def printable(value: object) -> str:
     """Text that cannot move the cursor or forge a line: whatever is not printable comes as its escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+
+
+class _Stderr(logging.StreamHandler):
+    """Writes to what stderr is at that moment."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
 
 
 class _Limit(logging.Filter):
@@ -73,3 +84,6 @@ class _Line(logging.Formatter):
             "kind": getattr(record, "kind", ""), "process": record.processName, "message": text,
         }  # fmt: skip
         return json.dumps({**line, "left_out": left_out} if left_out else line, ensure_ascii=False)
+
+
+setup()

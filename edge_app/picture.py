@@ -29,8 +29,11 @@ class Moment:
     ranking: Ranking | None
 
 
-def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, lines: Sequence[str]) -> str:
-    """The SVG text of one decision: `lines`, the window as a row of figures, and the five best labels."""
+def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, enter: float, lines: Sequence[str]) -> str:
+    """The SVG text of one decision: `lines`, the window as a row of figures, and the five best labels.
+
+    A label's bar is its score; the dark part is score times `known`, which has to reach `enter` for a start.
+    """
     top = 30 + 20 * len(lines)
     best = [] if ranking is None else list(ranking.order()[:5])
     parts = _paper(top + FIGURE_H + 24 * len(best) + 40)
@@ -39,7 +42,7 @@ def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, lin
         parts.append(f'<text x="20" y="{26 + 20 * row}"{weight}>{escape(line)}</text>')
     parts += _row_of_figures(window, spec, top)
     if ranking is not None:
-        parts += _bars(ranking, best, top + FIGURE_H + 10)
+        parts += _bars(ranking, best, top + FIGURE_H + 10, enter)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -62,9 +65,8 @@ def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
     for number, index in enumerate(np.linspace(0, len(window.joints) - 1, FIGURES).round().astype(int)):
         x, joints = 20 + slot * (number + 0.5), window.joints[index]
         ago_s = (len(window.joints) - 1 - index) / spec.rate_hz
-        parts.append(
-            f'<text x="{x:.1f}" y="{top + FIGURE_H - 8}" text-anchor="middle" fill="{FAINT}">{-ago_s:.1f} s</text>'
-        )
+        ago = f"{-ago_s:.1f} s" if ago_s else "now"
+        parts.append(f'<text x="{x:.1f}" y="{top + FIGURE_H - 8}" text-anchor="middle" fill="{FAINT}">{ago}</text>')
         if window.valid[index]:
             across, up = joints[:, 0] - joints[spec.skeleton.torso[0], 0], seen[..., 1].max() - joints[:, 1]
             place = np.stack([x - across * scale, top + 10 + up * scale], axis=1)
@@ -72,16 +74,23 @@ def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
     return parts
 
 
-def _bars(ranking: Ranking, best: Sequence[int], top: float) -> list[str]:
-    width = WIDTH - LEFT - 260
+def _bars(ranking: Ranking, best: Sequence[int], top: float, enter: float) -> list[str]:
+    left, width, bottom = LEFT + 70, WIDTH - LEFT - 260, top + 10 + 24 * len(best)
     parts = [f'<text x="{WIDTH - 20}" y="{top}" text-anchor="end" fill="{FAINT}">score, energy</text>']
     for row, index in enumerate(best):
-        y, score = top + 10 + 24 * row, float(ranking.scores[index])
-        colour = COLOURS[row]
+        y, score, colour = top + 10 + 24 * row, float(ranking.scores[index]), COLOURS[row]
         parts.append(f'<text x="20" y="{y + 15}" fill="{colour}">{escape(ranking.labels[index])}</text>')
-        parts.append(f'<rect x="{LEFT + 70}" y="{y}" width="{width * score:.1f}" height="20" rx="3" fill="{colour}"/>')
+        for share, opacity in ((score, 0.3), (score * ranking.known, 1)):
+            bar = f'x="{left}" y="{y}" width="{width * share:.1f}" height="20" rx="3"'
+            parts.append(f'<rect {bar} fill="{colour}" opacity="{opacity}"/>')
         figures = f"{score:.3f}, {float(ranking.energies[index]):.4f}"
         parts.append(f'<text x="{WIDTH - 20}" y="{y + 15}" text-anchor="end">{figures}</text>')
+    for name, value in (("starts", enter), ("known", ranking.known)):
+        x = left + width * value
+        parts.append(f'<path d="M{x:.1f} {top + 6}V{bottom}" stroke="{FAINT}" stroke-dasharray="3 3"/>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="{FAINT}">{name} {value:.2f}</text>'
+        )
     return parts
 
 

@@ -12,7 +12,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from edge_app.errors import AppError
-from edge_app.log import log, setup
+from edge_app.log import log
 
 _PR_SET_PDEATHSIG = 1
 
@@ -47,7 +47,6 @@ def run_child(
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    setup()
     child = Child(ready_ns, progress_ns, restarts)
 
     def stop(*_: object) -> None:
