@@ -48,6 +48,9 @@ class _Stderr(logging.StreamHandler):
     def stream(self) -> TextIO:
         return sys.stderr
 
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass  # nobody reads stderr any more
+
 
 class _Limit(logging.Filter):
     """Lets so many records of one kind pass in a while, and counts the others into `left_out` of the next."""
