@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from edge_app.config import Settings, load_settings
 from edge_app.errors import UsageError
 from edge_app.exporter import loopback_address
 from edge_app.labels import Label, parse_labels
+from edge_app.log import log
 from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
 from edge_app.recorder import Recorder, new_run
@@ -93,7 +93,7 @@ def record(source: str, out: Path, seconds: float | None) -> int:
                 found += bool(poses.poses)
         except KeyboardInterrupt:
             pass
-    print(f"edge-app: {out}: {frames} frames, somebody in {found} of them", file=sys.stderr)
+    log.info("%s: %d frames, somebody in %d of them", out, frames, found)
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_app.bundle import Bundle
-from edge_app.camera import Source, open_source
+from edge_app.camera import Source, open_source, redact
 from edge_app.config import Settings
 from edge_app.encoder import Encoder
 from edge_app.events import EventDetector
@@ -144,7 +144,7 @@ def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker,
         best[event.id] = max(best.get(event.id, 0.0), event.score)
     return {
         "schema": "recognition/1",
-        "file": Path(uri).name if "://" not in uri else uri,
+        "file": Path(uri).name if "://" not in uri else redact(uri),
         "seconds": round(sum(tally.states.values()), 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,

@@ -49,7 +49,7 @@ class Sink(Protocol):
 class Recorder:
     """Takes poses and messages without ever waiting, and writes them in a thread of its own.
 
-    dropped: items that the queue had no room for.
+    dropped: items that the queue had no room for, or that hold what is no number.
     """
 
     def __init__(self, sink: Sink, *, waiting: int = QUEUE) -> None:
@@ -83,10 +83,13 @@ class Recorder:
     def _write(self) -> None:
         told = False
         while (item := self._queue.get()) is not None:
-            if isinstance(item, Poses):
-                self._sink.poses(item)
-            else:
-                self._sink.message(*item)
+            try:
+                if isinstance(item, Poses):
+                    self._sink.poses(item)
+                else:
+                    self._sink.message(*item)
+            except ValueError:
+                self.dropped += 1
             if self._sink.full and not told:
                 told = True
                 log.warning("%s; the app goes on without it", self._sink.full, extra={"kind": "recorder_full"})

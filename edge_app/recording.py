@@ -231,10 +231,13 @@ def segments(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if SEGMENT.fullmatch(file.name))
-    if found:
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    if found := [file for file in entries if SEGMENT.fullmatch(file.name)]:
         return found
-    runs = sorted(folder for folder in path.iterdir() if folder.is_dir() and any(folder.glob("*.mcap*")))
+    runs = [folder for folder in entries if folder.is_dir() and any(folder.glob("*.mcap*"))]
     if len(runs) > 1:
         raise SourceError(f"{path}: holds {len(runs)} runs; choose one, such as the last: {runs[-1]}")
     if not runs:

@@ -39,7 +39,7 @@ def last(labels: list[int | None], **shape) -> Decision:
         (last([0] * 5), '"wave" goes on: belief 0.91 >= 0.20'),
         (last([0] * 5 + [None]), "no_person: nobody is in view"),
         (last([0] * 5, state="camera_frozen"), "camera_frozen: the camera is frozen"),
-        (last([0] * 5 + [1] * 5), 'started "squat" because it led with 0.66 >= 0.35 for 0.30 >= 0.30 s'),
+        (last([0] * 5 + [1] * 6), 'started "squat" because it led with 0.71 >= 0.35 for 0.30 >= 0.30 s'),
     ],
 )
 def test_one_plain_sentence(decision: Decision, expected: str) -> None:

@@ -193,6 +193,16 @@ def test_R3_a_disk_that_hangs_does_not_hold_up_the_end() -> None:
     disk.go_on.set()
 
 
+def test_what_cannot_be_written_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
+    _, first, bad, _, last = walk(5)
+    bad.poses[0].world[0, 0] = float("nan")
+    with Recorder(Segments(tmp_path / "run", "front", NOTHING)) as recorder:
+        for poses in (first, bad, last):
+            recorder.poses(poses)
+    assert (recorder.dropped, recorder.state) == (1, "recording")
+    assert_close(poses_of(segments(tmp_path)[0]), [first, last])
+
+
 def make_runs(root: Path, count: int) -> list[Path]:
     """Recordings of one file each, a day apart, the newest an hour old."""
     made = []
