@@ -268,7 +268,7 @@ def _rewrite(file: Any, out: Path) -> None:
     """Copy every whole record into a finished file."""
     schemas: dict[int, int] = {0: 0}
     channels: dict[int, int] = {}
-    with out.open("wb") as target:
+    with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
         writer = Writer(target, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
         writer.start(library=LIBRARY)
         try:

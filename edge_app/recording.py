@@ -72,10 +72,10 @@ POSES_SCHEMA: dict[str, Any] = {
 class RecordingFile:
     """Writes one file: a channel `/poses/<camera>` for each camera, and one for each topic of messages.
 
-    While it is written the file is called `<path>.part`, is locked, and is a readable recording up to its last whole
-    chunk, which is on the disk before the next one begins; `close` gives it its name, over whatever stood there. When
-    the disk is full, or `max_bytes` is reached, it stops: `full` says why, later calls do nothing, and what was written
-    is kept.
+    Only its owner may read it. While it is written the file is called `<path>.part`, is locked, and is a readable
+    recording up to its last whole chunk, which is on the disk before the next one begins; `close` gives it its name,
+    over whatever stood there. When the disk is full, or `max_bytes` is reached, it stops: `full` says why, later calls
+    do nothing, and what was written is kept.
 
     Coordinates are rounded to 0.01 pixel, 0.1 mm and 0.001 of visibility; what is read back and written again is the
     same byte for byte.
@@ -97,7 +97,7 @@ class RecordingFile:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(21, "it is a folder")
-            self._file: IO[bytes] = open(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o666), "wb")  # noqa: SIM115
+            self._file: IO[bytes] = open(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._file.truncate(0)
             self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)

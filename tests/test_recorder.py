@@ -50,6 +50,7 @@ def test_segments_by_size_hold_everything_in_order(tmp_path: Path) -> None:
     files = segments(tmp_path)
     assert [file.name for file in files] == [f"front-{number:06d}.mcap" for number in range(1, len(files) + 1)]
     assert len(files) > 1
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert_close([poses for file in files for poses in poses_of(file)], written)
 
 
@@ -138,6 +139,7 @@ def test_R2_what_kill_9_leaves_is_given_its_index_by_the_next_recorder(tmp_path:
     left = poses_of(run / "front-000001.mcap.part")
     record(tmp_path / "20260102T000000Z", walk(2))
     assert os.listdir(run) == ["front-000001.mcap"]
+    assert (run / "front-000001.mcap").stat().st_mode & 0o777 == 0o600
     with (run / "front-000001.mcap").open("rb") as file:
         summary = make_reader(file, validate_crcs=True).get_summary()
     assert summary is not None and summary.statistics is not None
