@@ -60,7 +60,7 @@ def test_a_run_is_recorded_measured_and_replayed(tmp_path: Path) -> None:
 
 @pytest.mark.fault
 def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(tmp_path: Path) -> None:
-    endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 9000
+    endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 30_000
     process = subprocess.Popen(
         [*APP, "run", "person://squat?seconds=60", "--publish", endpoint, "--record", str(folder)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), stderr=subprocess.PIPE, text=True,
