@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from edge_app import __version__
-from edge_app.camera import redact
 from edge_app.client import Subscriber
 from edge_app.errors import SourceError
 from edge_app.metrics import percentiles
@@ -47,7 +46,7 @@ def bench(task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None
         code = run_app(task, stop=stop)
         stop.set()
         listener.join()
-    source = redact(task.sources[0][1])
+    source = task.sources[0][1]
     if code or not outcome["ages"]:
         if code:
             return code

@@ -96,7 +96,6 @@ def _watch(
                 window=window if item is not None else None,
                 flags=status.flags,
                 stage_ms=times.take(),
-                restarts=child.restarts,
                 recorder=recorder.state if recorder else "",
                 unrecorded=recorder.dropped if recorder else 0,
             )

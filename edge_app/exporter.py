@@ -87,26 +87,30 @@ class Exporter:
         self._server.server_close()
 
 
-def render(status: Mapping[str, Any], stages: Mapping[str, Histogram], ages: Mapping[str, Histogram]) -> str:
+def render(status: Mapping[str, Any], times: Mapping[str, Histogram], ages: Mapping[str, Histogram]) -> str:
     """Prometheus text of a status message, with the histograms of stages and of label ages by camera."""
-    return "\n".join([*_lines(status, stages, ages), ""])
+    return "\n".join([*_lines(status, times, ages), ""])
 
 
-def _lines(status: Mapping[str, Any], stages: Mapping[str, Histogram], ages: Mapping[str, Histogram]) -> Iterator[str]:
+def _lines(status: Mapping[str, Any], times: Mapping[str, Histogram], ages: Mapping[str, Histogram]) -> Iterator[str]:
     about = {"version": status["version"], "bundle": status["bundle"], "provider": status["provider"]}
     yield from _family("info", "gauge", "What runs.", [(about, 1)])
-    yield from _histogram("stage_seconds", "Time of one piece of work.", "stage", stages)
+    yield from _histogram("stage_seconds", "Time of one piece of work.", "stage", times)
     yield from _histogram("label_age_seconds", "From the capture to the sending of a label.", "camera", ages)
     for name, count in status["counters"].items():
         yield from _family(f"{name}_total", "counter", "As in the status message.", [({}, count)])
     cameras = status["cameras"].items()
-    for key, kind in (("frames", "counter"), ("dropped", "counter"), ("fps_in", "gauge"), ("epoch", "gauge")):
-        name = f"camera_{key}_total" if kind == "counter" else f"camera_{key}"
-        yield from _family(name, kind, "As in the status message.", [({"camera": c}, row[key]) for c, row in cameras])
-    states = [({"camera": camera, "state": row["state"]}, 1) for camera, row in cameras]
-    yield from _family("camera_state", "gauge", "1 for the state that the camera is in.", states)
-    restarts = [({"process": name}, count) for name, count in status["restarts"].items()]
-    yield from _family("restarts_total", "counter", "Of each process.", restarts)
+    for key in ("frames", "dropped", "misordered", "reconnects", "fps_in", "epoch"):
+        name, kind = (f"camera_{key}", "gauge") if key in ("fps_in", "epoch") else (f"camera_{key}_total", "counter")
+        samples = [({"camera": camera}, row[key]) for camera, row in cameras if key in row]
+        yield from _family(name, kind, "As in the status message.", samples)
+    views = [({"camera": camera, "state": row["state"]}, 1) for camera, row in cameras]
+    yield from _family("camera_state", "gauge", "1 for the state that the camera is in.", views)
+    stages = status["stages"].items()
+    states = [({"stage": stage, "state": row["state"]}, 1) for stage, row in stages]
+    yield from _family("stage_state", "gauge", "1 for the state that the stage is in.", states)
+    restarts = [({"stage": stage}, row["restarts"]) for stage, row in stages if "restarts" in row]
+    yield from _family("restarts_total", "counter", "Of the stages that are processes.", restarts)
     recorder = status["recorder"]
     yield from _family("recorder_state", "gauge", "1 for the recorder's state.", [({"state": recorder["state"]}, 1)])
     yield from _family("recorder_dropped_total", "counter", "What went unrecorded.", [({}, recorder["dropped"])])

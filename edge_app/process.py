@@ -23,10 +23,9 @@ class Child:
     The two shared numbers are monotonic stamps: when the stage became ready (0: not yet), and its last progress.
     """
 
-    def __init__(self, ready_ns: Synchronized[int], progress_ns: Synchronized[int], restarts: int = 0) -> None:
+    def __init__(self, ready_ns: Synchronized[int], progress_ns: Synchronized[int]) -> None:
         self._ready_ns = ready_ns
         self._progress_ns = progress_ns
-        self.restarts = restarts
         self.stopping = False
 
     def ready(self) -> None:
@@ -39,15 +38,14 @@ class Child:
 
 
 def run_child(
-    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int,
-    restarts: int = 0,
-) -> None:  # fmt: skip
+    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int
+) -> None:
     """Entry of a child: `body(task, child)` under signal handling; exits with an `AppError`'s code after its line."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    child = Child(ready_ns, progress_ns, restarts)
+    child = Child(ready_ns, progress_ns)
 
     def stop(*_: object) -> None:
         child.stopping = True

@@ -16,7 +16,6 @@ from edge_app.events import EventDetector
 from edge_app.exporter import Exporter, render
 from edge_app.labels import Label, build_table
 from edge_app.link import report_receiver, unpack
-from edge_app.log import log
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
@@ -62,9 +61,8 @@ class Recogniser:
         UsageError: the bundle or the labels are refused. PortError: the endpoint cannot be bound.
     """
 
-    def __init__(self, task: RecogniserTask, restarts: int = 0) -> None:
+    def __init__(self, task: RecogniserTask) -> None:
         self._settings = task.settings
-        self._restarts = restarts
         bundle = load_bundle(task.bundle)
         self._encoder = bundle.encoder(task.runtime)
         self_test(bundle, self._encoder, task.ranker)
@@ -89,8 +87,6 @@ class Recogniser:
     def take(self, report: CameraReport) -> None:
         """One report through encoder, ranker, events and publisher."""
         camera = self._cameras[report.camera]
-        if camera.report is not None and report.state not in ("ended", camera.report.state):
-            log.warning("%s is now %s", report.camera, report.state, extra={"kind": "camera"})
         camera.report, camera.heard_ns = report, time.monotonic_ns()
         for stage, ms in report.stage_ms:
             self.times.add(stage, ms)
@@ -175,7 +171,6 @@ class Recogniser:
             for name, row in summary.items()
         }
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
-        restarts = {"recogniser": self._restarts, **{f"camera-{report.camera}": report.restarts for report in reports}}
         recorders = [(report.recorder, report.unrecorded) for report in reports]
         if self._recorder is not None:
             recorders.append((self._recorder.state, self._recorder.dropped))
@@ -185,8 +180,7 @@ class Recogniser:
                 camera=name, version=__version__, stages=stages, cameras=reports,
                 counters={**self._counters, **self._publisher.counters}, provider=self._encoder.provider,
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
-                label_age=self._ages.summary(), restarts=restarts,
-                recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
+                label_age=self._ages.summary(), recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
             )  # fmt: skip
             for stage, row in summary.items():
                 message["stages"][stage].update(row)
@@ -202,7 +196,7 @@ class Recogniser:
 def run_recogniser(task: RecogniserTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
     context = zmq.Context()
-    recogniser = Recogniser(task, child.restarts)
+    recogniser = Recogniser(task)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:

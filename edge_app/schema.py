@@ -136,7 +136,7 @@ def state_message(
 def status_message(
     *, camera: str, version: str, stages: Mapping[str, Mapping[str, Any]], cameras: Iterable[CameraReport],
     counters: Mapping[str, int], provider: str, bundle: str, labels_version: int, labels_count: int,
-    label_age: Mapping[str, Mapping[str, float]], restarts: Mapping[str, int], recorder: str, unrecorded: int,
+    label_age: Mapping[str, Mapping[str, float]], recorder: str, unrecorded: int,
 ) -> Message:  # fmt: skip
     """A `status/1.1` message: how the application is, the same under the topic of every camera.
 
@@ -159,7 +159,7 @@ def status_message(
         },
         "counters": dict(counters), "provider": provider, "bundle": bundle,
         "labels": {"version": labels_version, "count": labels_count}, "label_age": dict(label_age),
-        "restarts": dict(restarts), "recorder": {"state": recorder, "dropped": unrecorded},
+        "recorder": {"state": recorder, "dropped": unrecorded},
     }  # fmt: skip
 
 

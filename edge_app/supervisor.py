@@ -55,7 +55,6 @@ class Stage:
         self.name, self._body, self._task = name, body, task
         self._context = multiprocessing.get_context("spawn")
         self._starts: deque[float] = deque()
-        self._restarts = 0
         self.finished = False
 
     def start(self) -> None:
@@ -64,10 +63,9 @@ class Stage:
         self._starts.append(time.monotonic())
         self.process = self._context.Process(
             target=run_child, name=f"edge-app-{self.name}",
-            args=(self._body, self._task, self._ready, self._progress, os.getpid(), self._restarts),
+            args=(self._body, self._task, self._ready, self._progress, os.getpid()),
         )  # fmt: skip
         self.process.start()
-        self._restarts += 1
 
     @property
     def was_ready(self) -> bool:

@@ -95,7 +95,7 @@ class CameraReport:
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
-    restarts: of this process so far. recorder: empty where nothing is recorded. unrecorded: what it had to drop.
+    recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
     """
 
     camera: str
@@ -108,7 +108,6 @@ class CameraReport:
     window: Window | None
     flags: tuple[str, ...] = ()
     stage_ms: tuple[tuple[str, float], ...] = ()
-    restarts: int = 0
     recorder: Literal["", "recording", "recorder_full"] = ""
     unrecorded: int = 0
 

@@ -44,12 +44,14 @@ def test_the_text_says_what_the_status_message_says(exporter: Exporter) -> None:
     for ms in (0.5, 1.0, 3.0, 7.0, 5000.0):
         times.add("encoder", ms)
     ages.add("front", 63.0)
-    exporter.text = render(STATUS, times.histograms, ages.histograms)
+    status = {**STATUS, "stages": {**STATUS["stages"], "camera-front": {"state": "running", "restarts": 2}}}
+    exporter.text = render(status, times.histograms, ages.histograms)
     found = values(read(exporter))
     assert found['edge_app_camera_frames_total{camera="front"}'] == STATUS["cameras"]["front"]["frames"]
     assert found['edge_app_camera_dropped_total{camera="front"}'] == STATUS["cameras"]["front"]["dropped"]
     assert found['edge_app_camera_state{camera="front",state="running"}'] == 1
-    assert found['edge_app_restarts_total{process="camera-front"}'] == STATUS["restarts"]["camera-front"]
+    assert found['edge_app_stage_state{stage="ranker",state="ready"}'] == 1
+    assert found['edge_app_restarts_total{stage="camera-front"}'] == 2
     assert found['edge_app_recorder_state{state="recording"}'] == 1
     assert found["edge_app_stale_dropped_total"] == STATUS["counters"]["stale_dropped"]
     assert found['edge_app_stage_seconds_count{stage="encoder"}'] == 5

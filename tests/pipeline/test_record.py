@@ -42,7 +42,6 @@ def test_a_run_is_recorded_measured_and_replayed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert figures["restarts"] == {"recogniser": 0, "camera-cam": 0}
     assert figures["label_age"]["cam"]["count"] > 0
     assert 'edge_app_camera_state{camera="cam",state="running"} 1' in text
     assert 'edge_app_stage_seconds_count{stage="encoder"}' in text
@@ -74,14 +73,12 @@ def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(tmp_path: Path) -> No
                 lambda m: m.data.get("state") == "running" and (m.data["t_capture_mono_ns"] or 0) > later,
                 START_S,
             )
-            after = wait_for(subscriber, lambda m: m.topic.endswith("/status"), 10)[-1].data
-        assert after["restarts"] == {"recogniser": 0, "camera-cam": 0}
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=15)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 0
+    assert process.returncode == 0 and "restarting" not in error
     lines = [line for line in error.splitlines() if "the recording cannot go on" in line]
     assert 1 <= len(lines) <= 2, "one line for each recorder that stopped"
     for file in segments(folder):
