@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,13 @@ from edge_app.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.config import Settings, load_settings
 from edge_app.errors import UsageError
+from edge_app.exporter import loopback_address
 from edge_app.labels import Label, parse_labels
+from edge_app.log import log
 from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
-from edge_app.recorder import Recorder
+from edge_app.recorder import Recorder, new_run
+from edge_app.recording import RecordingFile
 from edge_app.runtime.session import RUNTIMES
 from edge_app.security import check_bind
 from edge_app.supervisor import AppTask
@@ -39,14 +41,20 @@ def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], S
     return bundle, labels, settings
 
 
-def make_task(arguments: argparse.Namespace, sources: Sequence[str], publish: str | None) -> AppTask:
+def make_task(
+    arguments: argparse.Namespace, sources: Sequence[str], publish: str | None, record: Path | None = None
+) -> AppTask:
     """What the supervisor runs. Cameras are named cam, or cam1, cam2, … where there are several.
+
+    record: a folder in which this run gets one of its own for its recording.
 
     Raises:
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments)
     endpoint = check_bind(publish or settings.publish.endpoint)
+    if settings.metrics.endpoint:
+        loopback_address(settings.metrics.endpoint)
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
     return AppTask(
         sources=tuple(zip(names, sources, strict=True)),
@@ -57,6 +65,7 @@ def make_task(arguments: argparse.Namespace, sources: Sequence[str], publish: st
         runtime=arguments.runtime,
         publish=endpoint,
         settings=settings,
+        record=new_run(record) if record else None,
     )
 
 
@@ -69,16 +78,22 @@ def record(source: str, out: Path, seconds: float | None) -> int:
     ensure_pose_model()
     until = time.monotonic() + seconds if seconds else None
     frames = found = 0
-    with open_source(source, realtime=True) as opened, PoseEstimator() as estimator, Recorder(out) as recorder:
+    with (
+        open_source(source, realtime=True) as opened,
+        PoseEstimator() as estimator,
+        Recorder(RecordingFile(out)) as recorder,
+    ):
         try:
             while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
+                if recorder.full:
+                    raise UsageError(recorder.full)
                 poses = item if isinstance(item, Poses) else estimator.estimate(item)
                 recorder.poses(poses)
                 frames += 1
                 found += bool(poses.poses)
         except KeyboardInterrupt:
             pass
-    print(f"edge-app: {out}: {frames} frames, somebody in {found} of them", file=sys.stderr)
+    log.info("%s: %d frames, somebody in %d of them", out, frames, found)
     return 0
 
 

@@ -11,7 +11,7 @@ from edge_app.link import ReportSender
 from edge_app.metrics import StageTimes
 from edge_app.pose import PoseEstimator
 from edge_app.process import Child
-from edge_app.recorder import Recorder
+from edge_app.recorder import Recorder, Segments
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Frame, Poses
 from edge_app.window import WindowBuffer, WindowSpec
@@ -21,7 +21,7 @@ IDLE_REPORT_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class CameraTask:
-    """What a camera process is told: a name, a source, where its reports go, and a file to record poses to, if any."""
+    """What a camera process is told: name, source, where its reports go, and a folder to record poses in, if any."""
 
     name: str
     uri: str
@@ -38,7 +38,7 @@ def run_camera(task: CameraTask, child: Child) -> None:
         SourceError: the source cannot be opened at the start.
     """
     sender = ReportSender(task.endpoint)
-    recorder = Recorder(task.record) if task.record else None
+    recorder = Recorder(Segments(task.record, task.name, task.settings.record)) if task.record else None
     try:
         with (
             grab(task.uri, camera=task.name) as grabber,
@@ -96,6 +96,8 @@ def _watch(
                 window=window if item is not None else None,
                 flags=status.flags,
                 stage_ms=times.take(),
+                recorder=recorder.state if recorder else "",
+                unrecorded=recorder.dropped if recorder else 0,
             )
         )
         if status.state == "ended":

@@ -7,10 +7,19 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_app import __version__
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
+from edge_app.log import log, printable, setup
+
+if TYPE_CHECKING:
+    from edge_app.bundle import Bundle
+    from edge_app.config import Settings
+    from edge_app.encoder import Encoder
+    from edge_app.labels import LabelTable
+    from edge_app.rankers.base import Ranker
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -19,12 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code of DESIGN.md 5."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    setup(getattr(arguments, "log", None))
     if getattr(arguments, "rerank", None):
         arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
     try:
         return int(arguments.verb_function(arguments))
     except AppError as error:
-        print(f"edge-app: {error}", file=sys.stderr)
+        log.error("%s", error, extra={"kind": "failed"})
         return error.exit_code
     except KeyboardInterrupt:
         return 0
@@ -44,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
     _add_recognition(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
+    run.add_argument("--record", type=Path, metavar="DIR", help="keep poses and messages here, no pixels")
+    run.add_argument("--metrics", metavar="HOST:PORT", help="figures for Prometheus, on loopback only")
+    run.add_argument("--log", choices=("plain", "json"), help="how lines on stderr look (default plain)")
     run.set_defaults(verb_function=_run)
 
     recognize = verbs.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
@@ -80,12 +93,23 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--seconds", type=float, metavar="S")
     record.set_defaults(verb_function=_record)
 
-    replay = verbs.add_parser("replay", help="name what a recording shows, as `recognize` does")
-    replay.add_argument("files", nargs=1, metavar="FILE")
+    replay = verbs.add_parser("replay", help="the events of a recording again, always the same")
+    replay.add_argument("recording", metavar="FILE|DIR")
     _add_recognition(replay)
-    replay.add_argument("--json", action="store_true")
-    replay.add_argument("--picture", type=Path, metavar="SVG")
-    replay.set_defaults(verb_function=_replay)
+    pace = replay.add_mutually_exclusive_group()
+    pace.add_argument("--realtime", action="store_const", dest="pace", const="realtime", help="at its own pace")
+    pace.add_argument("--step", action="store_const", dest="pace", const="step", help="Enter for the next decision")
+    show = replay.add_mutually_exclusive_group()
+    show.add_argument("--json", action="store_const", dest="show", const="json", help="one JSON object an event")
+    show.add_argument("--hash", action="store_const", dest="show", const="hash", help="only the SHA-256 of the events")
+    replay.set_defaults(verb_function=_replay, pace="fast", show="lines")
+
+    explain = verbs.add_parser("explain", help="why something was decided, in words and as a picture")
+    explain.add_argument("recording", metavar="FILE|DIR")
+    explain.add_argument("--at", type=float, required=True, metavar="S", help="seconds from the recording's start")
+    explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking")
+    _add_recognition(explain)
+    explain.set_defaults(verb_function=_explain)
 
     doctor = verbs.add_parser("doctor", help="say what is here, what is missing, and how to get it")
     doctor.add_argument("--json", action="store_true")
@@ -114,36 +138,55 @@ def _run(arguments: argparse.Namespace) -> int:
     from edge_app.app import make_task
     from edge_app.supervisor import run_app
 
-    return run_app(make_task(arguments, arguments.sources, arguments.publish))
+    if arguments.metrics is not None:
+        arguments.assignments = [*arguments.assignments, f"metrics.endpoint={json.dumps(arguments.metrics)}"]
+    return run_app(make_task(arguments, arguments.sources, arguments.publish, arguments.record))
 
 
 def _recognize(arguments: argparse.Namespace) -> int:
-    from edge_app.app import prepare
-    from edge_app.bundle import self_test
-    from edge_app.labels import build_table
     from edge_app.recognize import recognize
 
     if arguments.picture and len(arguments.files) > 1:
         raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
-    bundle, labels, settings = prepare(arguments)
-    table = build_table(labels, bundle.text_encoder(), 1)
-    encoder, ranker = bundle.encoder(arguments.runtime), bundle.ranker(arguments.ranker)
-    self_test(bundle, encoder, arguments.ranker)
+    stages = _stages(arguments)
     code = 0
     for file in arguments.files:
         try:
-            result = recognize(file, bundle, encoder, ranker, table, settings, picture=arguments.picture)
+            result = recognize(file, *stages, picture=arguments.picture)
         except SourceError as error:
-            print(f"edge-app: {error}", file=sys.stderr, flush=True)
+            log.error("%s", error, extra={"kind": "source"})
             code = error.exit_code
             continue
         print(json.dumps(result) if arguments.json else _readable(result), flush=True)
     return code
 
 
+def _stages(arguments: argparse.Namespace) -> tuple[Bundle, Encoder, Ranker, LabelTable, Settings]:
+    """What stands between a source and its events, tested."""
+    from edge_app.app import prepare
+    from edge_app.bundle import self_test
+    from edge_app.labels import build_table
+
+    bundle, labels, settings = prepare(arguments)
+    table = build_table(labels, bundle.text_encoder(), 1)
+    encoder, ranker = bundle.encoder(arguments.runtime), bundle.ranker(arguments.ranker)
+    self_test(bundle, encoder, arguments.ranker)
+    return bundle, encoder, ranker, table, settings
+
+
 def _replay(arguments: argparse.Namespace) -> int:
-    arguments.files = [file if "://" in file else f"pose://{file}" for file in arguments.files]
-    return _recognize(arguments)
+    from edge_app.replay import replay
+
+    replay(f"pose://{arguments.recording}", *_stages(arguments), pace=arguments.pace, show=arguments.show)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from edge_app.explain import explain
+
+    lines = explain(f"pose://{arguments.recording}", arguments.at, *_stages(arguments), picture=arguments.out)
+    print("\n".join(map(printable, lines)))
+    return 0
 
 
 def _readable(result: dict) -> str:

@@ -38,6 +38,26 @@ class PublishConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordConfig:
+    """max_gb: of all recordings in the folder of `--record`; the oldest go first. max_days: older ones go. 0: no limit.
+
+    segment_mb, segment_s: a file so large, or begun so long ago, is finished, and the next one begun.
+    """
+
+    max_gb: float = 10.0
+    max_days: float = 30.0
+    segment_mb: float = 64.0
+    segment_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsConfig:
+    """endpoint: HOST:PORT on loopback where Prometheus may read figures; empty: nowhere."""
+
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SuperviseConfig:
     """restarts: of one stage within `within_s` before giving up. progress_s: silence before a stage is restarted.
 
@@ -58,6 +78,8 @@ class Settings:
     events: EventConfig = field(default_factory=EventConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
     supervise: SuperviseConfig = field(default_factory=SuperviseConfig)
+    record: RecordConfig = field(default_factory=RecordConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
 def load_settings(path: Path | None, assignments: Sequence[str] = ()) -> Settings:

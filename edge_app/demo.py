@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_app.app import default_task
 from edge_app.camera import open_source
 from edge_app.errors import SourceError
+from edge_app.log import log
 from edge_app.supervisor import run_app
 
 WEBCAM = "camera://0"
@@ -26,7 +27,7 @@ def demo(*, source: str | None, labels: str | None, seconds: float | None, json_
     with tempfile.TemporaryDirectory(prefix="edge-app-demo-") as folder:
         endpoint = f"ipc://{Path(folder) / 'stream'}"
         task = default_task(source, labels, endpoint)
-        print(f"edge-app: watching {source} for {', '.join(label.name for label in task.labels)}", file=sys.stderr)
+        log.info("watching %s for %s", source, ", ".join(label.name for label in task.labels))
         command = [sys.executable, "-m", "edge_app", "listen", endpoint, *(["--json"] if json_lines else [])]
         listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
@@ -43,5 +44,5 @@ def find_source() -> str:
             camera.read()
         return WEBCAM
     except SourceError:
-        print("edge-app: no webcam here; a drawn person acts instead", file=sys.stderr)
+        log.info("no webcam here; a drawn person acts instead")
         return DRAWN

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, State, Window
+from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, Reason, State, Window
 from edge_app.window import WindowSpec, wobble
 
 
@@ -39,6 +39,11 @@ class EventConfig:
     min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
+
+
+def _upper_body(window: Window) -> float:
+    """Mean visibility of the shoulders and arms."""
+    return float(window.joints[window.valid][:, 3:9, 3].mean())
 
 
 @dataclass(slots=True)
@@ -77,7 +82,7 @@ class EventDetector:
         if report.state != "running":
             events = self.close(report.t_ns, report.state)
             state: State = "stale" if report.state == "ended" else report.state
-            return Decision(self._camera, None, report.t_ns, state, events, None)
+            return Decision(self._camera, None, report.t_ns, state, events, None, Reason(report.state))
         loose = None if window is None else self._looseness(window)
         if window is None or ranking is None or loose is None:
             return self._absent(report)
@@ -89,7 +94,7 @@ class EventDetector:
 
     def _looseness(self, window: Window) -> float | None:
         """How much bones wobble; None where it is too much for a body, or too little of one is in view."""
-        if not window.valid.any() or float(window.joints[window.valid][:, 3:9, 3].mean()) < self._config.min_body:
+        if not window.valid.any() or _upper_body(window) < self._config.min_body:
             return None
         loose = wobble(window.joints, window.valid, self._spec.skeleton)
         return loose if loose <= self._config.max_wobble else None
@@ -101,9 +106,17 @@ class EventDetector:
         return ended
 
     def _absent(self, report: CameraReport) -> Decision:
+        config, window = self._config, report.window
+        if window is None or not window.valid.any():
+            why = Reason("nobody")
+        elif (seen := _upper_body(window)) < config.min_body:
+            why = Reason("body", value=seen, limit=config.min_body)
+        else:
+            loose = wobble(window.joints, window.valid, self._spec.skeleton)
+            why = Reason("wobble", value=loose, limit=config.max_wobble)
         gone = self._present_ns is None or report.t_ns - self._present_ns > self._config.absent_s * 1e9
         events = self.close(report.t_ns, "no_person") if gone else ()
-        return Decision(self._camera, None, report.t_ns, "no_person", events, None)
+        return Decision(self._camera, None, report.t_ns, "no_person", events, None, why)
 
     def _present(self, window: Window, ranking: Ranking, loose: float) -> Decision:
         events: list[Event] = []
@@ -132,7 +145,39 @@ class EventDetector:
             if self._open is None:
                 events += self._start(window, ranking, float(belief[best]))
         state: State = "running" if self._open else "idle" if quiet else "unknown"
-        return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking)
+        why = self._why(window, loose, label, float(belief[best]), quiet, tuple(events))
+        return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
+
+    def _why(
+        self, window: Window, loose: float, best: str, belief: float, quiet: bool, events: tuple[Event, ...]
+    ) -> Reason:
+        """The rule that made the state what it is; of several, the first that `_present` asks."""
+        config, now_ns = self._config, window.t_ns
+        led_s = (now_ns - self._leader_since_ns) / 1e9
+        last = events[-1] if events else None
+        if last is not None and last.type == "start":
+            return Reason("started", best, belief, config.enter, led_s, config.hold_s)
+        if last is not None and last.type == "end" and last.reason == "over":
+            return Reason("over", last.label, last.score, config.exit, config.release_s, config.release_s)
+        if last is not None and last.type == "end" and last.reason == "idle":
+            return Reason("rest", last.label, window.motion, config.idle_motion, config.release_s, config.release_s)
+        if self._open is not None:
+            label, since_ns = self._open.label, self._open.weak_since_ns
+            if since_ns is None:
+                return Reason("goes_on", label, self._open.score, config.exit)
+            weak_s = (now_ns - since_ns) / 1e9
+            if quiet:
+                return Reason("resting", label, window.motion, config.idle_motion, weak_s, config.release_s)
+            return Reason("fading", label, self._open.score, config.exit, weak_s, config.release_s)
+        if quiet:
+            return Reason("idle", best, window.motion, config.idle_motion)
+        if (present := float(window.valid.mean())) < config.min_present:
+            return Reason("present", best, present, config.min_present)
+        if loose > config.firm:
+            return Reason("firm", best, loose, config.firm)
+        if belief < config.enter:
+            return Reason("belief", best, belief, config.enter)
+        return Reason("hold", best, belief, config.enter, led_s, config.hold_s)
 
     def _smooth(self, t_ns: int, ranking: Ranking) -> np.ndarray:
         """Belief in each label, the rest to one being "unknown": float64 `[K]`."""

@@ -10,6 +10,7 @@ import time
 
 from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
 from edge_app.errors import UsageError
+from edge_app.log import printable
 
 
 def listen(
@@ -71,23 +72,18 @@ def _readable(message: Message) -> tuple[str, str]:
     """A line, and its news: the line is printed only where this differs from before."""
     data = message.data
     wall = data.get("t_capture_wall")
-    when = _clean(wall)[11:23] if isinstance(wall, str) else "-"
+    when = printable(wall)[11:23] if isinstance(wall, str) else "-"
     heading, rest = message.kind, [data.get("provider", ""), data.get("bundle", "")]
-    news = _clean(rest)
+    news = printable(rest)
     if message.kind == "action":
         heading = str(data.get("type")).upper()
         rest = [data.get("label"), data.get("score"), *([f"({data['reason']})"] if "reason" in data else [])]
         news = "end" if data.get("type") == "end" else "open"
     elif message.kind == "state":
         rest = [data.get("state")]
-        news = _clean(data.get("state"))
+        news = printable(data.get("state"))
     if message.age_ms is not None:
         rest.append(f"{message.age_ms:.0f} ms old")
     if message.gap:
         rest.append(f"[{message.gap} missed]")
-    return "  ".join(_clean(part) for part in (f"{when:12}", data.get("camera", ""), f"{heading:6}", *rest)), news
-
-
-def _clean(value: object) -> str:
-    """Text that cannot move the cursor or forge a line: whatever is not printable comes as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+    return "  ".join(printable(part) for part in (f"{when:12}", data.get("camera", ""), f"{heading:6}", *rest)), news

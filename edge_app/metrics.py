@@ -1,25 +1,42 @@
-"""How long the stages take: the last durations of each, and their percentiles."""
+"""How long the stages take: the last durations of each and their percentiles, and all of them as a histogram."""
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 
 KEEP = 4096
+BUCKETS_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Durations since the start: how many in each bucket (upper ends `BUCKETS_MS`, then all longer), and their sum."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
+    sum_ms: float = 0.0
+
+    def add(self, ms: float) -> None:
+        self.counts[bisect_left(BUCKETS_MS, ms)] += 1
+        self.sum_ms += ms
 
 
 class StageTimes:
-    """Durations in milliseconds by stage name; the newest 4,096 of each."""
+    """Durations in milliseconds by stage name; the newest 4,096 of each, and a histogram of all."""
 
     def __init__(self) -> None:
         self._ms: dict[str, deque[float]] = {}
+        self.histograms: dict[str, Histogram] = {}
 
     def add(self, stage: str, ms: float) -> None:
         self._ms.setdefault(stage, deque(maxlen=KEEP)).append(ms)
+        self.histograms.setdefault(stage, Histogram()).add(ms)
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
@@ -34,8 +51,11 @@ class StageTimes:
         return taken
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """`{stage: {count, p50_ms, p90_ms, p99_ms, max_ms}}`."""
-        return {stage: percentiles(values) for stage, values in self._ms.items()}
+        """`{stage: {count, p50_ms, p90_ms, p99_ms, max_ms}}`; the count is of all since the start."""
+        return {
+            stage: {**percentiles(values), "count": sum(self.histograms[stage].counts)}
+            for stage, values in self._ms.items()
+        }
 
 
 def percentiles(values: deque[float] | list[float] | np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""A run as one picture: the person over time, the ranking beside it, the events below. Drawn for people, as SVG."""
+"""A run or a decision as one picture: the person over time, the ranking, the events. Drawn for people, as SVG."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from html import escape
 import numpy as np
 
 from edge_app.skeleton import Skeleton
-from edge_app.types import Event, Pose, Ranking
+from edge_app.types import Event, Pose, Ranking, Window
+from edge_app.window import WindowSpec
 
 WIDTH, FIGURE_H, BAND_H, LEFT = 960, 190, 150, 150
+FIGURES = 8  # in the picture of one window
 COLOURS = ("#2a6fdb", "#d9730d", "#1b998b", "#b5179e", "#6c757d", "#8d6e00")
 INK, FAINT, PAPER = "#1f2933", "#9aa5b1", "#ffffff"
 SIDES = {"left": "#2a6fdb", "right": "#d9730d", "middle": INK}
@@ -27,6 +29,71 @@ class Moment:
     ranking: Ranking | None
 
 
+def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, enter: float, lines: Sequence[str]) -> str:
+    """The SVG text of one decision: `lines`, the window as a row of figures, and the five best labels.
+
+    A label's bar is its score; the dark part is score times `known`, which has to reach `enter` for a start.
+    """
+    top = 30 + 20 * len(lines)
+    best = [] if ranking is None else list(ranking.order()[:5])
+    parts = _paper(top + FIGURE_H + 24 * len(best) + 40)
+    for row, line in enumerate(lines):
+        weight = ' font-size="16" font-weight="600"' if row == 0 else ""
+        parts.append(f'<text x="20" y="{26 + 20 * row}"{weight}>{escape(line)}</text>')
+    parts += _row_of_figures(window, spec, top)
+    if ranking is not None:
+        parts += _bars(ranking, best, top + FIGURE_H + 10, enter)
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _paper(height: float) -> list[str]:
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" '
+        f'font-size="13" fill="{INK}"><rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>'
+    ]
+
+
+def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
+    """Eight moments of the window, oldest first, all on one floor, as the camera sees them."""
+    seen = window.joints[window.valid]
+    if not len(seen):
+        return [f'<text x="{LEFT}" y="{top + 90}" fill="{FAINT}">nobody in view</text>']
+    slot = (WIDTH - 40) / FIGURES
+    height, width = np.ptp(seen[..., 1]), 2 * np.abs(seen[..., 0] - seen[:, :1, 0]).max()
+    scale = min((FIGURE_H - 40) / max(height, 0.1), slot / max(width, 0.1))
+    parts = []
+    for number, index in enumerate(np.linspace(0, len(window.joints) - 1, FIGURES).round().astype(int)):
+        x, joints = 20 + slot * (number + 0.5), window.joints[index]
+        ago_s = (len(window.joints) - 1 - index) / spec.rate_hz
+        ago = f"{-ago_s:.1f} s" if ago_s else "now"
+        parts.append(f'<text x="{x:.1f}" y="{top + FIGURE_H - 8}" text-anchor="middle" fill="{FAINT}">{ago}</text>')
+        if window.valid[index]:
+            across, up = joints[:, 0] - joints[spec.skeleton.torso[0], 0], seen[..., 1].max() - joints[:, 1]
+            place = np.stack([x - across * scale, top + 10 + up * scale], axis=1)
+            parts += _figure(place, joints[:, 3], spec.skeleton)
+    return parts
+
+
+def _bars(ranking: Ranking, best: Sequence[int], top: float, enter: float) -> list[str]:
+    left, width, bottom = LEFT + 70, WIDTH - LEFT - 260, top + 10 + 24 * len(best)
+    parts = [f'<text x="{WIDTH - 20}" y="{top}" text-anchor="end" fill="{FAINT}">score, energy</text>']
+    for row, index in enumerate(best):
+        y, score, colour = top + 10 + 24 * row, float(ranking.scores[index]), COLOURS[row]
+        parts.append(f'<text x="20" y="{y + 15}" fill="{colour}">{escape(ranking.labels[index])}</text>')
+        for share, opacity in ((score, 0.3), (score * ranking.known, 1)):
+            bar = f'x="{left}" y="{y}" width="{width * share:.1f}" height="20" rx="3"'
+            parts.append(f'<rect {bar} fill="{colour}" opacity="{opacity}"/>')
+        figures = f"{score:.3f}, {float(ranking.energies[index]):.4f}"
+        parts.append(f'<text x="{WIDTH - 20}" y="{y + 15}" text-anchor="end">{figures}</text>')
+    for name, value in (("starts", enter), ("known", ranking.known)):
+        x = left + width * value
+        parts.append(f'<path d="M{x:.1f} {top + 6}V{bottom}" stroke="{FAINT}" stroke-dasharray="3 3"/>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="{FAINT}">{name} {value:.2f}</text>'
+        )
+    return parts
+
+
 def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skeleton, title: str, enter: float) -> str:
     """The SVG text of a run; `moments` in order of time, `enter` as in `EventConfig`."""
     end_s = max(moments[-1].t_s, 0.1)
@@ -34,11 +101,7 @@ def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skele
     labels = _leading(moments)
     colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
     height = 40 + FIGURE_H + BAND_H + 90
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" '
-        f'font-size="13" fill="{INK}"><rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
-        f'<text x="20" y="26" font-size="16" font-weight="600">{escape(title)}</text>',
-    ]
+    parts = [*_paper(height), f'<text x="20" y="26" font-size="16" font-weight="600">{escape(title)}</text>']
     parts += _figures(moments, skeleton, x, 40)
     parts += _scores(moments, labels, colour, x, 40 + FIGURE_H, enter)
     parts += _timeline(moments, events, colour, x, end_s, 40 + FIGURE_H + BAND_H + 12)
@@ -70,21 +133,26 @@ def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> li
         pose = seen[index].pose
         assert pose is not None
         joints = skeleton.from_mediapipe @ pose.image
-        visible = skeleton.from_mediapipe @ pose.visibility
         origin = np.array([joints[0, 0], middle])  # every figure stands on the same floor
         place = (joints - origin) * (FIGURE_H - 30) / size + np.array([x(seen[index].t_s), top + 95])
-        for joint, parent in enumerate(skeleton.parents):
-            if joint == parent or min(visible[joint], visible[parent]) < 0.3:
-                continue
-            side = skeleton.joints[joint].partition("_")[0]
-            (x1, y1), (x2, y2) = place[parent], place[joint]
-            parts.append(
-                f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{SIDES.get(side, INK)}" stroke-width="3" '
-                'stroke-linecap="round"/>'
-            )
-        hx, hy = place[2]
-        parts.append(f'<circle cx="{hx:.1f}" cy="{hy:.1f}" r="6" fill="{INK}"/>')
+        parts += _figure(place, skeleton.from_mediapipe @ pose.visibility, skeleton)
     return parts
+
+
+def _figure(place: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> list[str]:
+    """One skeleton; `place` `[J, 2]` in the picture, `visible` `[J]`: bones that are hardly seen are left out."""
+    parts = []
+    for joint, parent in enumerate(skeleton.parents):
+        if joint == parent or min(visible[joint], visible[parent]) < 0.3:
+            continue
+        side = skeleton.joints[joint].partition("_")[0]
+        (x1, y1), (x2, y2) = place[parent], place[joint]
+        parts.append(
+            f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{SIDES.get(side, INK)}" stroke-width="3" '
+            'stroke-linecap="round"/>'
+        )
+    hx, hy = place[2]
+    return [*parts, f'<circle cx="{hx:.1f}" cy="{hy:.1f}" r="6" fill="{INK}"/>']
 
 
 def _scores(moments, labels, colour, x, top: float, enter: float) -> list[str]:

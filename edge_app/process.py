@@ -12,6 +12,7 @@ from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 from edge_app.errors import AppError
+from edge_app.log import log
 
 _PR_SET_PDEATHSIG = 1
 
@@ -54,5 +55,5 @@ def run_child(
     try:
         body(task, child)
     except AppError as error:
-        print(f"edge-app: {error}", file=sys.stderr, flush=True)
+        log.error("%s", error, extra={"kind": "failed"})
         sys.exit(error.exit_code)

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import stat
+from collections.abc import Callable
 from typing import Any
 
 import zmq
@@ -39,6 +40,7 @@ class Publisher:
     run: id of this run; made up if not given.
     max_age_ms: captures older than this are never published as the start or update of an action, nor as a pose, nor as
         a state that claims a live view: that becomes `stale`.
+    tap: gets every message as it is sent, with its topic.
     heartbeat_s: each state is published again after so long, with its own capture stamp and a new publish stamp.
 
     Raises:
@@ -55,10 +57,12 @@ class Publisher:
         heartbeat_s: float = 1.0,
         clock: Clock | None = None,
         context: zmq.Context[Any] | None = None,
+        tap: Callable[[str, Message], None] | None = None,
     ) -> None:
         self.run = run or secrets.token_hex(8)
         self.counters = {"published": 0, "heartbeats": 0, "resent": 0, "stale_dropped": 0, "send_dropped": 0}
         self._clock = clock or Clock()
+        self._tap = tap
         self._max_age_ms = max_age_ms
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._seq: dict[str, int] = {}
@@ -105,6 +109,8 @@ class Publisher:
         if kind in _CACHED_KINDS and (topic in self._cache or len(self._cache) < _MAX_CACHED):
             self._cache[topic] = full
         self._send(frame)
+        if self._tap is not None:
+            self._tap(topic, full)
         self.counters["published"] += 1
         return True
 

@@ -13,11 +13,14 @@ from edge_app import __version__
 from edge_app.bundle import load_bundle, self_test
 from edge_app.config import Settings
 from edge_app.events import EventDetector
+from edge_app.exporter import Exporter, render
 from edge_app.labels import Label, build_table
 from edge_app.link import report_receiver, unpack
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
+from edge_app.recorder import Recorder, Segments
+from edge_app.recording import MESSAGES
 from edge_app.schema import action_message, state_message, status_message, topic
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
@@ -27,7 +30,7 @@ STATUS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecogniserTask:
-    """What the recogniser is told. `cameras`: name -> endpoint of its reports."""
+    """What the recogniser is told. `cameras`: name -> endpoint of its reports. `record`: a folder for messages."""
 
     bundle: Path
     labels: tuple[Label, ...]
@@ -36,6 +39,7 @@ class RecogniserTask:
     publish: str
     cameras: tuple[tuple[str, str], ...]
     settings: Settings
+    record: Path | None = None
 
 
 @dataclass(slots=True)
@@ -67,14 +71,17 @@ class Recogniser:
         self._ranker.set_labels(self._table)
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
-        self.times = StageTimes()
+        self.times, self._ages = StageTimes(), StageTimes()
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {
             name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras
         }
+        self._recorder = Recorder(Segments(task.record, MESSAGES, task.settings.record)) if task.record else None
         self._publisher = Publisher(
-            task.publish, max_age_ms=task.settings.publish.max_age_ms, heartbeat_s=task.settings.publish.heartbeat_s
-        )
+            task.publish, max_age_ms=task.settings.publish.max_age_ms, heartbeat_s=task.settings.publish.heartbeat_s,
+            tap=self._recorder.message if self._recorder else None,
+        )  # fmt: skip
+        self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
         self._status_due_ns = 0
 
     def take(self, report: CameraReport) -> None:
@@ -91,6 +98,8 @@ class Recogniser:
             decision = camera.detector.update(report, ranking)
         with self.times.measure("publisher"):
             self._publish(camera, decision, report)
+        if report.state == "running":
+            self._ages.add(report.camera, self._age_ms(report.t_ns))
         self._counters["decisions"] += 1
 
     def _rank(self, report: CameraReport) -> Ranking | None:
@@ -132,6 +141,10 @@ class Recogniser:
                         camera, Decision(name, None, camera.report.t_ns, "stale", events, None), camera.report
                     )
         self._publisher.close()
+        if self._recorder is not None:
+            self._recorder.close()
+        if self._exporter is not None:
+            self._exporter.close()
 
     def _publish(self, camera: _Camera, decision: Decision, report: CameraReport) -> None:
         assert camera.open is not None
@@ -158,15 +171,22 @@ class Recogniser:
             for name, row in summary.items()
         }
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
+        recorders = [(report.recorder, report.unrecorded) for report in reports]
+        if self._recorder is not None:
+            recorders.append((self._recorder.state, self._recorder.dropped))
+        recorder = max((state for state, _ in recorders if state), key="recorder_full".__eq__, default="off")
         for name in self._cameras:
             message = status_message(
                 camera=name, version=__version__, stages=stages, cameras=reports,
                 counters={**self._counters, **self._publisher.counters}, provider=self._encoder.provider,
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
+                label_age=self._ages.summary(), recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
             )  # fmt: skip
             for stage, row in summary.items():
                 message["stages"][stage].update(row)
             self._publisher.publish(topic(name, "status"), message)
+        if self._exporter is not None:
+            self._exporter.text = render(message, self.times.histograms, self._ages.histograms)
 
     @staticmethod
     def _age_ms(t_ns: int) -> float:

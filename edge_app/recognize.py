@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_app.bundle import Bundle
-from edge_app.camera import open_source
+from edge_app.camera import Source, open_source, redact
 from edge_app.config import Settings
 from edge_app.encoder import Encoder
 from edge_app.events import EventDetector
@@ -19,8 +19,8 @@ from edge_app.picture import Moment, draw_run
 from edge_app.pose import PoseEstimator
 from edge_app.rankers.base import Ranker
 from edge_app.track import Tracker
-from edge_app.types import CameraReport, Event, Poses, Ranking
-from edge_app.window import WindowBuffer
+from edge_app.types import CameraReport, Decision, Event, Pose, Poses, Ranking, Reason, Window
+from edge_app.window import WindowBuffer, WindowSpec
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
@@ -30,6 +30,50 @@ def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[
     scores = np.exp(logits - logits.max())
     scores /= scores.sum()
     return [(rankings[0].labels[i], round(float(scores[i]), 6)) for i in np.argsort(energies, kind="stable")]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One frame on its way through the stages.
+
+    poses: in the frame; None once the source has ended. person: the one who is watched.
+    decision: where one was due, else None. The step after the last frame holds what ends with the source.
+    window: what was decided on, if anybody was in view.
+    """
+
+    poses: Poses | None
+    person: Pose | None
+    decision: Decision | None
+    window: Window | None = None
+
+
+def steps(source: Source, spec: WindowSpec, encoder: Encoder, ranker: Ranker, settings: Settings) -> Iterator[Step]:
+    """Every frame of a source that is not live, through all stages but the publisher; the ranker has its labels.
+
+    Raises:
+        SourceError: the source cannot be decoded.
+    """
+    buffer, tracker = WindowBuffer("file", spec), Tracker()
+    detector = EventDetector("file", spec, settings.events)
+    stride_ns, due_ns, frames, last_ns = int(settings.camera.stride_s * 1e9), 0, 0, 0
+    with PoseEstimator() as estimator:
+        while (item := source.read()) is not None:
+            poses = item if isinstance(item, Poses) else estimator.estimate(item)
+            frames, last_ns = frames + 1, poses.t_ns
+            tracks = tracker.update(poses)
+            person = tracks[0].pose if tracks else None
+            if tracks:
+                buffer.push(tracks[0])
+            if poses.t_ns < due_ns:
+                yield Step(poses, person, None)
+                continue
+            due_ns = poses.t_ns + stride_ns
+            window = buffer.window() if tracks else None
+            ranking = ranker.rank(encoder.encode([window]))[0] if window else None
+            report = CameraReport("file", "running", 0, poses.t_ns, source.fps, frames, 0, window)
+            yield Step(poses, person, detector.update(report, ranking), window)
+    ended = detector.close(last_ns, "ended")
+    yield Step(None, None, Decision("file", None, last_ns, "stale", ended, None, Reason("ended")))
 
 
 @dataclass
@@ -59,34 +103,26 @@ def recognize(
         SourceError: the file cannot be decoded.
     """
     ranker.set_labels(table)
-    tally, spec = _Tally(), bundle.spec
-    buffer, tracker = WindowBuffer("file", spec), Tracker()
-    detector = EventDetector("file", spec, settings.events)
-    stride_ns, due_ns, last_ns, state = int(settings.camera.stride_s * 1e9), 0, 0, "no_person"
-    with open_source(uri, camera="file", realtime=False) as source, PoseEstimator() as estimator:
-        while (item := source.read()) is not None:
-            poses = item if isinstance(item, Poses) else estimator.estimate(item)
-            tally.frames += 1
-            tally.states[state] += (poses.t_ns - last_ns) / 1e9
-            last_ns = poses.t_ns
-            tracks = tracker.update(poses)
-            if tracks:
-                tally.found += 1
-                tally.visibility.append(float((spec.skeleton.from_mediapipe @ tracks[0].pose.visibility).mean()))
-                buffer.push(tracks[0])
-            if poses.t_ns < due_ns:
+    tally, spec, state, last_ns = _Tally(), bundle.spec, "no_person", 0
+    with open_source(uri, camera="file", realtime=False) as source:
+        for step in steps(source, spec, encoder, ranker, settings):
+            if step.decision is not None:
+                tally.events += step.decision.events
+            if step.poses is None:
                 continue
-            due_ns = poses.t_ns + stride_ns
-            window = buffer.window() if tracks else None
-            ranking = ranker.rank(encoder.encode([window]))[0] if window else None
-            if window and ranking and detector.body_seen(window):
+            tally.frames += 1
+            tally.states[state] += (step.poses.t_ns - last_ns) / 1e9
+            last_ns = step.poses.t_ns
+            if step.person is not None:
+                tally.found += 1
+                tally.visibility.append(float((spec.skeleton.from_mediapipe @ step.person.visibility).mean()))
+            if step.decision is None:
+                continue
+            ranking = step.decision.ranking
+            if ranking is not None:
                 tally.rankings.append(ranking)
-            report = CameraReport("file", "running", 0, poses.t_ns, source.fps, tally.frames, 0, window)
-            decision = detector.update(report, ranking)
-            tally.events += decision.events
-            state = "action" if decision.state == "running" else decision.state
-            tally.moments.append(Moment(poses.t_ns / 1e9, state, tracks[0].pose if tracks else None, ranking))
-    tally.events += detector.close(last_ns, "ended")
+            state = "action" if step.decision.state == "running" else step.decision.state
+            tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
     if tally.frames > 1:
         tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
     if picture is not None and tally.moments:
@@ -108,7 +144,7 @@ def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker,
         best[event.id] = max(best.get(event.id, 0.0), event.score)
     return {
         "schema": "recognition/1",
-        "file": Path(uri).name if "://" not in uri else uri,
+        "file": Path(uri).name if "://" not in uri else redact(uri),
         "seconds": round(sum(tally.states.values()), 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,

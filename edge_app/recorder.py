@@ -1,150 +1,105 @@
-"""Recordings: poses, stamps and messages, never pixels, in MCAP files that other tools open too."""
+"""Recording beside the live path: a bounded queue, a thread that writes, files by size and time, old ones removed.
+
+A slow or full disk costs the recording, never the labels: what the queue cannot take is dropped and counted.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import fcntl
 import os
-import struct
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
+import queue
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Literal, Protocol
 
-import numpy as np
-import zstandard
-from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
-from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
+from mcap.exceptions import EndOfFile
+from mcap.records import Channel, Message, Metadata, Schema
 from mcap.writer import CompressionType, Writer
 
-from edge_app.camera.pace import Pace
-from edge_app.errors import SourceError, UsageError
-from edge_app.types import Pose, Poses
+from edge_app import __version__
+from edge_app.clock import Clock
+from edge_app.config import RecordConfig
+from edge_app.errors import AppError, SourceError, UsageError
+from edge_app.log import log
+from edge_app.recording import CHUNK_BYTES, DAMAGE, LIBRARY, MAGIC, SEGMENT, RecordingFile, unpacked
+from edge_app.types import Poses
 
-FORMAT = "edge-recording/1"
-MAGIC = b"\x89MCAP0\r\n"
-CHUNK_BYTES = 32_768  # about a second of one person at 30 Hz: what a power cut can cost
-MAX_RECORD_BYTES = 1 << 20
-MAX_PEOPLE = 16
-LANDMARKS = 33
-LATE_NS = 33_000_000
-PIXEL_DECIMALS, METRE_DECIMALS, VISIBILITY_DECIMALS = 2, 4, 3
+QUEUE = 256  # items: about eight seconds of one camera
+CLOSE_S = 1.0
+RUN = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z*"
 
-_numbers = {"type": "array", "items": {"type": "number"}}
-POSES_SCHEMA: dict[str, Any] = {
-    "title": "edge_app.Poses",
-    "description": "Everybody found in one frame, by MediaPipe's 33 landmarks; an empty list where nobody was.",
-    "type": "object",
-    "required": ["index", "t_ns", "poses"],
-    "properties": {
-        "index": {"type": "integer", "description": "number of the frame"},
-        "t_ns": {"type": "integer", "description": "monotonic capture stamp, ns"},
-        "poses": {
-            "type": "array",
-            "maxItems": MAX_PEOPLE,
-            "items": {
-                "type": "object",
-                "required": ["size", "image", "world", "visibility"],
-                "properties": {
-                    "size": {**_numbers, "description": "width, height of the frame, pixels"},
-                    "image": {**_numbers, "description": "33 times x, y (down), pixels"},
-                    "world": {**_numbers, "description": "33 times x (subject's right), y (up), z, metres, hips at 0"},
-                    "visibility": {**_numbers, "description": "33 times 0 to 1"},
-                },
-            },
-        },
-    },
-}
-MESSAGE_SCHEMA: dict[str, Any] = {
-    "title": "edge_app.Message",
-    "description": "A published message and its topic.",
-    "type": "object",
-    "required": ["topic", "message"],
-    "properties": {"topic": {"type": "string"}, "message": {"type": "object"}},
-}
+State = Literal["recording", "recorder_full"]
+
+
+class Sink(Protocol):
+    """Where items go in the end: `RecordingFile` or `Segments`. `full` says why it takes no more."""
+
+    full: str
+
+    def poses(self, poses: Poses) -> None: ...
+
+    def message(self, topic: str, message: Mapping[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Recorder:
-    """Writes a recording: channel `/poses/<camera>` for each camera, and `/messages`.
+    """Takes poses and messages without ever waiting, and writes them in a thread of its own.
 
-    While it is written the file is called `<path>.part`, and is a readable recording up to its last whole chunk;
-    `close` gives it its name, over whatever stood there. When the disk is full, or `max_bytes` is reached, it stops:
-    `full` says why, later calls do nothing, and what was written is kept.
-
-    Coordinates are rounded to 0.01 pixel, 0.1 mm and 0.001 of visibility; what is read back and written again is the
-    same byte for byte.
-
-    Raises:
-        UsageError: the file cannot be made.
+    dropped: items that the queue had no room for, or that hold what is no number.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int = 4 << 30) -> None:
-        self.path = Path(path)
-        self.full = ""
-        self._max_bytes = max_bytes
-        self._part = self.path.with_name(self.path.name + ".part")
-        try:
-            if self.path.is_dir():
-                raise IsADirectoryError(21, "it is a folder")
-            self._file: IO[bytes] = open(self._part, "wb")  # noqa: SIM115
-        except OSError as error:
-            raise UsageError(f"recording {self.path}: cannot be written: {error.strerror}") from None
-        self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
-        self._channels: dict[str, int] = {}
-        self._last_ns = 0
-        self._open, self._torn = True, False
-        try:
-            self._writer.start(library="edge-app")
-            self._writer.add_metadata("edge-app", {"format": FORMAT})
-            schemas = (("edge_app.Poses", POSES_SCHEMA), ("edge_app.Message", MESSAGE_SCHEMA))
-            self._schemas = [self._writer.register_schema(n, "jsonschema", json.dumps(s).encode()) for n, s in schemas]
-        except OSError as error:
-            self._file.close()
-            raise UsageError(f"recording {self.path}: cannot be written: {error.strerror}") from None
+    def __init__(self, sink: Sink, *, waiting: int = QUEUE) -> None:
+        self.dropped = 0
+        self._sink = sink
+        self._queue: queue.Queue[Poses | tuple[str, Mapping[str, Any]] | None] = queue.Queue(waiting)
+        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def full(self) -> str:
+        """Why nothing more is written; empty while all is well."""
+        return self._sink.full
+
+    @property
+    def state(self) -> State:
+        return "recorder_full" if self._sink.full else "recording"
 
     def poses(self, poses: Poses) -> None:
-        """Add everybody found in one frame."""
-        self._last_ns = poses.t_ns
-        self._add(f"/poses/{poses.camera}", self._schemas[0], encode_poses(poses), poses.t_ns)
+        self._offer(poses)
 
-    def message(self, topic: str, message: dict[str, Any]) -> None:
-        """Add a published message, at the stamp of the newest poses."""
-        self._add("/messages", self._schemas[1], _json({"topic": topic, "message": message}), self._last_ns)
+    def message(self, topic: str, message: Mapping[str, Any]) -> None:
+        self._offer((topic, message))
 
-    def _add(self, topic: str, schema: int, data: bytes, t_ns: int) -> None:
-        if self.full or not self._open:
-            return
+    def _offer(self, item: Poses | tuple[str, Mapping[str, Any]]) -> None:
         try:
-            if topic not in self._channels:
-                self._channels[topic] = self._writer.register_channel(topic, "json", schema)
-            log_time = max(t_ns, 0)
-            self._writer.add_message(self._channels[topic], log_time, data, log_time)
-            self._file.flush()  # a chunk that is whole goes out at once
-            if self._file.tell() > self._max_bytes:
-                self.full = f"the recording has reached its limit of {self._max_bytes} bytes"
-        except OSError as error:
-            self._fail(error)
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self.dropped += 1
 
-    def _fail(self, error: OSError) -> None:
-        self.full, self._torn = f"the recording cannot go on: {error.strerror}", True
+    def _write(self) -> None:
+        told = False
+        while (item := self._queue.get()) is not None:
+            try:
+                if isinstance(item, Poses):
+                    self._sink.poses(item)
+                else:
+                    self._sink.message(*item)
+            except ValueError:
+                self.dropped += 1
+            if self._sink.full and not told:
+                told = True
+                log.warning("%s; the app goes on without it", self._sink.full, extra={"kind": "recorder_full"})
+        self._sink.close()
 
     def close(self) -> None:
-        """Finish the file and give it its name. Safe to call twice."""
-        if not self._open:
-            return
-        self._open = False
-        try:
-            if not self._torn:  # an index behind half a chunk would be of no use
-                self._writer.finish()
-                self._file.flush()
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            self._fail(error)
-        with contextlib.suppress(OSError):  # what the disk did not take is still in the buffer
-            self._file.close()
-        os.replace(self._part, self.path)
+        """Write what waits and finish the file; a disk that hangs is waited for two seconds at most."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_S)
+        self._thread.join(CLOSE_S)
 
     def __enter__(self) -> Recorder:
         return self
@@ -153,195 +108,182 @@ class Recorder:
         self.close()
 
 
-def encode_poses(poses: Poses) -> bytes:
-    """Compact JSON by `POSES_SCHEMA`.
+class Segments:
+    """The files `<folder>/<name>-000001.mcap`, … of one run, in `folder`, which lies in the user's folder.
+
+    With the first item, what killed processes left in any run's folder is made whole again; with every new file, the
+    oldest recordings in the user's folder go as `RecordConfig` says.
 
     Raises:
-        ValueError: a coordinate that is no number.
-    """
-    people = [
-        {
-            "size": list(pose.size),
-            "image": _rounded(pose.image, PIXEL_DECIMALS),
-            "world": _rounded(pose.world, METRE_DECIMALS),
-            "visibility": _rounded(pose.visibility, VISIBILITY_DECIMALS),
-        }
-        for pose in poses.poses
-    ]
-    return _json({"index": poses.index, "t_ns": poses.t_ns, "poses": people})
-
-
-def _rounded(values: np.ndarray, decimals: int) -> list[float]:
-    return [round(value, decimals) for value in values.astype(np.float64).ravel().tolist()]
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()
-
-
-def decode_poses(data: bytes, camera: str) -> Poses:
-    """What `encode_poses` wrote.
-
-    Raises:
-        ValueError: not by `POSES_SCHEMA`, more than 16 people, or a coordinate that is no number.
-    """
-    try:
-        record = json.loads(data)
-        t_ns, people = int(record["t_ns"]), record["poses"]
-        if abs(t_ns) >= 1 << 62:
-            raise ValueError(f"stamp {t_ns}")
-        if len(people) > MAX_PEOPLE:
-            raise ValueError(f"{len(people)} people in one frame; allowed: {MAX_PEOPLE}")
-        return Poses(camera, int(record["index"]), t_ns, tuple(_decode_pose(person, t_ns) for person in people))
-    except (KeyError, TypeError, RecursionError, OverflowError) as error:
-        raise ValueError(f"not a record of poses ({type(error).__name__}: {error})") from None
-
-
-def _decode_pose(person: dict[str, Any], t_ns: int) -> Pose:
-    width, height = (int(side) for side in person["size"])
-    arrays = {}
-    for name, columns in (("image", 2), ("world", 3), ("visibility", 1)):
-        values = np.array(person[name], np.float32)
-        if values.shape != (LANDMARKS * columns,) or not np.isfinite(values).all():
-            raise ValueError(f"{name} is not {LANDMARKS * columns} numbers")
-        arrays[name] = values.reshape(LANDMARKS, columns) if columns > 1 else values
-    return Pose(t_ns=t_ns, size=(width, height), **arrays)
-
-
-def read_recording(path: Path) -> Iterator[Poses | tuple[str, dict[str, Any]]]:
-    """Everything in a recording in the order it was written: poses with their own stamps and cameras, and messages as
-    (topic, message). A file that breaks off, or is damaged further on, gives what is whole, one warning line on
-    stderr, and ends.
-
-    Raises:
-        SourceError: no such file, or not a recording of this program.
-    """
-    try:
-        with open(path, "rb") as file:
-            if file.read(len(MAGIC)) != MAGIC:
-                raise SourceError(f"{path}: is no recording; allowed: a file made by edge-app record")
-            file.seek(0)
-            yield from _records(path, file)
-    except OSError as error:
-        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-
-
-def _records(path: Path, file: IO[bytes]) -> Iterator[Poses | tuple[str, dict[str, Any]]]:
-    topics: dict[int, str] = {}
-    known = False
-    try:
-        for record in _unpacked(file):
-            if isinstance(record, Metadata) and record.name == "edge-app":
-                found = record.metadata.get("format")
-                if found != FORMAT:
-                    raise SourceError(f"{path}: is a recording of format {found!r}; allowed: {FORMAT}")
-                known = True
-            elif not known and isinstance(record, (Channel, Message)):
-                raise SourceError(f"{path}: is an MCAP file of another program; allowed: made by edge-app record")
-            elif isinstance(record, Channel):
-                topics[record.id] = record.topic
-            elif isinstance(record, Message):
-                topic = topics.get(record.channel_id, "")
-                if topic.startswith("/poses/"):
-                    yield decode_poses(record.data, topic.removeprefix("/poses/"))
-                elif topic == "/messages":
-                    message = json.loads(record.data)
-                    yield str(message["topic"]), dict(message["message"])
-    except _DAMAGE as error:
-        reason = "the end is missing" if isinstance(error, EndOfFile) else " ".join(str(error).split())
-        print(f"edge-app: warning: {path}: the recording breaks off ({reason}); read up to there", file=sys.stderr)
-
-
-_DAMAGE = (
-    McapError, CRCValidationError, zstandard.ZstdError, struct.error, ValueError, KeyError, TypeError, RecursionError
-)  # fmt: skip
-
-
-class _Bounded:
-    """A file that gives all that is asked for or fails, and never allocates more than a record may have."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def read(self, length: int) -> bytes:
-        if length > MAX_RECORD_BYTES:
-            raise ValueError(f"{length} bytes in one record; allowed: {MAX_RECORD_BYTES}")
-        data = self._file.read(length)
-        if len(data) < length:
-            raise EndOfFile
-        return data
-
-
-def _unpacked(file: IO[bytes]) -> Iterator[McapRecord]:
-    reader = StreamReader(_Bounded(file), emit_chunks=True, record_size_limit=MAX_RECORD_BYTES)  # type: ignore[arg-type]
-    for record in reader.records:
-        if not isinstance(record, Chunk):
-            yield record
-            continue
-        if record.compression == "zstd":
-            size = max(zstandard.frame_content_size(record.data), record.uncompressed_size)
-        else:
-            size = MAX_RECORD_BYTES + 1 if record.compression else record.uncompressed_size
-        if size > MAX_RECORD_BYTES:
-            raise ValueError(f"a chunk of {size} bytes; allowed: {MAX_RECORD_BYTES}, packed by zstd or not at all")
-        yield from breakup_chunk(record, validate_crc=True)
-
-
-class RecordingSource:
-    """`pose://FILE[?camera=NAME]`: the poses of one camera of a recording, as a source.
-
-    In real time they come at the pace at which they were recorded, stamped anew; otherwise with their own stamps
-    counted from the first. Poses whose stamps do not advance are left out.
-
-    Raises:
-        SourceError: no such file, or no recording; from `read`, several cameras in it and none chosen.
-        UsageError: an unknown option.
+        UsageError: the folder cannot be made.
     """
 
-    def __init__(self, uri: str, *, camera: str, realtime: bool) -> None:
-        name, _, query = uri.removeprefix("pose://").partition("?")
-        key, _, wanted = query.partition("=")
-        if query and (key != "camera" or not wanted):
-            raise UsageError(f"{uri}: unknown option {query!r}; allowed: camera=NAME")
-        self.uri, self.live, self.fps = uri, realtime, 0.0
-        self._camera, self._wanted = camera, wanted
-        self._pace = Pace(realtime)
-        self._items = self._chosen(read_recording(Path(name)))
-        self._first = next(self._items, None)
-        self._start_ns = self._first.t_ns if self._first else 0
+    def __init__(self, folder: Path, name: str, config: RecordConfig) -> None:
+        self.full = ""
+        self._folder, self._name, self._config = folder, name, config
+        self._file: RecordingFile | None = None
+        self._begun = 0.0
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--record {folder}: cannot be made: {error.strerror}") from None
 
-    def _chosen(self, items: Iterator[Poses | tuple[str, dict[str, Any]]]) -> Iterator[Poses]:
-        """One camera's poses, in the order of time."""
-        name, last_ns = self._wanted, None
-        for item in items:
-            if not isinstance(item, Poses) or (self._wanted and item.camera != self._wanted):
-                continue
-            name = name or item.camera
-            if item.camera != name:
-                found = f"{name} and {item.camera}"
-                raise SourceError(f"{self.uri}: holds several cameras, such as {found}; choose one: ?camera={name}")
-            if last_ns is None or item.t_ns > last_ns:
-                last_ns = item.t_ns
-                yield item
+    def poses(self, poses: Poses) -> None:
+        if file := self._writable():
+            file.poses(poses)
+            self.full = file.full
 
-    def read(self) -> Poses | None:
-        """The next poses; None at the end or when closed."""
-        while not self._pace.stopped:
-            item, self._first = self._first or next(self._items, None), None
-            if item is None:
-                return None
-            t_ns = self._pace.stamp(item.t_ns - self._start_ns, LATE_NS)
-            if t_ns is None:
-                continue
-            poses = tuple(replace(pose, t_ns=t_ns) for pose in item.poses)
-            return None if self._pace.stopped else replace(item, camera=self._camera, t_ns=t_ns, poses=poses)
-        return None
+    def message(self, topic: str, message: Mapping[str, Any]) -> None:
+        if file := self._writable():
+            file.message(topic, message)
+            self.full = file.full
 
     def close(self) -> None:
-        self._pace.stop()
+        if self._file is not None:
+            self._file.close()
 
-    def __enter__(self) -> RecordingSource:
-        return self
+    def _writable(self) -> RecordingFile | None:
+        if self.full:
+            return None
+        config, now = self._config, time.monotonic()
+        old = self._file is not None and now - self._begun >= config.segment_s
+        if self._file is not None and not old and self._file.size < config.segment_mb * 1e6:
+            return self._file
+        if self._file is None:
+            recover(self._folder.parent)
+        else:
+            self._file.close()
+        retain(self._folder.parent, config)
+        numbers = [int(m["number"]) for _, m in _named(self._folder) if m["name"] == self._name]
+        path = self._folder / f"{self._name}-{max(numbers, default=0) + 1:06d}.mcap"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)  # `retain` takes it away with the last file in it
+            self._file, self._begun = RecordingFile(path, about=_about()), now
+        except (AppError, OSError) as error:
+            self.full = str(error)
+            return None
+        return self._file
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+
+def new_run(folder: Path) -> Path:
+    """A new folder for one run in the user's folder, named by the time, such as `20260101T000000Z`.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 100):
+            run = folder / (name if number == 1 else f"{name}-{number}")
+            with contextlib.suppress(FileExistsError):
+                run.mkdir()
+                return run
+        raise FileExistsError(17, "a hundred runs began in this second")
+    except OSError as error:
+        raise UsageError(f"--record {folder}: cannot be written: {error.strerror}") from None
+
+
+def _about() -> dict[str, str]:
+    """What makes the monotonic stamps of a file readable as times of the day."""
+    clock = Clock()
+    mono_ns = clock.mono_ns()
+    return {"version": __version__, "boot": clock.boot, "mono_ns": str(mono_ns), "wall": clock.wall_iso(mono_ns)}
+
+
+def _named(run: Path) -> list[tuple[Path, Any]]:
+    """The files of a run's folder that bear a name of ours, each with the match."""
+    try:
+        return [(path, match) for path in run.iterdir() if (match := SEGMENT.fullmatch(path.name))]
+    except OSError:
+        return []
+
+
+def _ours(root: Path) -> Iterator[Path]:
+    """Recordings in the runs' folders that this program made: by name, by kind, and by their first bytes."""
+    for run in root.glob(RUN):
+        if run.is_symlink() or not run.is_dir():
+            continue
+        for path, _ in _named(run):
+            with contextlib.suppress(OSError):
+                if path.is_symlink() or not path.is_file():
+                    continue
+                with path.open("rb") as file:
+                    head = file.read(64)
+                if head.startswith(MAGIC) and LIBRARY.encode() in head:
+                    yield path
+
+
+def _is_written(path: Path) -> bool:
+    """Whether a living process has the file locked."""
+    if path.suffix != ".part":
+        return False
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def retain(root: Path, config: RecordConfig) -> None:
+    """Remove the oldest recordings until a new file has room within `max_gb`, and those older than `max_days`.
+
+    Files of others, links, and files that are being written are left alone. By the files' times of last change.
+    """
+    found = []
+    for path in _ours(root):
+        with contextlib.suppress(OSError):
+            stat = path.stat()
+            found.append((stat.st_mtime, stat.st_size, path))
+    total = sum(size for _, size, _ in found)
+    room = config.max_gb * 1e9 - min(config.segment_mb * 1e6, config.max_gb * 1e9 / 2)
+    for changed, size, path in sorted(found):
+        too_old = config.max_days > 0 and time.time() - changed > config.max_days * 86_400
+        too_much = config.max_gb > 0 and total > room
+        with contextlib.suppress(OSError):
+            if (too_old or too_much) and not _is_written(path):
+                path.unlink()
+                total -= size
+                path.parent.rmdir()  # only if nothing else is in it
+
+
+def recover(root: Path) -> None:
+    """Give an index and its name to every recording in the runs' folders that a killed process left behind."""
+    for part in _ours(root):
+        if part.suffix != ".part":
+            continue
+        try:
+            with part.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if part.exists():  # else another process was faster
+                    _rewrite(file, part.with_suffix(".new"))
+                    os.replace(part.with_suffix(".new"), part.with_suffix(""))
+                    part.unlink()
+        except (OSError, SourceError):  # being written, or no room: next time
+            part.with_suffix(".new").unlink(missing_ok=True)
+
+
+def _rewrite(file: Any, out: Path) -> None:
+    """Copy every whole record into a finished file."""
+    schemas: dict[int, int] = {0: 0}
+    channels: dict[int, int] = {}
+    with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+        writer = Writer(target, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
+        writer.start(library=LIBRARY)
+        try:
+            for record in unpacked(file):
+                if isinstance(record, Metadata):
+                    writer.add_metadata(record.name, record.metadata)
+                elif isinstance(record, Schema) and record.id not in schemas:
+                    schemas[record.id] = writer.register_schema(record.name, record.encoding, record.data)
+                elif isinstance(record, Channel) and record.id not in channels:
+                    known = schemas[record.schema_id]
+                    channels[record.id] = writer.register_channel(record.topic, record.message_encoding, known)
+                elif isinstance(record, Message):
+                    writer.add_message(channels[record.channel_id], record.log_time, record.data, record.publish_time)
+        except (EndOfFile, *DAMAGE):
+            pass  # what is whole has been copied
+        writer.finish()
+        target.flush()
+        os.fsync(target.fileno())

@@ -136,14 +136,16 @@ def state_message(
 def status_message(
     *, camera: str, version: str, stages: Mapping[str, Mapping[str, Any]], cameras: Iterable[CameraReport],
     counters: Mapping[str, int], provider: str, bundle: str, labels_version: int, labels_count: int,
+    label_age: Mapping[str, Mapping[str, float]], recorder: str, unrecorded: int,
 ) -> Message:  # fmt: skip
-    """A `status/1.0` message: how the application is, the same under the topic of every camera.
+    """A `status/1.1` message: how the application is, the same under the topic of every camera.
 
     stages: by name, `state` (starting, ready, running, degraded, stopped or failed), `progress` (pieces of work done
     since the start) and `p50_ms` (median time of one piece, null before the first).
+    label_age: by camera, as `StageTimes.summary` gives it. recorder: off, recording or recorder_full.
     """
     return {
-        "schema": "status/1.0", "camera": camera, "version": version,
+        "schema": "status/1.1", "camera": camera, "version": version,
         "stages": {
             name: {"state": stage["state"], "progress": int(stage["progress"]), "p50_ms": stage.get("p50_ms")}
             for name, stage in stages.items()
@@ -156,7 +158,8 @@ def status_message(
             for report in cameras
         },
         "counters": dict(counters), "provider": provider, "bundle": bundle,
-        "labels": {"version": labels_version, "count": labels_count},
+        "labels": {"version": labels_version, "count": labels_count}, "label_age": dict(label_age),
+        "recorder": {"state": recorder, "dropped": unrecorded},
     }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
@@ -21,6 +20,7 @@ from edge_app.camera_process import CameraTask, run_camera
 from edge_app.config import Settings, SuperviseConfig
 from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
 from edge_app.labels import Label
+from edge_app.log import log
 from edge_app.process import run_child
 from edge_app.recogniser import RecogniserTask, run_recogniser
 from edge_app.window import WindowSpec
@@ -32,7 +32,10 @@ _FATAL = {error.exit_code for error in (UsageError, PortError, SourceError)}
 
 @dataclass(frozen=True, slots=True)
 class AppTask:
-    """Everything that `edge-app run` runs: sources by camera name, and what to do with them."""
+    """Everything that `edge-app run` runs: sources by camera name, and what to do with them.
+
+    record: the folder of this run's recording, if any.
+    """
 
     sources: tuple[tuple[str, str], ...]
     bundle: Path
@@ -125,7 +128,7 @@ def _stages(task: AppTask, folder: str) -> list[Stage]:
     endpoints = tuple((name, f"ipc://{folder}/{i}") for i, (name, _) in enumerate(task.sources))
     recogniser = RecogniserTask(
         bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
-        cameras=endpoints, settings=task.settings,
+        cameras=endpoints, settings=task.settings, record=task.record,
     )  # fmt: skip
     stages = [Stage("recogniser", run_recogniser, recogniser)]
     for (name, uri), (_, endpoint) in zip(task.sources, endpoints, strict=True):
@@ -188,4 +191,4 @@ def _reason(code: int) -> str:
 
 
 def _say(text: str) -> None:
-    print(f"edge-app: {text}", file=sys.stderr, flush=True)
+    log.warning("%s", text, extra={"kind": "restart"})

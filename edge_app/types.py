@@ -95,6 +95,7 @@ class CameraReport:
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
+    recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
     """
 
     camera: str
@@ -107,6 +108,8 @@ class CameraReport:
     window: Window | None
     flags: tuple[str, ...] = ()
     stage_ms: tuple[tuple[str, float], ...] = ()
+    recorder: Literal["", "recording", "recorder_full"] = ""
+    unrecorded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +164,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the event stage decided as it did: the rule that decided, and what it compared.
+
+    rule: nobody, body or wobble (nobody is taken to be there); idle; present, firm or belief (no label may lead); hold
+        (a label leads, not yet long enough); started, goes_on, fading, resting, over or rest (of an action); or the
+        camera's state.
+    label: the one that the rule is about; empty for none.
+    value, limit: what was measured, and the setting of `EventConfig` that it was compared with.
+    held_s, needed_s: how long the label has led (or been weak), and how long it must.
+    """
+
+    rule: str
+    label: str = ""
+    value: float = 0.0
+    limit: float = 0.0
+    held_s: float = 0.0
+    needed_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """What the event stage makes of one report: the state now, and the events that just happened."""
+    """What the event stage makes of one report: the state now, the events that just happened, and why."""
 
     camera: str
     track: int | None
@@ -170,3 +193,4 @@ class Decision:
     state: State
     events: tuple[Event, ...]
     ranking: Ranking | None
+    reason: Reason | None = None

@@ -1,295 +1,266 @@
+"""Recording beside the live path: nothing waits for the disk, nothing of others is deleted, a crash costs a chunk."""
+
 from __future__ import annotations
 
-import io
+import fcntl
 import json
 import os
-import random
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
-import numpy as np
+import jsonschema
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from mcap.reader import make_reader
-from mcap.writer import Writer
 
-from edge_app.camera import open_source
-from edge_app.errors import SourceError, UsageError
-from edge_app.recorder import MAX_RECORD_BYTES, Recorder, decode_poses, encode_poses, read_recording
-from edge_app.types import Pose, Poses
+from edge_app.config import RecordConfig
+from edge_app.errors import UsageError
+from edge_app.recorder import Recorder, Segments, new_run, recover, retain
+from edge_app.recording import RecordingFile, read_recording, segments
+from edge_app.types import Poses
+from tests.test_recording import assert_close, poses_of, walk
 
-STEP = 33_333_333
-
-
-def person(seed: int, t_ns: int) -> Pose:
-    rng = np.random.default_rng(seed)
-    return Pose(
-        t_ns=t_ns,
-        image=rng.uniform(-200, 2000, (33, 2)).astype(np.float32),
-        world=rng.normal(0, 0.5, (33, 3)).astype(np.float32),
-        visibility=rng.uniform(0, 1, 33).astype(np.float32),
-        size=(1280, 720),
-    )
+ROOT = Path(__file__).parents[1]
+NOTHING = RecordConfig(max_gb=0, max_days=0)
 
 
-def walk(count: int, camera: str = "front", start_ns: int = 5_000_000_000) -> list[Poses]:
-    """Somebody in two of three frames."""
-    stamps = [start_ns + STEP * index for index in range(count)]
-    return [Poses(camera, i, t, (person(i, t),) if i % 3 else ()) for i, t in enumerate(stamps)]
+def in_another_process(code: str, *arguments: str) -> list[str]:
+    lines = (
+        "import sys, time", "from pathlib import Path", "from edge_app.config import RecordConfig",
+        "from edge_app.recorder import Recorder, Segments", "from tests.test_recording import walk", code,
+    )  # fmt: skip
+    return [sys.executable, "-c", "\n".join(lines), *arguments]
 
 
-def record(path: Path, items: list[Poses]) -> Path:
-    with Recorder(path) as recorder:
+def record(run: Path, items: list[Poses], config: RecordConfig = NOTHING, name: str = "front") -> Recorder:
+    with Recorder(Segments(run, name, config), waiting=len(items) + 1) as recorder:
         for poses in items:
             recorder.poses(poses)
-    return path
+    return recorder
 
 
-def poses_of(path: Path) -> list[Poses]:
-    return [item for item in read_recording(path) if isinstance(item, Poses)]
-
-
-def assert_close(read: list[Poses], written: list[Poses]) -> None:
-    assert [(p.camera, p.index, p.t_ns, len(p.poses)) for p in read] == [
-        (p.camera, p.index, p.t_ns, len(p.poses)) for p in written
-    ]
-    for a, b in zip(read, written, strict=True):
-        for one, other in zip(a.poses, b.poses, strict=True):
-            assert one.size == other.size and one.t_ns == other.t_ns
-            assert one.image.dtype == one.world.dtype == one.visibility.dtype == np.float32
-            np.testing.assert_allclose(one.image, other.image, atol=0.0052, rtol=0)
-            np.testing.assert_allclose(one.world, other.world, atol=0.000052, rtol=0)
-            np.testing.assert_allclose(one.visibility, other.visibility, atol=0.00052, rtol=0)
-
-
-def test_what_was_written_is_read_back_within_the_rounding(tmp_path: Path) -> None:
-    written = walk(100)
-    path = record(tmp_path / "a.mcap", written)
-    assert_close(poses_of(path), written)
-    assert os.listdir(tmp_path) == ["a.mcap"]
-
-
-def test_a_copy_of_a_recording_is_the_same_byte_for_byte(tmp_path: Path) -> None:
-    first = record(tmp_path / "a.mcap", walk(60))
-    second = record(tmp_path / "b.mcap", poses_of(first))
-    assert first.read_bytes() == second.read_bytes()
-
-
-coordinates = st.floats(-20000, 20000, width=32)
-
-
-@settings(max_examples=40)
-@given(
-    arrays(np.float32, (33, 2), elements=coordinates),
-    arrays(np.float32, (33, 3), elements=st.floats(-50, 50, width=32)),
-    arrays(np.float32, 33, elements=st.floats(0, 1, width=32)),
-    st.integers(-(2**61), 2**61),
-)
-def test_rounding_is_stable(image: np.ndarray, world: np.ndarray, visibility: np.ndarray, t_ns: int) -> None:
-    data = encode_poses(Poses("c", 3, t_ns, (Pose(t_ns, image, world, visibility, (640, 480)),)))
-    assert encode_poses(decode_poses(data, "c")) == data
-
-
-def test_numbers_that_are_none_are_refused() -> None:
-    pose = person(1, 0)
-    pose.world[3, 1] = np.nan
-    with pytest.raises(ValueError, match="Out of range"):
-        encode_poses(Poses("c", 0, 0, (pose,)))
-
-
-def test_messages_and_poses_keep_their_order(tmp_path: Path) -> None:
-    message = {"schema": "action/1.0", "label": "se laver les dents ✓", "score": 0.5}
-    with Recorder(tmp_path / "a.mcap") as recorder:
-        first, second = walk(2)
-        recorder.poses(first)
-        recorder.message("v1/front/action", message)
-        recorder.poses(second)
-    items = list(read_recording(tmp_path / "a.mcap"))
-    assert [type(item) for item in items] == [Poses, tuple, Poses]
-    assert items[1] == ("v1/front/action", message)
-
-
-def test_other_tools_can_read_it(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.mcap", walk(10))
-    jsonschema = pytest.importorskip("jsonschema")
-    with path.open("rb") as file:
-        found = list(make_reader(file, validate_crcs=True).iter_messages())
-    assert len(found) == 10
-    for schema, channel, message in found:
-        assert schema is not None and (schema.encoding, channel.topic) == ("jsonschema", "/poses/front")
-        jsonschema.validate(json.loads(message.data), json.loads(schema.data))
-
-
-def test_a_recording_as_a_source(tmp_path: Path) -> None:
-    written = walk(20)
-    path = record(tmp_path / "a.mcap", written)
-    with open_source(f"pose://{path}", camera="cam", realtime=False) as source:
-        assert not source.live
-        got = [item for item in iter(source.read, None) if isinstance(item, Poses)]
-        assert source.read() is None
-    assert [item.t_ns for item in got] == [STEP * index for index in range(20)]
-    assert {item.camera for item in got} == {"cam"}
-    assert all(pose.t_ns == item.t_ns for item in got for pose in item.poses)
-    with open_source(f"pose://{path}") as source:
-        assert source.live
-        first, second = source.read(), source.read()
-    assert first is not None and second is not None and second.t_ns - first.t_ns == STEP
-
-
-def test_stamps_that_do_not_advance_are_left_out(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.mcap", [Poses("c", i, t, ()) for i, t in enumerate([5, 6, 6, 4, 9])])
-    with open_source(f"pose://{path}", realtime=False) as source:
-        assert [item.t_ns for item in iter(source.read, None)] == [0, 1, 4]
-
-
-def test_several_cameras_must_be_chosen_from(tmp_path: Path) -> None:
-    front, back = walk(3, "front"), walk(3, "back", start_ns=7)
-    path = record(tmp_path / "a.mcap", [front[0], back[0], front[1], back[1]])
-    with open_source(f"pose://{path}?camera=back", realtime=False) as source:
-        assert [item.t_ns for item in iter(source.read, None)] == [0, STEP]
-    with (
-        open_source(f"pose://{path}", realtime=False) as source,
-        pytest.raises(SourceError, match=r"front and back; choose one: \?camera=front"),
-    ):
-        list(iter(source.read, None))
-
-
-def test_any_truncation_gives_a_beginning_and_one_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    written = walk(200)
-    whole = record(tmp_path / "whole.mcap", written).read_bytes()
-    cut, counts = tmp_path / "cut.mcap", []
-    for length in [8, 9, 100, *range(2000, len(whole), len(whole) // 30)]:
-        cut.write_bytes(whole[:length])
-        got = poses_of(cut)
-        assert_close(got, written[: len(got)])
-        counts.append(len(got))
-        warnings = capsys.readouterr().err.splitlines()
-        assert len(warnings) == 1 and "the recording breaks off (the end is missing)" in warnings[0]
-    assert counts == sorted(counts) and counts[0] == 0 and 150 < counts[-1] <= 200
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_damaged_bytes_never_raise_anything_else(tmp_path: Path, seed: int) -> None:
-    data = bytearray(record(tmp_path / "a.mcap", walk(60)).read_bytes())
-    chance = random.Random(seed)
-    for _ in range(chance.choice([1, 5, 50])):
-        data[chance.randrange(8, len(data))] = chance.randrange(256)
-    (tmp_path / "b.mcap").write_bytes(data)
-    try:
-        items = poses_of(tmp_path / "b.mcap")
-    except SourceError as error:
-        assert "\n" not in str(error)
-    else:
-        assert len(items) <= 60
-
-
-@pytest.mark.parametrize("content", [None, b"", b"hello", b"\x00" * 100, b"\x89MCAP0\r"])
-def test_not_a_recording(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "x.mcap"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"x\.mcap: (is no recording|no such file)"):
-        open_source(f"pose://{path}")
-
-
-def foreign(path: Path, *, metadata: dict[str, str] | None, data: bytes = b"{}", chunk: int = 10**6) -> Path:
-    writer = Writer(str(path), chunk_size=chunk)
-    writer.start()
-    if metadata is not None:
-        writer.add_metadata("edge-app", metadata)
-    channel = writer.register_channel("/poses/c", "json", writer.register_schema("s", "jsonschema", b"{}"))
-    writer.add_message(channel, 0, data, 0)
-    writer.finish()
-    return path
-
-
-def test_mcap_files_of_others_and_other_formats_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="of another program"):
-        poses_of(foreign(tmp_path / "a.mcap", metadata=None))
-    with pytest.raises(SourceError, match=r"format 'edge-recording/9'; allowed: edge-recording/1"):
-        poses_of(foreign(tmp_path / "b.mcap", metadata={"format": "edge-recording/9"}))
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"\xff", b"[]", b"{}", b'{"index":0,"t_ns":0,"poses":[{}]}', b'{"index":0,"t_ns":1e400,"poses":[]}',
-        b'{"index":0,"t_ns":"x","poses":[]}', b"[" * 100_000,
-        b'{"index":0,"t_ns":0,"poses":[' + b"{}," * 20 + b"{}]}",
-        encode_poses(walk(2)[1]).replace(b'"visibility":[', b'"visibility":[NaN,'), b" " * (MAX_RECORD_BYTES + 1),
-    ],
-)  # fmt: skip
-def test_records_outside_the_limits_end_the_reading(
-    tmp_path: Path, data: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = foreign(tmp_path / "a.mcap", metadata={"format": "edge-recording/1"}, data=data, chunk=1)
-    assert poses_of(path) == []
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_kill_9_loses_at_most_the_last_chunk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = (
-        "import sys, time\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
-        "from test_recorder import Recorder, walk\n"
-        "recorder = Recorder(Path(sys.argv[1]))\nfor poses in walk(300): recorder.poses(poses)\n"
-        "print('written', flush=True)\ntime.sleep(100)\n"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "a.mcap"), str(Path(__file__).parent)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stdout.readline() == "written\n"
-        process.send_signal(signal.SIGKILL)
-    assert os.listdir(tmp_path) == ["a.mcap.part"]
+def test_segments_by_size_hold_everything_in_order(tmp_path: Path) -> None:
     written = walk(300)
-    got = poses_of(tmp_path / "a.mcap.part")
-    assert_close(got, written[: len(got)])
-    lost = written[len(got) :]
-    assert sum(len(encode_poses(poses)) + 31 for poses in lost) <= 33_000
-    capsys.readouterr()
+    recorder = record(tmp_path / "run", written, RecordConfig(segment_mb=0.06))
+    assert (recorder.dropped, recorder.state) == (0, "recording")
+    files = segments(tmp_path)
+    assert [file.name for file in files] == [f"front-{number:06d}.mcap" for number in range(1, len(files) + 1)]
+    assert len(files) > 1
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert_close([poses for file in files for poses in poses_of(file)], written)
 
 
-def test_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
+def test_segments_by_time(tmp_path: Path) -> None:
+    record(tmp_path / "run", walk(3), RecordConfig(segment_s=0))
+    assert len(segments(tmp_path)) == 3
+
+
+def test_messages_have_a_channel_and_a_json_schema_for_each_topic(tmp_path: Path) -> None:
+    golden = [
+        json.loads((ROOT / f"tests/golden/messages/{name}.json").read_text())
+        for name in ("action-1.0-start", "state-1.0-running", "status-1.1")
+    ]
+    sent = [(f"v1/front/{message['schema'].partition('/')[0]}", message) for message in golden]
+    with Recorder(Segments(tmp_path / "run", "messages", NOTHING)) as recorder:
+        for topic, message in sent:
+            recorder.message(topic, message)
+    (file,) = segments(tmp_path)
+    assert list(read_recording(file)) == sent
+    with file.open("rb") as opened:
+        reader = make_reader(opened, validate_crcs=True)
+        found = list(reader.iter_messages())
+        about = next(iter(reader.iter_metadata())).metadata
+    assert {channel.topic for _, channel, _ in found} == {topic for topic, _ in sent}
+    for schema, _, message in found:
+        assert schema is not None and schema.encoding == "jsonschema"
+        jsonschema.validate(json.loads(message.data), json.loads(schema.data))
+    assert about["format"] == "edge-recording/1" and about["wall"].endswith("Z") and int(about["mono_ns"]) > 0
+
+
+def test_one_run_stands_for_its_folder_and_several_must_be_chosen_from(tmp_path: Path) -> None:
+    first = new_run(tmp_path)
+    record(first, walk(3))
+    assert segments(tmp_path) == segments(first)
+    second = new_run(tmp_path)
+    assert second != first
+    record(second, walk(3))
+    with pytest.raises(Exception, match=f"holds 2 runs; choose one, such as the last: {second}"):
+        segments(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UsageError, match="cannot be written"):
+        new_run(tmp_path / "file")
+
+
+@pytest.mark.fault
+def test_R1_a_full_tmpfs_stops_the_recorder_and_leaves_a_readable_file(tmp_path: Path) -> None:
+    unshare = ["unshare", "--mount", "--map-root-user", "--user"]
+    mount = f"mount -t tmpfs -o size=96k none {tmp_path}"
+    if shutil.which("unshare") is None or subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("no tmpfs may be mounted here; the other tests of R1 use a limit of the file's size")
     code = (
-        "import resource, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
-        "from test_recorder import Recorder, walk\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
-        "with Recorder(Path(sys.argv[1])) as recorder:\n"
-        "    for poses in walk(300): recorder.poses(poses)\n    print(recorder.full)\n"
+        "recorder = Recorder(Segments(Path(sys.argv[1]) / 'run', 'front', RecordConfig()), waiting=2000)\n"
+        "for poses in walk(600): recorder.poses(poses)\n"
+        "recorder.close()\n"
+        "print(recorder.state, recorder.dropped, recorder.full)\n"
     )
-    command = [sys.executable, "-c", code, str(tmp_path / "a.mcap"), str(Path(__file__).parent)]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert run.stdout.startswith("the recording cannot go on: ")
-    got = poses_of(tmp_path / "a.mcap")
-    assert_close(got, walk(300)[: len(got)])
+    script = f'{mount} && "$@" && cp -r {tmp_path}/run "$0"'
+    out = tmp_path.with_name(tmp_path.name + "-out")
+    command = [*unshare, "sh", "-c", script, str(out), *in_another_process(code, str(tmp_path))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "recorder_full 0 the recording cannot go on: No space left on device\n"
+    assert len(done.stderr.splitlines()) == 1
+    (file,) = out.iterdir()
+    got = poses_of(file)
+    assert_close(got, walk(600)[: len(got)])
     assert len(got) > 50
 
 
-def test_the_limit_of_bytes(tmp_path: Path) -> None:
-    with Recorder(tmp_path / "a.mcap", max_bytes=50_000) as recorder:
-        for poses in walk(400):
+@pytest.mark.fault
+def test_R2_what_kill_9_leaves_is_given_its_index_by_the_next_recorder(tmp_path: Path) -> None:
+    code = (
+        "recorder = Recorder(Segments(Path(sys.argv[1]), 'front', RecordConfig()), waiting=1000)\n"
+        "for poses in walk(300): recorder.poses(poses)\n"
+        "while recorder._queue.qsize(): time.sleep(0.01)\n"
+        "print('written', flush=True)\ntime.sleep(100)\n"
+    )
+    run = tmp_path / "20260101T000000Z"
+    with subprocess.Popen(in_another_process(code, str(run)), stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stdout.readline() == "written\n"
+        recover(tmp_path)
+        assert os.listdir(run) == ["front-000001.mcap.part"], "what is being written is left alone"
+        process.send_signal(signal.SIGKILL)
+    left = poses_of(run / "front-000001.mcap.part")
+    record(tmp_path / "20260102T000000Z", walk(2))
+    assert os.listdir(run) == ["front-000001.mcap"]
+    assert (run / "front-000001.mcap").stat().st_mode & 0o777 == 0o600
+    with (run / "front-000001.mcap").open("rb") as file:
+        summary = make_reader(file, validate_crcs=True).get_summary()
+    assert summary is not None and summary.statistics is not None
+    assert len(summary.chunk_indexes) > 3 and summary.statistics.message_count == len(left)
+    got = poses_of(run / "front-000001.mcap")
+    assert_close(got, left)
+    assert_close(got, walk(300)[: len(got)])
+    assert len(got) > 240, "all but the last chunk, which is about a second"
+
+
+class SlowDisk:
+    """A sink whose every write waits."""
+
+    def __init__(self) -> None:
+        self.full, self.got, self.begun, self.go_on = "", [], threading.Event(), threading.Event()
+
+    def poses(self, poses: Poses) -> None:
+        self.begun.set()
+        self.go_on.wait(30)
+        self.got.append(poses)
+
+    def message(self, topic: str, message: object) -> None:
+        raise AssertionError("none was sent")
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.fault
+def test_R3_a_slow_disk_fills_a_bounded_queue_and_the_rest_is_counted() -> None:
+    disk, items = SlowDisk(), walk(100)
+    recorder = Recorder(disk, waiting=10)
+    recorder.poses(items[0])
+    assert disk.begun.wait(10)
+    for poses in items[1:]:
+        recorder.poses(poses)  # returns at once: the disk does not move
+    assert recorder.dropped == 100 - 11
+    assert disk.got == []
+    disk.go_on.set()
+    recorder.close()
+    assert disk.got == items[:11], "what waited is written once the disk goes on"
+    assert recorder.state == "recording"
+
+
+@pytest.mark.fault
+def test_R3_a_disk_that_hangs_does_not_hold_up_the_end() -> None:
+    disk = SlowDisk()
+    recorder = Recorder(disk, waiting=1)
+    for poses in walk(3):
+        recorder.poses(poses)
+    recorder.close()
+    assert disk.got == []
+    disk.go_on.set()
+
+
+def test_what_cannot_be_written_is_counted_and_the_rest_goes_on(tmp_path: Path) -> None:
+    _, first, bad, _, last = walk(5)
+    bad.poses[0].world[0, 0] = float("nan")
+    with Recorder(Segments(tmp_path / "run", "front", NOTHING)) as recorder:
+        for poses in (first, bad, last):
             recorder.poses(poses)
-        assert "limit of 50000 bytes" in recorder.full
-    assert 50_000 < (tmp_path / "a.mcap").stat().st_size < 100_000
-    assert 0 < len(poses_of(tmp_path / "a.mcap")) < 400
+    assert (recorder.dropped, recorder.state) == (1, "recording")
+    assert_close(poses_of(segments(tmp_path)[0]), [first, last])
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    for path in (tmp_path / "no/such/folder/a.mcap", tmp_path):
-        with pytest.raises(UsageError, match="cannot be written"):
-            Recorder(path)
+def make_runs(root: Path, count: int) -> list[Path]:
+    """Recordings of one file each, a day apart, the newest an hour old."""
+    made = []
+    for number in range(count):
+        run = root / f"2026010{number + 1}T000000Z"
+        run.mkdir()
+        with RecordingFile(run / "front-000001.mcap") as file:
+            for poses in walk(30):
+                file.poses(poses)
+        changed = time.time() - 3600 - 86_400 * (count - 1 - number)
+        os.utime(run / "front-000001.mcap", (changed, changed))
+        made.append(run / "front-000001.mcap")
+    return made
 
 
-def test_an_empty_recording(tmp_path: Path) -> None:
-    path = record(tmp_path / "a.mcap", [])
-    with open_source(f"pose://{path}") as source:
-        assert source.read() is None
+def test_old_recordings_go_by_age(tmp_path: Path) -> None:
+    made = make_runs(tmp_path, 5)
+    retain(tmp_path, RecordConfig(max_gb=0, max_days=2.5))
+    assert [path.exists() for path in made] == [False, False, True, True, True]
+    assert not made[0].parent.exists() and made[2].parent.exists()
 
 
-def test_no_pixels(tmp_path: Path) -> None:
-    """A second of one person is some kilobytes."""
-    path = record(tmp_path / "a.mcap", [Poses("c", i, i * STEP, (person(i, i * STEP),)) for i in range(300)])
-    assert path.stat().st_size / 10 < 30_000
-    assert io.BytesIO(path.read_bytes()).read(8) == b"\x89MCAP0\r\n"
+def test_old_recordings_go_until_there_is_room(tmp_path: Path) -> None:
+    made = make_runs(tmp_path, 5)
+    size = made[0].stat().st_size
+    retain(tmp_path, RecordConfig(max_gb=4.5 * size / 1e9, max_days=0, segment_mb=size / 1e6))
+    assert [path.exists() for path in made] == [False, False, True, True, True]
+
+
+def test_nothing_of_others_and_nothing_that_is_being_written_is_deleted(tmp_path: Path) -> None:
+    run = make_runs(tmp_path, 1)[0].parent
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = make_runs(tmp_path / "elsewhere", 1)[0]
+    keep = {
+        run / "notes.txt": b"mine", run / "front-000002.mcap": b"not a recording",
+        run / "front-000003.mcap": b"\x89MCAP0\r\n\x01" + b"another program" * 10,
+        tmp_path / "front-000001.mcap": elsewhere.read_bytes(), run / "copy of front.mcap": elsewhere.read_bytes(),
+    }  # fmt: skip
+    for path, data in keep.items():
+        path.write_bytes(data)
+    (run / "front-000004.mcap").symlink_to(elsewhere)
+    (tmp_path / "20260109T000000Z").symlink_to(elsewhere.parent)
+    with RecordingFile(run / "back-000001.mcap") as written:
+        retain(tmp_path, RecordConfig(max_gb=1e-9, max_days=0))
+        assert not (run / "front-000001.mcap").exists(), "only this one was ours to delete"
+        assert all(path.read_bytes() == data for path, data in keep.items())
+        assert elsewhere.exists() and (run / "front-000004.mcap").is_symlink()
+        written.poses(walk(2)[1])
+    assert len(poses_of(run / "back-000001.mcap")) == 1
+
+
+def test_a_file_is_written_by_one_process_only(tmp_path: Path) -> None:
+    with RecordingFile(tmp_path / "a.mcap") as first:
+        first.poses(walk(2)[1])
+        with pytest.raises(UsageError, match="another process is writing it"):
+            RecordingFile(tmp_path / "a.mcap")
+    assert len(poses_of(tmp_path / "a.mcap")) == 1
+    with (tmp_path / "a.mcap").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # and nobody any more

@@ -18,7 +18,7 @@ from edge_app.camera import open_source
 from edge_app.errors import SourceError, UsageError
 from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
-from edge_app.recorder import Recorder
+from edge_app.recording import RecordingFile
 from edge_app.types import Frame
 from train.whole import whole
 
@@ -52,7 +52,7 @@ def extract(video: Path | str, out: Path, alter: Callable[[Frame], Frame | None]
         whole(out) as partial,
         open_source(str(video), camera="file", realtime=False) as source,
         PoseEstimator() as estimator,
-        Recorder(partial) as recorder,
+        RecordingFile(partial) as recorder,
     ):
         while (frame := source.read()) is not None:
             altered = alter(frame)  # type: ignore[arg-type]

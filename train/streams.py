@@ -22,7 +22,7 @@ from edge_app.errors import UsageError
 from edge_app.labels import Label
 from edge_app.person import ACTIONS
 from edge_app.pose_model import ensure_pose_model
-from edge_app.recorder import read_recording
+from edge_app.recording import read_recording
 from edge_app.types import Poses
 from train.data.generated import concept_of
 from train.extract import extract, parse_shard

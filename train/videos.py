@@ -24,7 +24,7 @@ from edge_app.errors import UsageError
 from edge_app.events import EventDetector
 from edge_app.labels import Label, LabelTable, build_table
 from edge_app.rankers.base import Ranker
-from edge_app.recorder import read_recording
+from edge_app.recording import read_recording
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Event, Feature, Pose, Poses, Ranking, Window
 from edge_app.window import WindowBuffer, WindowSpec, lift, make_window, resample

@@ -64,7 +64,7 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
 
         return ImagesSource(uri, camera=camera, realtime=realtime)
     if scheme == "pose":
-        from edge_app.recorder import RecordingSource
+        from edge_app.recording import RecordingSource
 
         return RecordingSource(uri, camera=camera, realtime=realtime)
     if scheme == "person":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_app.errors import UsageError
-from edge_app.recorder import Recorder
+from edge_app.recording import RecordingFile
 from edge_app.types import Pose, Poses
 from train.calibrate import fit_logistic, fit_temperature
 from train.extract import parse_shard
@@ -134,7 +134,7 @@ def test_a_shard_that_makes_no_sense_is_refused(text):
 
 def test_labelled_seconds_become_segments(tmp_path: Path):
     still = np.zeros((33, 3), np.float32)
-    with Recorder(tmp_path / "clip.mcap") as recorder:
+    with RecordingFile(tmp_path / "clip.mcap") as recorder:
         for i in range(60):
             pose = Pose(i * 100_000_000, still[:, :2], still, np.ones(33, np.float32), (64, 48))
             recorder.poses(Poses("file", i, pose.t_ns, (pose,)))

@@ -16,7 +16,7 @@ from edge_app.errors import UsageError
 from edge_app.labels import build_table
 from edge_app.pose import PoseEstimator
 from edge_app.recognize import recognize
-from edge_app.recorder import Recorder, read_recording
+from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Frame
 from train import quiet, streams
 from train.__main__ import main
@@ -48,8 +48,8 @@ def made(tmp_path_factory):
     with (
         PoseEstimator() as estimator,
         open_source("person://squat?seconds=3&idle=1&fps=12", realtime=False) as source,
-        Recorder(folder / "poses" / "squats.mcap") as recorder,
-        Recorder(folder / "poses" / "stand_idle.mcap") as idle,
+        RecordingFile(folder / "poses" / "squats.mcap") as recorder,
+        RecordingFile(folder / "poses" / "stand_idle.mcap") as idle,
     ):
         while (frame := source.read()) is not None:
             poses = estimator.estimate(frame)

@@ -82,6 +82,8 @@ class Samples:
             stages={"encoder": {"state": "running", "progress": 41, "p50_ms": 6.5},
                     "ranker": {"state": "ready", "progress": 0}},
             bundle="sha256:ab12", labels_version=7, labels_count=3,
+            label_age={"front": {"count": 41, "p50_ms": 60.5, "p90_ms": 71.0, "p99_ms": 84.5, "max_ms": 99.0}},
+            recorder="recording", unrecorded=0,
         )  # fmt: skip
 
     @staticmethod
