@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,8 @@ def subscribe(endpoint: str, max_age_ms: float) -> Subscriber:
 def nothing_heard(message: Message) -> bool:
     """Whether this is the reader's own word that no camera at all is heard."""
     return message.local and "run" not in message.data
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    print(f"edge-app: {line}", file=sys.stderr, flush=True)

@@ -1,8 +1,8 @@
 """The stream in an MQTT 5 broker.
 
 `PREFIX/CAMERA/action`, and retained `PREFIX/CAMERA/state` and `PREFIX/CAMERA/status`, all of QoS 1: the stream's
-messages, unchanged; what the reader concluded from silence has `"local": true`. `PREFIX/bridge`, retained: `online`
-while the stream is heard, else `offline`; the broker itself says so when the bridge dies. Poses are not passed on.
+messages, unchanged; what the reader concluded from silence has `"local": true`. `PREFIX/bridge`, retained: `online`,
+or `offline`, which the broker itself says when the bridge is gone. Poses are not passed on.
 
 Nothing old passes for live. One message is under way at a time and the rest waits in the reader, which keeps only what
 is fresh; a connection that is lost takes its unacknowledged message with it; and the broker forgets whatever claims a
@@ -16,7 +16,6 @@ import json
 import os
 import ssl
 import stat
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_app.bridges import LIMIT_S, nothing_heard, subscribe
+from edge_app.bridges import LIMIT_S, nothing_heard, say, subscribe
 from edge_app.client import SELF_TOLD, Message, Subscriber
 from edge_app.errors import PortError, UsageError
 
@@ -71,13 +70,13 @@ def bridge(
             try:
                 with _connected(where, name, f"{prefix}/bridge") as client:
                     complaint = ""
-                    _say(f"passing {endpoint} on to {where.host}:{where.port}")
+                    say(f"passing {endpoint} on to {where.host}:{where.port}")
                     _forward(stream, client, prefix)
             except ssl.SSLCertVerificationError as error:
                 raise PortError(f"broker {where.host}:{where.port}: {error.verify_message}") from None
             except OSError as error:
                 if str(error) != complaint:
-                    _say(f"broker {where.host}:{where.port}: {error}; trying again")
+                    say(f"broker {where.host}:{where.port}: {error}; trying again")
                 complaint = str(error)
                 time.sleep(RETRY_S)
 
@@ -99,9 +98,7 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
     if password and not username:
         raise UsageError("a password was given, but no --username")
     if password and not ca and not _is_this_machine(host):
-        raise UsageError(
-            f"the password would travel to {host} in the clear: use TLS (--ca), or a broker on this machine"
-        )
+        raise UsageError(f"the password would travel openly to {host}: use --ca, or a broker on this machine")
     if ca:
         try:
             ssl.create_default_context(cafile=ca)
@@ -164,18 +161,12 @@ def _connected(broker: Broker, name: str, will: str) -> Iterator[paho.Client]:
 
 
 def _forward(stream: Subscriber, client: paho.Client, prefix: str) -> NoReturn:
-    online: bool | None = None  # as last told
+    _deliver(client, f"{prefix}/bridge", "online", retain=True)
     while True:
         message = stream.recv(timeout_s=1.0)
-        if message is None:
-            _turn(client, 0)
-            continue
-        heard = not nothing_heard(message)
-        if online is not heard:
-            online = heard
-            _deliver(client, f"{prefix}/bridge", "online" if online else "offline", retain=True)
-        if heard and message.kind != "pose":
+        if message is not None and message.kind != "pose" and not nothing_heard(message):
             _pass_on(client, prefix, message)
+        _turn(client, 0)
 
 
 def _pass_on(client: paho.Client, prefix: str, message: Message) -> None:
@@ -211,7 +202,3 @@ def _turn(client: paho.Client, wait_s: float) -> None:
     code = client.loop(wait_s)
     if code != paho.MQTT_ERR_SUCCESS:
         raise ConnectionError(paho.error_string(code))
-
-
-def _say(line: str) -> None:
-    print(f"edge-app: {line}", file=sys.stderr, flush=True)

@@ -36,7 +36,13 @@ class Mosquitto:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self._file = folder / "mosquitto.conf"
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false", "user root", *settings]
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            "persistence false",
+            "user root",
+            "connection_messages false",
+            *settings,
+        ]
         self._file.write_text("\n".join(lines) + "\n")
         self.start()
 
@@ -64,9 +70,9 @@ class Reader:
         if options:
             self._client.username_pw_set(options["username"], options["password"])
         self._client.on_message = lambda c, d, m: self.messages.put((m.topic, m.payload.decode(), m.retain))
+        self._client.on_connect = lambda client, *rest: client.subscribe("#", qos=1)
         self._client.on_subscribe = lambda *rest: subscribed.put(True)
         self._client.connect("127.0.0.1", port)
-        self._client.subscribe("#", qos=1)
         self._client.loop_start()
         subscribed.get(timeout=WAIT_S)
 
@@ -174,17 +180,15 @@ def test_a_broker_restarted_under_it_gets_the_state_back_and_nothing_old(broker,
         assert any("trying again" in line for line in bridge.stderr)
         stream.action("start", 2)
         stream.action("end", 1)
-        stopped = time.monotonic_ns()
-        while time.monotonic_ns() < stopped + 1_100_000_000:  # until that start is older than the limit of 1000 ms
-            stream.state("idle")
-            stream._stop.wait(0.05)
+        time.sleep(1.1)  # no event to wait for: that start grows older than the limit
         broker.start()
         with Reader(broker.port) as reader:
             seen = reader.until(is_action("end", event="front-3-1"))
             stream.action("start", 3)
             seen += reader.until(is_action("start", event="front-3-3"))
             assert not [payload for _, payload, _ in seen if "front-3-2" in payload]
-            assert json.loads(reader.until(is_state("idle"))[-1][1])["state"] == "idle"
+            stream.state("idle")
+            reader.until(is_state("idle"))
 
 
 @needs_mosquitto
@@ -195,8 +199,10 @@ def test_the_readers_own_stale_and_end_are_passed_on_and_stay(broker, stream, br
         stream.action("start")
         reader.until(is_action("start"))
         stream.stop()
-        seen = reader.until(lambda topic, payload, retained: topic == BRIDGE and payload == "offline")
-        told = {topic: payload for topic, payload, _ in seen if topic in (STATE, ACTION)}
+        told: dict[str, str] = {}
+        while len(told) < 2:
+            topic, payload, _ = reader.until(lambda topic, payload, retained: '"local":true' in payload)[-1]
+            told[topic] = payload
         assert json.loads(told[STATE])["state"] == "stale" and json.loads(told[STATE])["local"] is True
         end = json.loads(told[ACTION])
         assert (end["type"], end["reason"], end["local"]) == ("end", "liveness", True)
@@ -205,8 +211,7 @@ def test_the_readers_own_stale_and_end_are_passed_on_and_stay(broker, stream, br
             assert json.loads(late.retained()[STATE])["state"] == "stale"
         stream.start()
         stream.state()
-        seen = reader.until(is_state("running"))
-        assert (BRIDGE, "online") in [(topic, payload) for topic, payload, _ in seen]
+        reader.until(is_state("running"))
 
 
 @needs_mosquitto
