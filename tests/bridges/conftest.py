@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edge_app import schema
+from edge_app.clock import boot_id
 from edge_app.publisher import Publisher
 from edge_app.types import Decision, Event, Ranking, Window
 
@@ -20,7 +21,7 @@ ABOUT = {"fps_in": 28.7, "bundle": "sha256:ab12", "labels_version": 7, "provider
 
 
 class Stream:
-    """A real publisher, turned by a thread as the recogniser turns it; every message is of now, `late_ms` ago."""
+    """A real publisher, turned by a thread as the recogniser turns it; every message is of now."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint, self._lock, self._stop, self._thread = endpoint, threading.Lock(), threading.Event(), None
@@ -47,11 +48,19 @@ class Stream:
         with self._lock:
             assert self._publisher.publish(schema.topic(camera, kind), message)
 
-    def action(self, step: str, n: int = 1, camera: str = "front", label: str = "wave") -> None:
+    def action(self, step: str, n: int = 1, camera: str = "front", label: str = "wave", **changed) -> None:
+        """changed: keys that are sent with these values, as a stream that is old or not ours would."""
         t_ns = time.monotonic_ns()
         event = Event(step, f"{camera}-3-{n}", camera, 3, label, 0.625, t_ns, t_ns - 900_000_000, ranking(camera, t_ns),
                       "over" if step == "end" else None)  # fmt: skip
-        self._send(camera, "action", schema.action_message(event, window_s=2.0, **ABOUT))
+        message = schema.action_message(event, window_s=2.0, **ABOUT)
+        if not changed:
+            return self._send(camera, "action", message)
+        with self._lock:
+            name = schema.topic(camera, "action")
+            seq = self._publisher._seq[name] = self._publisher._seq.get(name, 0) + 1
+            full = schema.complete(message, run=self._publisher.run, seq=seq, boot=boot_id(), now_ns=t_ns, wall=None)
+            self._publisher._send(schema.encode(name, {**full, **changed}))
 
     def state(self, state: str = "running", camera: str = "front", open_n: tuple[int, ...] = ()) -> None:
         t_ns = time.monotonic_ns()
