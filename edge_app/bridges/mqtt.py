@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
@@ -37,7 +37,6 @@ PASSWORD_ENVIRONMENT = "EDGE_APP_MQTT_PASSWORD"
 KEEPALIVE_S = 5
 RETRY_S = 1.0
 _REFUSALS = ("Bad user name or password", "Not authorized", "Banned", "Unsupported protocol version")
-_ESCAPES = str.maketrans({"%": "%25", "+": "%2B", "#": "%23"})  # what a topic's level may not hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
         host, port = parts.hostname, parts.port or (8883 if ca else 1883)
     except ValueError:
         host = None
-    if not host or parts.path or parts.username:
+    if not host or parts.netloc != address or parts.username:
         raise UsageError("--broker: expected HOST, HOST:PORT or [IPV6]:PORT, and the user by --username")
     password = _read_secret(password_file) if password_file else os.environ.get(PASSWORD_ENVIRONMENT)
     if password and not username:
@@ -111,7 +110,7 @@ def _read_secret(file: Path) -> str:
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise UsageError(f"--password-file {file}: others may read it; allowed is mode 600")
-        return file.read_text().rstrip("\n")
+        return file.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--password-file {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
 
@@ -171,10 +170,11 @@ def _forward(stream: Subscriber, client: paho.Client, prefix: str) -> NoReturn:
 
 def _pass_on(client: paho.Client, prefix: str, message: Message) -> None:
     data = {**message.data, "local": True} if message.local else message.data
-    camera = message.topic.split("/")[1].translate(_ESCAPES)
+    name = message.topic.split("/")[1]
+    camera = "".join(c if c.isprintable() and c not in "%+#" else quote(c, safe="") for c in name)
     lasts = data.get("type") == "end" or data.get("state") in SELF_TOLD
     _deliver(
-        client, f"{prefix}/{camera}/{message.kind}", json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+        client, f"{prefix}/{camera}/{message.kind}", json.dumps(data, separators=(",", ":")),
         retain=message.kind != "action", expiry_s=None if lasts else LIMIT_S,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -60,7 +61,7 @@ class Stream:
             name = schema.topic(camera, "action")
             seq = self._publisher._seq[name] = self._publisher._seq.get(name, 0) + 1
             full = schema.complete(message, run=self._publisher.run, seq=seq, boot=boot_id(), now_ns=t_ns, wall=None)
-            self._publisher._send(schema.encode(name, {**full, **changed}))
+            self._publisher._send(f"{name}\0{json.dumps({**full, **changed})}".encode())
 
     def state(self, state: str = "running", camera: str = "front", open_n: tuple[int, ...] = ()) -> None:
         t_ns = time.monotonic_ns()

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+
+pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed (pip install 'edge-app[mqtt]')")
+
 from paho.mqtt import client as paho
 
 import edge_app
@@ -220,6 +223,15 @@ def test_camera_names_that_mqtt_reserves_are_escaped(broker, stream, bridging):
         stream.state(camera="Tür +#%")
         topic, payload, _ = reader.until(lambda topic, payload, retained: topic.endswith("/state"))[-1]
         assert topic == "home/edge/Tür %2B%23%25/state" and json.loads(payload)["camera"] == "Tür +#%"
+
+
+@needs_mosquitto
+def test_text_that_is_no_text_is_passed_on_as_it_came(broker, stream, bridging):
+    with bridging("mqtt", "--broker", broker.address), Reader(broker.port) as reader:
+        stream.state()
+        reader.until(is_state("running"))
+        stream.action("start", provider="\ud800")
+        reader.until(is_action("start", provider="\ud800"))
 
 
 def certificate(folder: Path, host: str) -> tuple[Path, Path]:
