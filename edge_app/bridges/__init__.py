@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,13 @@ def add_bridges(verbs: Any) -> None:
 
 
 def _bridge(arguments: argparse.Namespace) -> int:
-    options = {key: value for key, value in vars(arguments).items() if key not in ("verb", "kind", "verb_function")}
     try:
         module = import_module(f"edge_app.bridges.{arguments.kind}")
     except ModuleNotFoundError as error:
         raise UsageError(
             f"bridge {arguments.kind}: {error.name} is not installed; pip install 'edge-app[{arguments.kind}]'"
         ) from None
-    return module.bridge(**options)
+    return module.bridge(**{name: getattr(arguments, name) for name in signature(module.bridge).parameters})
 
 
 def subscribe(endpoint: str, max_age_ms: float) -> Subscriber:

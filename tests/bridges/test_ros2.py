@@ -1,4 +1,4 @@
-"""The ROS 2 bridge, read by another DDS participant in this process; no ROS is involved."""
+"""The ROS 2 bridge, a process of its own, read by a DDS participant of this process; no ROS is involved."""
 
 from __future__ import annotations
 
