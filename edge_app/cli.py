@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_app import __version__
+from edge_app.bridges import add_bridges
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.log import log, printable, setup
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
     listen.set_defaults(verb_function=_listen)
+
+    add_bridges(verbs)
 
     demo = verbs.add_parser("demo", help="the whole app on the webcam, or on a drawn person where there is none")
     demo.add_argument("--seconds", type=float, metavar="S", help="stop by itself after S seconds")
