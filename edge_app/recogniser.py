@@ -19,6 +19,7 @@ from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
 from edge_app.schema import action_message, state_message, status_message, topic
+from edge_app.trace import TracedTimes
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
 POLL_MS = 50
@@ -27,7 +28,7 @@ STATUS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecogniserTask:
-    """What the recogniser is told. `cameras`: name -> endpoint of its reports."""
+    """What the recogniser is told. `cameras`: name -> endpoint of its reports. `trace`: a file for every duration."""
 
     bundle: Path
     labels: tuple[Label, ...]
@@ -36,6 +37,7 @@ class RecogniserTask:
     publish: str
     cameras: tuple[tuple[str, str], ...]
     settings: Settings
+    trace: Path | None = None
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class Recogniser:
         self._ranker.set_labels(self._table)
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
-        self.times = StageTimes()
+        self.times = TracedTimes(task.trace) if task.trace else StageTimes()
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {
             name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras

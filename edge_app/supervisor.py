@@ -43,6 +43,7 @@ class AppTask:
     publish: str
     settings: Settings
     record: Path | None = None
+    trace: Path | None = None
 
 
 class Stage:
@@ -125,7 +126,7 @@ def _stages(task: AppTask, folder: str) -> list[Stage]:
     endpoints = tuple((name, f"ipc://{folder}/{i}") for i, (name, _) in enumerate(task.sources))
     recogniser = RecogniserTask(
         bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
-        cameras=endpoints, settings=task.settings,
+        cameras=endpoints, settings=task.settings, trace=task.trace,
     )  # fmt: skip
     stages = [Stage("recogniser", run_recogniser, recogniser)]
     for (name, uri), (_, endpoint) in zip(task.sources, endpoints, strict=True):
