@@ -16,7 +16,7 @@ class TracedTimes(StageTimes):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("a", buffering=1, encoding="utf-8")
 
     def add(self, stage: str, ms: float) -> None:
         super().add(stage, ms)

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_app.bench.report import Schedule
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 420, 70, 790, 56, 370
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 960, 420, 70, 770, 56, 370
 LIGHT = ("#2a6fdb", "#d9730d", "#0f7a67", "#b5179e", "#5b6570", "#8d6e00", "#c1121f", "#3f2b96")
 DARK = ("#7fb2ff", "#ffab66", "#5fe0c5", "#ff8ae6", "#b8c4d0", "#f0d060", "#ff7b80", "#b3a3ff")
 
@@ -25,7 +25,7 @@ def draw_latencies(delays: Mapping[str, np.ndarray]) -> str:
     nines = max(np.ceil(np.log10(max(map(len, sorted_ms.values())))), 1)
     x = lambda ms: LEFT + (RIGHT - LEFT) * (np.log10(ms) - low) / max(high - low, 1)  # noqa: E731
     y = lambda slower: BOTTOM - (BOTTOM - TOP) * -np.log10(slower) / nines  # noqa: E731
-    parts = _paper("Share of durations up to …")
+    parts = _paper("Share of durations that are no longer, and their median")
     for power in np.arange(low, high + 1):
         parts.append(_line(f"M{x(10**power):.1f} {TOP}V{BOTTOM}", "grid"))
         parts.append(_text(x(10**power), BOTTOM + 20, f"{10**power:g} ms", "middle"))
@@ -38,11 +38,11 @@ def draw_latencies(delays: Mapping[str, np.ndarray]) -> str:
         shown = np.unique(np.r_[0, len(values) - np.unique(np.geomspace(1, len(values), 200).astype(int))])
         points = " ".join(f"{x(values[i]):.1f},{y(slower[i]):.1f}" for i in shown)
         parts.append(f'<polyline points="{points}" fill="none" class="c{row % len(LIGHT)}" stroke-width="2"/>')
-        middle = f"{escape(name)}, median {np.median(values):.3g} ms"
+        middle = f"{escape(name)} {np.median(values):.3g} ms"
         parts.append(
             f'<rect x="{RIGHT + 8}" y="{TOP + 22 * row - 4}" width="12" height="4" class="f{row % len(LIGHT)}"/>'
         )
-        parts.append(_text(RIGHT + 26, TOP + 22 * row + 3, middle, "start", 11))
+        parts.append(_text(RIGHT + 26, TOP + 22 * row + 3, middle, "start"))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
@@ -60,7 +60,7 @@ def draw_strip(schedule: Schedule, deadline_ms: float) -> str:
     for second in range(0, int(end_s) + 1, max(1, int(end_s) // 10)):
         parts.append(_text(x(second), BOTTOM + 20, f"{second} s", "middle"))
     parts.append(_line(f"M{LEFT} {y(deadline_ms):.1f}H{RIGHT}", "limit"))
-    parts.append(_text(RIGHT + 8, y(deadline_ms) + 4, f"next one due, {deadline_ms:g} ms", "start"))
+    parts.append(_text(RIGHT + 8, y(deadline_ms) + 4, f"next is due, {deadline_ms:g} ms", "start"))
     rows = zip(schedule.due_s, schedule.delay_ms, schedule.made, strict=True)
     parts += [f'<circle cx="{x(s):.1f}" cy="{y(ms):.1f}" r="2" class="f{0 if own else 6}"/>' for s, ms, own in rows]
     for row, (colour, name) in enumerate(((0, "made"), (6, "not made: waited for the next"))):
@@ -91,5 +91,5 @@ def _line(path: str, kind: str) -> str:
     return f'<path d="{path}" fill="none" class="{kind}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str, size: int = 13) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{text}</text>'
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>'

@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_app.bench.environment import config_hash, environment
 from edge_app.bench.power import NOT_TOLD
-from edge_app.bench.subscriber import WARM_UP_S, Heard
+from edge_app.bench.subscriber import Heard
 from edge_app.bench.usage import Usage
 from edge_app.errors import UsageError
 from edge_app.metrics import percentiles
@@ -51,7 +51,7 @@ def by_schedule(heard: Heard, stride_ns: int) -> Schedule:
         due = captured if missed else min(due, captured)
         rows.append((due, received, True))
         due += stride_ns
-    rows += [(when, heard.until_ns, False) for when in range(due + stride_ns // 2, heard.end_ns, stride_ns)]
+    rows += [(when, heard.until_ns, False) for when in range(due, heard.end_ns, stride_ns)]
     kept = [row for row in rows if row[0] < heard.end_ns]
     table = np.array([(when, received) for when, received, _ in kept], np.int64)
     made = np.array([own for _, _, own in kept])
@@ -80,7 +80,6 @@ def result(
         "ranker": task.ranker,
         "labels": len(task.labels),
         "seconds": round((heard.end_ns - heard.begin_ns) / 1e9, 1),
-        "warm_up_s": WARM_UP_S,
         "stages": {name: percentiles(stages[name]) for name in STAGES if name in stages},
         "glass_to_label": percentiles(schedule.delay_ms),
         "age_received": percentiles(ages),

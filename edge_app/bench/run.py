@@ -29,10 +29,14 @@ from edge_app.supervisor import AppTask, run_app
 from edge_app.trace import read_trace
 
 SOURCE = "person://wave,squat,clap,walk in place,jumping jack,bow"
+WARM_UP_S = 5.0
 SAMPLE_S = 0.2
 
 
-def bench(task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None, pictures: Path | None) -> int:
+def bench(
+    task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None, pictures: Path | None,
+    warm_up_s: float = WARM_UP_S,
+) -> int:  # fmt: skip
     """Measure for `seconds` after the warm-up; print a table, write `bench/1` JSON to `out` and SVG into `pictures`.
 
     task_at: what to run, given the endpoint where it is to publish.
@@ -43,7 +47,7 @@ def bench(task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None
     with tempfile.TemporaryDirectory(prefix="edge-app-bench-") as folder:
         trace = Path(folder) / "trace"
         task = replace(task_at(f"ipc://{Path(folder) / 'stream'}"), trace=trace)
-        code, heard, usage = _measure(task, seconds)
+        code, heard, usage = _measure(task, warm_up_s, seconds)
         if code:
             return code
         if heard is None or not heard.labels:
@@ -65,11 +69,11 @@ def bench(task_at: Callable[[str], AppTask], *, seconds: float, out: Path | None
     return 0
 
 
-def _measure(task: AppTask, seconds: float) -> tuple[int, Heard | None, Usage]:
+def _measure(task: AppTask, warm_up_s: float, seconds: float) -> tuple[int, Heard | None, Usage]:
     """Run the app with a subscriber beside it; its exit code, what was heard, and what it used."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    subscriber = context.Process(target=subscribe, args=(task.publish, seconds, theirs), name="bench", daemon=True)
+    subscriber = context.Process(target=subscribe, args=(task.publish, warm_up_s, seconds, theirs), daemon=True)
     subscriber.start()
     theirs.close()
     usage, stop, outcome = Usage(), threading.Event(), []

@@ -11,7 +11,6 @@ from typing import Any
 from edge_app.client import Subscriber
 
 START_S = 60.0
-WARM_UP_S = 5.0
 LINGER_S = 1.0
 
 
@@ -32,7 +31,7 @@ class Heard:
     after: dict[str, Any]
 
 
-def subscribe(endpoint: str, seconds: float, pipe: Connection) -> None:
+def subscribe(endpoint: str, warm_up_s: float, seconds: float, pipe: Connection) -> None:
     """Says "begin" once the warm-up is over, and at the end what it heard: a `Heard`, or None where nothing came.
 
     The end is `seconds` later and a little more, for what is still on its way; or when anything comes through the pipe.
@@ -48,7 +47,7 @@ def subscribe(endpoint: str, seconds: float, pipe: Connection) -> None:
         while now < until and not pipe.poll():
             message = subscriber.recv(0.1)
             now = time.monotonic_ns()
-            if first and not begin and now - first >= WARM_UP_S * 1e9:
+            if first and not begin and now - first >= warm_up_s * 1e9:
                 begin, before = now, after
                 end = begin + int(seconds * 1e9)
                 until = end + int(LINGER_S * 1e9)
