@@ -46,6 +46,12 @@ def test_a_stall_counts_for_every_decision_that_waited():
     assert schedule.made.tolist() == [True, *4 * [False], True, True]
 
 
+def test_labels_that_come_too_seldom_are_not_counted_twice():
+    schedule = by_schedule(heard(*((ms, ms + 50) for ms in range(0, 6000, 160))), STRIDE)
+    assert len(schedule.made) <= 60, "ten a second"
+    assert (schedule.delay_ms >= 50).all()
+
+
 def test_what_never_came_waited_to_the_end():
     schedule = by_schedule(heard((0, 30), end=300, until=1300), STRIDE)
     assert schedule.made.tolist() == [True, False, False]

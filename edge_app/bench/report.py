@@ -37,20 +37,20 @@ class Schedule:
 def by_schedule(heard: Heard, stride_ns: int) -> Schedule:
     """Each decision due from the first label on, with the delay from its scheduled capture.
 
-    A label up to half a stride after its due time is that decision's, and counts from the due time: a frame that was
+    A label less than a stride after its due time is that decision's, and counts from the due time: a frame that was
     dropped makes it older. Where labels are missing, each decision due in the gap waited for the label that ended it;
     the schedule begins anew there, as the app's own does. After the last label, they waited to the end of listening.
     """
     rows: list[tuple[int, int, bool]] = []
     due = heard.labels[0][0]
     for captured, received, _ in heard.labels:
-        missed = round((captured - due) / stride_ns)
-        if missed < 0:  # one more than was due
+        late = captured - due
+        if late < -stride_ns // 2:  # one more than was due
             continue
+        missed = max(late // stride_ns, 0)
         rows += [(due + i * stride_ns, received, False) for i in range(missed)]
-        due = captured if missed else min(due, captured)
-        rows.append((due, received, True))
-        due += stride_ns
+        rows.append((min(due + missed * stride_ns, captured), received, True))
+        due = (captured if missed else min(due, captured)) + stride_ns
     rows += [(when, heard.until_ns, False) for when in range(due, heard.end_ns, stride_ns)]
     kept = [row for row in rows if row[0] < heard.end_ns]
     table = np.array([(when, received) for when, received, _ in kept], np.int64)
