@@ -177,3 +177,9 @@ def test_what_is_no_result_is_refused_in_a_line(tmp_path, capsys):
 def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
     assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1"]) == 4
     assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_less_than_a_second_is_refused(capsys, seconds):
+    assert main(["bench", "--seconds", seconds]) == 2
+    assert "at least 1" in capsys.readouterr().err

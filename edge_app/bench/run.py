@@ -42,15 +42,17 @@ def bench(
     task_at: what to run, given the endpoint where it is to publish.
 
     Raises:
-        SourceError: no label came after the warm-up. UsageError: a file cannot be written.
+        SourceError: no label came after the warm-up. UsageError: less than a second; a file cannot be written.
     """
+    if not seconds >= 1:
+        raise UsageError(f"--seconds {seconds:g}: at least 1 is allowed")
     with tempfile.TemporaryDirectory(prefix="edge-app-bench-") as folder:
         trace = Path(folder) / "trace"
         task = replace(task_at(f"ipc://{Path(folder) / 'stream'}"), trace=trace)
         code, heard, usage = _measure(task, warm_up_s, seconds)
         if code:
             return code
-        if heard is None or not heard.labels:
+        if heard is None or not heard.labels or heard.labels[0][0] >= heard.end_ns:
             raise SourceError(f"bench: no label from {task.sources[0][1]} after the warm-up; is the source too short?")
         stages = read_trace(trace, heard.begin_ns, heard.end_ns)
     schedule = by_schedule(heard, round(task.settings.camera.stride_s * 1e9))

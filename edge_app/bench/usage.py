@@ -36,8 +36,11 @@ class Usage:
             self.cpu_s[name] = self.cpu_s.get(name, 0.0) + now_s - self._cpu_s.get(pid, 0.0)
             self._cpu_s[pid] = now_s
             self.rss_mib[name] = max(self.rss_mib.get(name, 0.0), _rss_mib(pid))
-        for meter in self._meters:
-            meter.sample()
+        for meter in list(self._meters):
+            try:
+                meter.sample()
+            except (OSError, ValueError):  # a sensor that went away in between tells nothing of the whole
+                self._meters.remove(meter)
 
     def end(self) -> None:
         self.sample()
