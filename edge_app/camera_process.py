@@ -79,7 +79,9 @@ def _watch(
             seen_ns = poses.t_ns
             if poses.t_ns < due_ns:
                 continue
-            due_ns = max(due_ns + stride_ns, poses.t_ns - stride_ns)
+            due_ns += stride_ns
+            if due_ns <= poses.t_ns:  # the start, or a stall: what was not done is not made up for
+                due_ns = poses.t_ns + stride_ns
             with times.measure("window"):
                 window = buffer.window() if tracks else None
         elif status.state == "running":

@@ -86,8 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     bench = verbs.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
     _add_recognition(bench)
-    bench.add_argument("--seconds", type=float, default=60.0, metavar="S")
-    bench.add_argument("--json", metavar="FILE", help="write the result as JSON")
+    bench.add_argument("--seconds", type=float, default=60.0, metavar="S", help="after the warm-up (default 60)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latency over time, as SVG")
+    bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="ratios of two results; measures nothing")
     bench.set_defaults(verb_function=_bench)
 
     record = verbs.add_parser("record", help="keep poses and stamps of a source, no pixels")
@@ -217,10 +219,16 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def _bench(arguments: argparse.Namespace) -> int:
     from edge_app.app import make_task
-    from edge_app.bench import SOURCE, bench
+    from edge_app.bench.report import compare
+    from edge_app.bench.run import SOURCE, bench
 
-    source, out = arguments.source or SOURCE, Path(arguments.json) if arguments.json else None
-    return bench(lambda endpoint: make_task(arguments, [source], endpoint), seconds=arguments.seconds, out=out)
+    if arguments.compare:
+        return compare(*arguments.compare)
+    source = arguments.source or SOURCE
+    return bench(
+        lambda endpoint: make_task(arguments, [source], endpoint),
+        seconds=arguments.seconds, out=arguments.json, pictures=arguments.pictures,
+    )  # fmt: skip
 
 
 def _record(arguments: argparse.Namespace) -> int:

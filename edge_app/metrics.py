@@ -51,7 +51,7 @@ class StageTimes:
         return taken
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """`{stage: {count, p50_ms, p90_ms, p99_ms, max_ms}}`; the count is of all since the start."""
+        """`{stage: {count, p50_ms, p90_ms, p99_ms, p99_9_ms, max_ms}}`; the count is of all since the start."""
         return {
             stage: {**percentiles(values), "count": sum(self.histograms[stage].counts)}
             for stage, values in self._ms.items()
@@ -60,11 +60,12 @@ class StageTimes:
 
 def percentiles(values: deque[float] | list[float] | np.ndarray) -> dict[str, float]:
     """Count and percentiles of durations in milliseconds, rounded to a microsecond."""
-    p50, p90, p99 = np.percentile(np.asarray(values), [50, 90, 99])
+    p50, p90, p99, p99_9 = np.percentile(np.asarray(values), [50, 90, 99, 99.9])
     return {
         "count": len(values),
         "p50_ms": round(float(p50), 3),
         "p90_ms": round(float(p90), 3),
         "p99_ms": round(float(p99), 3),
+        "p99_9_ms": round(float(p99_9), 3),
         "max_ms": round(float(np.max(values)), 3),
     }

@@ -22,6 +22,7 @@ from edge_app.publisher import Publisher
 from edge_app.recorder import Recorder, Segments
 from edge_app.recording import MESSAGES
 from edge_app.schema import action_message, state_message, status_message, topic
+from edge_app.trace import TracedTimes
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
 POLL_MS = 50
@@ -30,7 +31,10 @@ STATUS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecogniserTask:
-    """What the recogniser is told. `cameras`: name -> endpoint of its reports. `record`: a folder for messages."""
+    """What the recogniser is told. `cameras`: name -> endpoint of its reports.
+
+    record: a folder for messages. trace: a file for every duration.
+    """
 
     bundle: Path
     labels: tuple[Label, ...]
@@ -40,6 +44,7 @@ class RecogniserTask:
     cameras: tuple[tuple[str, str], ...]
     settings: Settings
     record: Path | None = None
+    trace: Path | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +76,7 @@ class Recogniser:
         self._ranker.set_labels(self._table)
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
-        self.times, self._ages = StageTimes(), StageTimes()
+        self.times, self._ages = TracedTimes(task.trace) if task.trace else StageTimes(), StageTimes()
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {
             name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras

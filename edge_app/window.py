@@ -83,9 +83,9 @@ def lift(poses: Iterable[Pose], skeleton: Skeleton) -> np.ndarray:
     """
     mixing = skeleton.from_mediapipe
     poses = list(poses)
-    image = np.stack([mixing @ pose.image for pose in poses]) * np.float32(-1)  # x to the left, y up: the world frame
-    world = np.stack([mixing @ pose.world for pose in poses])
-    visibility = np.stack([mixing @ pose.visibility for pose in poses])
+    image = mixing @ np.array([pose.image for pose in poses]) * np.float32(-1)  # x to the left, y up: the world frame
+    world = mixing @ np.array([pose.world for pose in poses])
+    visibility = (mixing @ np.array([pose.visibility for pose in poses])[..., None])[..., 0]
 
     weight = np.clip(visibility, 0.05, 1)[..., None]
     weight = weight / weight.sum(axis=1, keepdims=True)

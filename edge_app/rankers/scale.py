@@ -26,8 +26,38 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
+CHUNK = 256
+"""Candidates that are matched at a time: what they need stays in the processor's cache."""
+
+
+def centred(x: np.ndarray) -> np.ndarray:
+    """Rows with their mean taken off, worked out in double precision."""
+    x = x.astype(np.float64)
+    return (x - x.mean(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def activate(h: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """`gelu(layer_norm(h))` of centred rows, in their place; x (1 + tanh u) / 2 = x / (1 + exp(-2 u))."""
+    h *= (1 / np.sqrt(np.einsum("kh,kh->k", h, h) / np.float32(h.shape[1]) + np.float32(1e-5)))[:, None]
+    h *= weight
+    h += bias
+    u = h * h
+    u *= np.float32(-2 * 0.7978845608 * 0.044715)
+    u -= np.float32(2 * 0.7978845608)
+    u *= h
+    with np.errstate(over="ignore"):  # of exp(-2 u): the quotient is then 0, as it should be
+        np.exp(u, out=u)
+    u += 1
+    h /= u
+    return h
+
+
 class _Candidates:
-    """What the networks make of texts, once for each label set (METHODS.md 2.12)."""
+    """What the networks make of texts, once for each label set (METHODS.md 2.12).
+
+    The decoder's last layer W is folded in too: |r - W h|² = |r|² - 2 h · Wᵀr + h · WᵀW h needs no row as wide as a
+    feature for each label.
+    """
 
     def __init__(self, weights: Mapping[str, np.ndarray], text: np.ndarray) -> None:
         w, text = weights, unit(text)  # of length 1, as training has them
@@ -36,13 +66,15 @@ class _Candidates:
         x = x @ w["project.3.weight"].T + w["project.3.bias"]
         condition = layer_norm(x, w["project.4.weight"], w["project.4.bias"])
         prior = condition @ w["prior.weight"].T + w["prior.bias"]
-        self.posterior = condition @ w["posterior_c.weight"].T + w["posterior_x.bias"]
-        self.decoder = condition @ w["decoder_c.weight"].T + w["decoder_z.bias"]
+        self.posterior = centred(condition @ w["posterior_c.weight"].T + w["posterior_x.bias"])
+        self.decoder = centred(condition @ w["decoder_c.weight"].T + w["decoder_z.bias"])
         self.anchor = np.zeros((len(text), len(w["feature_mean"])), np.float32)
         if "text_map.weight" in w:
             direction = unit(text - w["text_mean"]) @ w["text_map.weight"].T
             place = unit(direction) * np.float32(np.sqrt(direction.shape[1]))
             self.anchor = (place - w["feature_mean"]) / w["feature_std"]
+        self.anchor_squared = np.square(self.anchor, dtype=np.float64).sum(axis=1).astype(np.float32)
+        self.anchor_decoded = self.anchor @ (2 * w["decoder.2.weight"])
         self.prior_mean, log_variance = np.split(prior, 2, axis=1)
         self.prior_log_variance = log_variance.clip(-4, 4)
         self.prior_precision = np.exp(-self.prior_log_variance)
@@ -65,6 +97,10 @@ class ScaleRanker:
         self.calibration = calibration
         self._background = background
         self._beta = np.float32(beta)
+        w = self._w
+        self._posterior_x, self._decoder_z = centred(w["posterior_x.weight"].T), centred(w["decoder_z.weight"].T)
+        self._posterior_last = np.ascontiguousarray(w["posterior.2.weight"].T)
+        self._decoder_squared = w["decoder.2.weight"].T @ w["decoder.2.weight"]
 
     def set_labels(self, table: LabelTable) -> None:
         text = table.pooled()
@@ -78,18 +114,31 @@ class ScaleRanker:
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
+        return np.stack([self._energies(vector) for vector in vectors])
+
+    def _energies(self, vector: np.ndarray) -> np.ndarray:
         w, c = self._w, self._candidates
-        x = (vectors[:, : len(w["feature_mean"])] - w["feature_mean"]) / w["feature_std"]
-        hidden = (x @ w["posterior_x.weight"].T)[:, None] + c.posterior
-        hidden = gelu(layer_norm(hidden, w["posterior.0.weight"], w["posterior.0.bias"]))
-        mean, log_variance = np.split(hidden @ w["posterior.2.weight"].T + w["posterior.2.bias"], 2, axis=2)
-        log_variance = log_variance.clip(-6, 4)
-        hidden = mean @ w["decoder_z.weight"].T + c.decoder
-        hidden = gelu(layer_norm(hidden, w["decoder.0.weight"], w["decoder.0.bias"]))
-        rest = (x[:, None] - c.anchor) - (hidden @ w["decoder.2.weight"].T + w["decoder.2.bias"])
-        spread = (np.exp(log_variance) + (mean - c.prior_mean) ** 2) * c.prior_precision
-        kl = np.float32(0.5) * (c.prior_log_variance - log_variance + spread - 1).mean(axis=2)
-        return np.float32(0.5) * (rest * rest).mean(axis=2) + self._beta * kl
+        x = (vector[: len(w["feature_mean"])] - w["feature_mean"]) / w["feature_std"]
+        hidden_x, y = x @ self._posterior_x, x - w["decoder.2.bias"]
+        y_decoded = 2 * (y @ w["decoder.2.weight"])
+        away = y @ y - 2 * (c.anchor @ y) + c.anchor_squared
+        parts = []
+        for i in range(0, len(away), CHUNK):
+            k = slice(i, i + CHUNK)
+            hidden = activate(c.posterior[k] + hidden_x, w["posterior.0.weight"], w["posterior.0.bias"])
+            mean, log_variance = np.split(hidden @ self._posterior_last + w["posterior.2.bias"], 2, axis=1)
+            log_variance = log_variance.clip(-6, 4)
+            hidden = mean @ self._decoder_z
+            hidden += c.decoder[k]
+            hidden = activate(hidden, w["decoder.0.weight"], w["decoder.0.bias"])
+            rest = hidden @ self._decoder_squared
+            rest -= y_decoded
+            rest += c.anchor_decoded[k]
+            squares = (away[k] + np.einsum("kh,kh->k", rest, hidden)) / np.float32(len(x))
+            spread = (np.exp(log_variance) + (mean - c.prior_mean[k]) ** 2) * c.prior_precision[k]
+            kl = np.float32(0.5) * (c.prior_log_variance[k] - log_variance + spread - 1).mean(axis=1)
+            parts.append(np.float32(0.5) * squares + self._beta * kl)
+        return np.concatenate(parts)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
         return rank_each(features, self.energies, self._table, self.calibration)

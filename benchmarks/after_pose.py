@@ -1,0 +1,155 @@
+"""What comes after the pose, against the pose, on one core: processor time of a second with 30 frames and 10 decisions.
+
+    python -m benchmarks.after_pose [--labels 120] [--seconds 20] [--json FILE]
+
+A drawn person, drawn before the clock starts, is watched with the parts that `edge-app run` runs: MediaPipe for each
+frame; then for each decision the window, the hand-over between processes, and the recogniser's encoder, ranker, events
+and publisher, with a subscriber that reads. Processor time, not time on the clock, and no label is ever too old: other
+work on the machine disturbs little. Then the ranker alone over lists of labels.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the supervisor has it
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_app.bench.environment import environment
+from edge_app.bench.run import SOURCE
+from edge_app.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.camera import open_source
+from edge_app.client import Subscriber
+from edge_app.config import PublishConfig, Settings
+from edge_app.labels import Label, LabelTable, Text, actions
+from edge_app.link import pack, unpack
+from edge_app.pose import PoseEstimator
+from edge_app.recogniser import Recogniser, RecogniserTask
+from edge_app.track import Tracker
+from edge_app.types import CameraReport, Feature, Frame
+from edge_app.window import WindowBuffer
+
+FPS, STRIDE = 30, 3
+WARM_UP = 2 * FPS
+SIZES = (12, 60, 120, 1000, 10_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--labels", type=int, default=120, metavar="N")
+    parser.add_argument("--seconds", type=float, default=20.0, metavar="S")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    bundle = load_bundle(DEFAULT)
+    result = {
+        "schema": "after-pose/1", "labels": arguments.labels, "seconds": arguments.seconds,
+        "path": path(bundle, arguments.labels, arguments.seconds), "ranker_ms": rankers(bundle, SIZES),
+        "environment": environment(),
+    }  # fmt: skip
+    print(json.dumps({key: value for key, value in result.items() if key != "environment"}, indent=1))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+
+
+def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
+    """Medians in ms of processor time, and the ratio of a second's decisions to its poses, with its quartiles.
+
+    The quartiles are over stretches of one second: what their decisions took to what their poses took.
+    """
+    with open_source(SOURCE, realtime=False) as source:
+        frames = [source.read() for _ in range(12 * FPS)]
+    names = [Label(action.name) for action in actions()[:labels]]
+    settings = Settings(publish=PublishConfig(max_age_ms=10**7))
+    spent: dict[str, list[int]] = {"pose": [], "window": [], "hand-over": [], "recogniser": []}
+    tracker, buffer = Tracker(), WindowBuffer("cam", bundle.spec)
+    with tempfile.TemporaryDirectory() as folder, PoseEstimator() as estimator:
+        endpoint = f"ipc://{folder}/stream"
+        task = RecogniserTask(DEFAULT, tuple(names), "scale", "auto", endpoint, (("cam", ""),), settings)
+        recogniser = Recogniser(task)
+        with Subscriber(endpoint) as subscriber:
+            start_ns = time.monotonic_ns()
+            for index in range(WARM_UP + round(seconds * FPS)):
+                frame = frames[index % len(frames)]
+                assert isinstance(frame, Frame)
+                t_ns = start_ns + round(index * 1e9 / FPS)
+                time.sleep(max(t_ns - time.monotonic_ns(), 0) / 1e9)
+                begun = time.process_time_ns()
+                poses = estimator.estimate(replace(frame, index=index, t_ns=t_ns))
+                spent["pose"].append(time.process_time_ns() - begun)
+                tracks = tracker.update(poses)
+                if tracks:
+                    buffer.push(tracks[0])
+                if index % STRIDE:
+                    continue
+                stamps = [time.process_time_ns()]
+                window = buffer.window()
+                stamps.append(time.process_time_ns())
+                report = CameraReport("cam", "running", 0, t_ns, FPS, index, 0, window)
+                report = unpack(pack(report))
+                stamps.append(time.process_time_ns())
+                recogniser.take(report)
+                recogniser.tick()
+                stamps.append(time.process_time_ns())
+                for stage, ns in zip(("window", "hand-over", "recogniser"), np.diff(stamps), strict=True):
+                    spent[stage].append(int(ns))
+                while subscriber.recv(0) is not None:
+                    pass
+        recogniser.close()
+    pose = np.array(spent.pop("pose")[WARM_UP:]) / 1e6
+    after = {stage: np.array(values[WARM_UP // STRIDE :]) / 1e6 for stage, values in spent.items()}
+    whole = sum(after.values())
+    ratios = [
+        whole[i * FPS // STRIDE : (i + 1) * FPS // STRIDE].sum() / pose[i * FPS : (i + 1) * FPS].sum()
+        for i in range(len(pose) // FPS)
+    ]
+    inside = {name: row["p50_ms"] for name, row in recogniser.times.summary().items()}
+    return {
+        "pose_ms": _round(np.median(pose)),
+        "after_ms": {stage: _round(np.median(values)) for stage, values in after.items()},
+        "recogniser_clock_ms": inside,
+        "decision_ms": _round(np.median(whole)),
+        "ratio": _round(np.median(ratios)),
+        "ratio_quartiles": [_round(value) for value in np.percentile(ratios, [25, 75])],
+    }
+
+
+def rankers(bundle: Bundle, sizes: tuple[int, ...]) -> dict[str, float]:
+    """Median processor time of one ranking, by number of labels; these have made-up embeddings."""
+    ranker, encoder = bundle.ranker("scale"), bundle.encoder()
+    features = [Feature(None, encoder.vector(window)) for window in bundle.golden()["windows"]]  # type: ignore[arg-type]
+    found = {}
+    for size in sizes:
+        ranker.set_labels(made_up(size))
+        spent = []
+        for turn in range(60 if size <= 1000 else 12):
+            begun = time.process_time_ns()
+            ranker.rank([features[turn % len(features)]])
+            spent.append(time.process_time_ns() - begun)
+        found[str(size)] = _round(np.median(spent) / 1e6)
+    return found
+
+
+def made_up(size: int) -> LabelTable:
+    vectors = np.random.default_rng(size).normal(size=(size, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = tuple(Label(f"label {i}") for i in range(size))
+    return LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
+
+
+def _round(value: float) -> float:
+    return round(float(value), 4)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`edge-app bench`: latency, memory, processor time and energy of the whole app."""
