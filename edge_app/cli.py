@@ -11,6 +11,7 @@ from pathlib import Path
 from edge_app import __version__
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
+from edge_app.runtime.session import RUNTIMES
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -105,9 +106,13 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
     parser.add_argument("--ranker", choices=RANKERS, default="scale")
     parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
-    parser.add_argument("--runtime", default="auto", metavar="NAME", help="auto or onnxruntime")
+    parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+    parser.add_argument(
+        "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
+        help="fail where no GPU runtime passes the self-test",
+    )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -119,20 +124,24 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _recognize(arguments: argparse.Namespace) -> int:
     from edge_app.app import prepare
-    from edge_app.bundle import self_test
     from edge_app.labels import build_table
     from edge_app.recognize import recognize
+    from edge_app.runtime.choose import choose
 
     if arguments.picture and len(arguments.files) > 1:
         raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
     bundle, labels, settings = prepare(arguments)
     table = build_table(labels, bundle.text_encoder(), 1)
-    encoder, ranker = bundle.encoder(arguments.runtime), bundle.ranker(arguments.ranker)
-    self_test(bundle, encoder, arguments.ranker)
+    chosen, ranker = (
+        choose(bundle, arguments.runtime, arguments.ranker, settings.runtime),
+        bundle.ranker(arguments.ranker),
+    )
+    if sys.stderr.isatty():
+        print(f"edge-app: {chosen.why}", file=sys.stderr)
     code = 0
     for file in arguments.files:
         try:
-            result = recognize(file, bundle, encoder, ranker, table, settings, picture=arguments.picture)
+            result = recognize(file, bundle, chosen.encoder, ranker, table, settings, picture=arguments.picture)
         except SourceError as error:
             print(f"edge-app: {error}", file=sys.stderr, flush=True)
             code = error.exit_code
