@@ -19,19 +19,14 @@ import onnx
 from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
 from edge_app.bundle import Bundle, load_bundle
 from export.bundle import put_in_place, write_manifest
 from export.recordings import recognise_all
 
 KINDS = ("fp16", "int8")
-FULL = (
-    "LayerNormalization", "BatchNormalization", "Softmax", "Gelu", "Exp", "Div", "Sqrt", "ReduceSum", "ReduceMean",
-    "ReduceL2", "ReduceMax", "Clip",
-)  # fmt: skip
-"""Stay in single precision: normalisations, exponentials, reductions and what divides by them."""
-INTEGER = ("Conv", "MatMul", "Gemm")
+HEAVY = ("Conv", "MatMul", "Gemm")
+"""What computes in the lower precision."""
 CALIBRATION = 512
 """Windows that INT8 ranges are measured on, at most."""
 
@@ -79,17 +74,55 @@ def whole(model: onnx.ModelProto) -> onnx.ModelProto:
     halves = {weight.name: weight for weight in graph.initializer if weight.data_type == onnx.TensorProto.FLOAT16}
     for node in [node for node in graph.node if node.op_type == "Cast" and node.input[0] in halves]:
         half = halves[node.input[0]]
-        graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), node.output[0]))
+        graph.initializer.append(
+            numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), node.output[0])
+        )
         graph.initializer.remove(half)
         graph.node.remove(node)
     return model
 
 
 def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Computes in half precision but for `FULL`; input and output stay float32."""
-    half = convert_float_to_float16(model, keep_io_types=True, op_block_list=[*DEFAULT_OP_BLOCK_LIST, *FULL])
-    onnx.checker.check_model(half)
-    return half
+    """Convolutions and matrix products compute in half precision; all else, input and output stay in single.
+
+    So norms, softmaxes, exponentials and reductions, where half precision would hurt, never see it.
+    """
+    graph = model.graph
+    weights = {weight.name: weight for weight in graph.initializer}
+    nodes: list[onnx.NodeProto] = []
+    made: set[str] = set()
+
+    def half(name: str) -> str:
+        new = f"{name}.half"
+        if new not in made:
+            made.add(new)
+            if name in weights:
+                value = numpy_helper.to_array(weights[name]).astype(np.float16)
+                graph.initializer.append(numpy_helper.from_array(value, new))
+            else:
+                nodes.append(onnx.helper.make_node("Cast", [name], [new], to=onnx.TensorProto.FLOAT16))
+        return new
+
+    for node in graph.node:
+        if node.op_type not in HEAVY:
+            nodes.append(node)
+            continue
+        changed = onnx.NodeProto()
+        changed.CopyFrom(node)
+        changed.input[:] = [half(name) if name else name for name in node.input]
+        changed.output[0] = f"{node.output[0]}.result"
+        nodes += [
+            changed,
+            onnx.helper.make_node("Cast", [changed.output[0]], [node.output[0]], to=onnx.TensorProto.FLOAT),
+        ]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    used = {name for node in nodes for name in node.input}
+    for weight in [weight for weight in graph.initializer if weight.name not in used]:
+        graph.initializer.remove(weight)
+    del graph.value_info[:]
+    onnx.checker.check_model(model)
+    return model
 
 
 def quantise(model: onnx.ModelProto, path: Path, windows: np.ndarray) -> None:
@@ -109,7 +142,7 @@ def quantise(model: onnx.ModelProto, path: Path, windows: np.ndarray) -> None:
         onnx.save(model, plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
         quantize_static(
-            prepared, path, Reader(), quant_format=QuantFormat.QDQ, op_types_to_quantize=list(INTEGER),
+            prepared, path, Reader(), quant_format=QuantFormat.QDQ, op_types_to_quantize=list(HEAVY),
             per_channel=True, calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
         )  # fmt: skip
