@@ -36,8 +36,8 @@ def load_tensorrt() -> Any:
             raise UsageError(f"tensorrt {module.__version__} found, at least {'.'.join(map(str, OLDEST))} is needed")
         return module
     raise UsageError(
-        "TensorRT is not installed; Jetson: a virtual environment with --system-site-packages, "
-        "RTX: pip install 'edge-app[tensorrt]'"
+        "TensorRT is not installed; on a Jetson make the virtual environment with --system-site-packages, "
+        "for RTX cards: pip install 'edge-app[tensorrt]'"
     )
 
 

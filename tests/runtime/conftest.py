@@ -1,4 +1,4 @@
-"""A stand-in for the child process that builds and loads engines: loading needs a GPU, and a bad engine may crash it."""
+"""A stand-in for the child process that builds and loads engines: loading needs a GPU, and a bad one may crash it."""
 
 import sys
 from dataclasses import replace
