@@ -236,6 +236,14 @@ def test_a_real_engine_is_built_without_a_gpu_once_and_rebuilt_where_damaged(tmp
     assert "set aside" in capsys.readouterr().err
 
 
+def test_export_engine_needs_no_torch():
+    program = "import sys; sys.modules['torch'] = sys.modules['onnx'] = None\nfrom export.__main__ import main\n"
+    command = [sys.executable, "-c", program + "main(['engine', '--help'])"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "--precision" in done.stdout
+
+
 def test_export_engine_says_what_a_bundle_lacks(capsys):
     needs_builder()
     assert main(["engine", "--bundle", str(DEFAULT), "--precision", "fp8"]) == 2
