@@ -132,10 +132,8 @@ def _recognize(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
     bundle, labels, settings = prepare(arguments)
     table = build_table(labels, bundle.text_encoder(), 1)
-    chosen, ranker = (
-        choose(bundle, arguments.runtime, arguments.ranker, settings.runtime),
-        bundle.ranker(arguments.ranker),
-    )
+    chosen = choose(bundle, arguments.runtime, arguments.ranker, settings.runtime)
+    ranker = bundle.ranker(arguments.ranker)
     if sys.stderr.isatty():
         print(f"edge-app: {chosen.why}", file=sys.stderr)
     code = 0
@@ -202,9 +200,10 @@ def _bundle_verify(arguments: argparse.Namespace) -> int:
     from edge_app.bundle import load_bundle, self_test
 
     bundle = load_bundle(arguments.folder)
-    encoder = bundle.encoder()
-    for kind in bundle.manifest["rankers"]:
-        self_test(bundle, encoder, kind)
+    for precision in bundle.networks:
+        encoder = bundle.encoder(precision=precision)
+        for kind in bundle.manifest["rankers"]:
+            self_test(bundle, encoder, kind)
     files = bundle.manifest["files"]
     print(f"{arguments.folder}: {bundle.id}, {len(files)} files as listed, golden rankings hold on {encoder.provider}")
     return 0

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 from edge_app.errors import UsageError
 from edge_app.pose_model import cache_folder as models_folder
@@ -119,6 +120,7 @@ class EngineCache:
             return path
 
     def _make(self, key: EngineKey, model: Path, waiting: Waiting) -> None:
+        print(f"edge-app: building a TensorRT engine, once; it is kept in {self.folder}", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix=".build-", dir=self.folder) as folder:
             made, side_car = Path(folder) / key.file, Path(folder) / "side-car"
             timings = self.folder / f"timings-trt{key.tensorrt}-sm{key.capability}.cache"
@@ -162,31 +164,35 @@ class EngineCache:
         )
         for old in kept[:-KEEP]:
             old.unlink()
-            old.with_suffix(".json").unlink(missing_ok=True)
+            if old.suffix == ".engine":
+                old.with_suffix(".json").unlink(missing_ok=True)
         for left in self.folder.glob(".build-*"):  # of a process that was killed: we have the lock
             shutil.rmtree(left, ignore_errors=True)
         return engine
 
     @contextlib.contextmanager
     def _locked(self, waiting: Waiting) -> Iterator[None]:
-        """One process at a time; the others wait."""
+        """One process at a time; the others wait. What the disk refuses becomes one line."""
+        until = time.monotonic() + WAIT_S
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("w")
-        except OSError as error:
-            raise UsageError(f"engine cache {self.folder}: {error.strerror or error}") from None
-        with lock:
-            until = time.monotonic() + WAIT_S
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
+            with (self.folder / "lock").open("w") as lock:
+                while not _taken(lock):
                     if time.monotonic() > until:
-                        raise UsageError(f"engine cache: another process builds, for over {WAIT_S:.0f} s") from None
+                        raise UsageError(f"engine cache: another process builds, for over {WAIT_S:.0f} s")
                     waiting()
                     time.sleep(_POLL_S)
-            yield
+                yield
+        except OSError as error:
+            raise UsageError(f"engine cache {self.folder}: {error.strerror or error}") from None
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def set_aside(path: Path, problem: str) -> None:

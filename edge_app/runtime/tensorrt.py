@@ -75,7 +75,9 @@ def build_engine(model: Path, timings: Path | None = None) -> bytes:
     if engine is None:
         raise UsageError(f"{model.name}: TensorRT cannot build an engine from it")
     if timings:
-        timings.write_bytes(config.get_timing_cache().serialize())
+        new = timings.with_suffix(".new")
+        new.write_bytes(config.get_timing_cache().serialize())
+        new.replace(timings)
     return bytes(engine)
 
 

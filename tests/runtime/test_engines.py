@@ -206,6 +206,30 @@ def test_engines_that_were_not_used_for_long_go(workshop):
     assert workshop.path.name in left
 
 
+def test_a_set_aside_engine_that_goes_takes_nothing_of_the_new_one(workshop):
+    workshop.obtain()
+    workshop.path.write_bytes(b"")
+    workshop.obtain()
+    bad = workshop.path.with_suffix(".bad")
+    os.utime(bad, (1, 1))
+    for i in range(KEEP - 1):
+        workshop.obtain(onnx_sha256=64 * str(i))
+    assert not bad.exists()
+    workshop.log.write_text("")
+    workshop.obtain()
+    assert workshop.done() == ["probe"], "the new engine is still there, with its side-car"
+
+
+def test_a_full_disk_is_one_line(workshop, monkeypatch):
+    def refused(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(UsageError, match="No space left on device"):
+        workshop.obtain()
+    assert workshop.left() == set()
+
+
 def test_the_cache_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert engines_folder() == tmp_path / "edge-app" / "engines"
