@@ -169,6 +169,14 @@ def test_P9_a_lost_gpu_falls_back_to_the_cpu_with_the_same_rankings(bundle, runt
 
 
 @pytest.mark.fault
+def test_P9_a_gpu_that_is_lost_while_it_is_timed_is_not_chosen(bundle, runtimes):
+    runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START - 1, "raises"))
+    chosen = choose(bundle, "auto", "scale", RuntimeConfig())
+    assert chosen.encoder.provider == "onnxruntime-cpu"
+    assert "tensorrt (RuntimeError: cuStreamSynchronize" in chosen.why
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("config", [RuntimeConfig(on_error="fail"), RuntimeConfig(require_gpu=True)])
 def test_P9_where_the_policy_is_to_fail_it_fails_with_one_line(bundle, runtimes, config):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START, "raises"))
