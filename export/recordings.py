@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from edge_app.bundle import Bundle
 from edge_app.config import Settings
@@ -55,7 +56,7 @@ def recognise_all(bundle: Bundle, session: Session, files: Sequence[str], ranker
     if files:
         table = build_table(bundle.default_labels, bundle.text_encoder(), 1)
         loaded = bundle.ranker(ranker)
-        for file in files:
+        for file in tqdm(files, desc=session.provider, disable=None):
             uri = f"pose://{file}" if file.endswith(".mcap") else file
             results.append(recognize(uri, bundle, encoder, loaded, table, Settings()))
     else:
