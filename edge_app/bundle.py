@@ -22,7 +22,7 @@ from edge_app.rankers.sa_dvae import SaDvaeRanker
 from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.rankers.stacked import Stacked
-from edge_app.runtime.session import open_session
+from edge_app.runtime.session import PRECISIONS, Session, open_session
 from edge_app.skeleton import LAYOUTS
 from edge_app.text import TextEncoder
 from edge_app.window import WindowSpec
@@ -60,8 +60,24 @@ class Bundle:
             Label(row["name"], tuple(row["synonyms"]), row["description"]) for row in self._json("labels.json")
         )
 
-    def encoder(self, runtime: str = "auto") -> Encoder:
-        return Encoder(open_session(self.path / self.manifest["encoder"]["file"], runtime), self.spec)
+    @property
+    def networks(self) -> Mapping[str, str]:
+        """The encoder's file in each precision that the bundle has: "fp32", and maybe "fp16" for GPUs, and "int8"."""
+        encoder = self.manifest["encoder"]
+        return {"fp32": encoder["file"], **encoder.get("variants", {})}
+
+    def precisions(self, runtime: str) -> tuple[str, ...]:
+        """Those of the bundle's networks that a runtime is for."""
+        return tuple(precision for precision in PRECISIONS[runtime] if precision in self.networks)
+
+    def session(
+        self, runtime: str = "onnxruntime", precision: str = "fp32", waiting: Callable[[], None] = lambda: None
+    ) -> Session:
+        return open_session(self.path / self.networks[precision], runtime, precision, waiting)
+
+    def encoder(self, runtime: str = "onnxruntime", precision: str = "fp32") -> Encoder:
+        """On a runtime as it is; `edge_app.runtime.choose` tests it first."""
+        return Encoder(self.session(runtime, precision), self.spec)
 
     def ranker(self, kind: str) -> Ranker:
         """A ranker of the bundle, without labels yet; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
@@ -164,7 +180,7 @@ def load_bundle(path: Path) -> Bundle:
     try:
         calibration = json.loads(_read(path / "calibration.json"))
         bundle = Bundle(path, "sha256:" + hashlib.sha256(raw).hexdigest()[:12], manifest, calibration)
-        needed = {manifest["encoder"]["file"], "labels.json", "labels.npy", "background.npz", "golden.npz"}
+        needed = {*bundle.networks.values(), "labels.json", "labels.npy", "background.npz", "golden.npz"}
         needed |= {entry["file"] for entry in manifest["rankers"].values()}
         if not needed <= set(files):
             raise UsageError(f"bundle {path}: {sorted(needed - set(files))[0]} is not in the manifest")

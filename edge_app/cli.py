@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge_app.encoder import Encoder
     from edge_app.labels import LabelTable
     from edge_app.rankers.base import Ranker
+from edge_app.runtime.session import RUNTIMES
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -134,9 +135,13 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
     parser.add_argument("--ranker", choices=RANKERS, default="scale")
     parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
-    parser.add_argument("--runtime", default="auto", metavar="NAME", help="auto or onnxruntime")
+    parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+    parser.add_argument(
+        "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
+        help="fail where no GPU runtime passes the self-test",
+    )  # fmt: skip
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -169,14 +174,15 @@ def _recognize(arguments: argparse.Namespace) -> int:
 def _stages(arguments: argparse.Namespace) -> tuple[Bundle, Encoder, Ranker, LabelTable, Settings]:
     """What stands between a source and its events, tested."""
     from edge_app.app import prepare
-    from edge_app.bundle import self_test
     from edge_app.labels import build_table
+    from edge_app.runtime.choose import choose
 
     bundle, labels, settings = prepare(arguments)
     table = build_table(labels, bundle.text_encoder(), 1)
-    encoder, ranker = bundle.encoder(arguments.runtime), bundle.ranker(arguments.ranker)
-    self_test(bundle, encoder, arguments.ranker)
-    return bundle, encoder, ranker, table, settings
+    chosen = choose(bundle, arguments.runtime, arguments.ranker, settings.runtime)
+    if sys.stderr.isatty():
+        log.info("%s", chosen.why, extra={"kind": "runtime"})
+    return bundle, chosen.encoder, bundle.ranker(arguments.ranker), table, settings
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -247,9 +253,10 @@ def _bundle_verify(arguments: argparse.Namespace) -> int:
     from edge_app.bundle import load_bundle, self_test
 
     bundle = load_bundle(arguments.folder)
-    encoder = bundle.encoder()
-    for kind in bundle.manifest["rankers"]:
-        self_test(bundle, encoder, kind)
+    for precision in bundle.networks:
+        encoder = bundle.encoder(precision=precision)
+        for kind in bundle.manifest["rankers"]:
+            self_test(bundle, encoder, kind)
     files = bundle.manifest["files"]
     print(f"{arguments.folder}: {bundle.id}, {len(files)} files as listed, golden rankings hold on {encoder.provider}")
     return 0

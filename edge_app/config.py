@@ -58,6 +58,17 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """on_error: what to do when a runtime fails while running: "cpu" goes on with ONNX Runtime on the CPU, "fail" ends.
+
+    require_gpu: refuse to run on the CPU, from the start and on an error.
+    """
+
+    on_error: str = "cpu"
+    require_gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SuperviseConfig:
     """restarts: of one stage within `within_s` before giving up. progress_s: silence before a stage is restarted.
 
@@ -80,6 +91,7 @@ class Settings:
     supervise: SuperviseConfig = field(default_factory=SuperviseConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 
 def load_settings(path: Path | None, assignments: Sequence[str] = ()) -> Settings:
@@ -154,6 +166,8 @@ def _value(value: Any, old: Any, name: str, where: str) -> Any:
         raise UsageError(f"{where}: {name} must be {wanted.__name__}, {value!r:.40} found")
     if wanted in (int, float) and not (math.isfinite(value) and 0 <= value <= 1e6):
         raise UsageError(f"{where}: {name} must be between 0 and 1,000,000, {value!r:.40} found")
+    if name == "runtime.on_error" and value not in ("cpu", "fail"):
+        raise UsageError(f"{where}: {name} must be cpu or fail, {value!r:.40} found")
     share = name in ("events.enter", "events.exit", "events.still", "events.min_body", "events.min_present")
     if share and value > 1:
         raise UsageError(f"{where}: {name} must be between 0 and 1, {value!r:.40} found")

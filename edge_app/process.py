@@ -37,14 +37,19 @@ class Child:
         self._progress_ns.value = time.monotonic_ns()
 
 
-def run_child(
-    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int
-) -> None:
-    """Entry of a child: `body(task, child)` under signal handling; exits with an `AppError`'s code after its line."""
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when `parent` is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def run_child(
+    body: Callable[..., None], task: Any, ready_ns: Synchronized[int], progress_ns: Synchronized[int], parent: int
+) -> None:
+    """Entry of a child: `body(task, child)` under signal handling; exits with an `AppError`'s code after its line."""
+    die_with(parent)
     child = Child(ready_ns, progress_ns)
 
     def stop(*_: object) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +12,19 @@ from typing import Any
 import zmq
 
 from edge_app import __version__
-from edge_app.bundle import load_bundle, self_test
+from edge_app.bundle import load_bundle
 from edge_app.config import Settings
 from edge_app.events import EventDetector
 from edge_app.exporter import Exporter, render
 from edge_app.labels import Label, build_table
 from edge_app.link import report_receiver, unpack
+from edge_app.log import log
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
 from edge_app.recorder import Recorder, Segments
 from edge_app.recording import MESSAGES
+from edge_app.runtime.choose import choose
 from edge_app.schema import action_message, state_message, status_message, topic
 from edge_app.trace import TracedTimes
 from edge_app.types import CameraReport, Decision, Event, Ranking
@@ -62,15 +66,17 @@ class _Camera:
 class Recogniser:
     """The stages after the window, without the process around them.
 
+    waiting: called now and then while runtimes are tried, which takes long where an engine is built first.
+
     Raises:
         UsageError: the bundle or the labels are refused. PortError: the endpoint cannot be bound.
     """
 
-    def __init__(self, task: RecogniserTask) -> None:
+    def __init__(self, task: RecogniserTask, waiting: Callable[[], None] = lambda: None) -> None:
         self._settings = task.settings
         bundle = load_bundle(task.bundle)
-        self._encoder = bundle.encoder(task.runtime)
-        self_test(bundle, self._encoder, task.ranker)
+        chosen = choose(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
+        self._encoder, self._why = chosen.encoder, chosen.why
         self._table = build_table(task.labels, bundle.text_encoder(), 1)
         self._ranker = bundle.ranker(task.ranker)
         self._ranker.set_labels(self._table)
@@ -91,6 +97,9 @@ class Recogniser:
 
     def take(self, report: CameraReport) -> None:
         """One report through encoder, ranker, events and publisher."""
+        if self._why:  # said once a camera works, so that of an app that ends at once only the error is heard
+            log.info("%s", self._why, extra={"kind": "runtime"})
+            self._why = ""
         camera = self._cameras[report.camera]
         camera.report, camera.heard_ns = report, time.monotonic_ns()
         for stage, ms in report.stage_ms:
@@ -200,8 +209,14 @@ class Recogniser:
 
 def run_recogniser(task: RecogniserTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
+
+    def waiting() -> None:
+        child.progress()
+        if child.stopping:
+            sys.exit(0)
+
     context = zmq.Context()
-    recogniser = Recogniser(task)
+    recogniser = Recogniser(task, waiting)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:

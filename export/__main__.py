@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 
 from edge_app.errors import AppError
-from export import bundle
+
+VERBS = {
+    "bundle": "assemble a bundle",
+    "engine": "build TensorRT engines ahead of time; needs no torch",
+    "parity": "compare every runtime and precision on real windows",
+    "precision": "add the network in half precision or 8-bit integers",
+}
+"""Each is a module, loaded when asked for: a device that builds its engines has no torch."""
 
 
 def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    bundle.add_arguments(verbs.add_parser("bundle", help="assemble a bundle"))
+    for verb, text in VERBS.items():
+        own = verbs.add_parser(verb, help=text)
+        if argv[:1] == [verb]:
+            module = import_module(f"export.{verb}")
+            module.add_arguments(own)
     arguments = parser.parse_args(argv)
     try:
-        bundle.run(arguments)
+        module.run(arguments)
     except AppError as error:
         print(f"export {arguments.verb}: {error}", file=sys.stderr)
         return error.exit_code

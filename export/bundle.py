@@ -94,19 +94,32 @@ def run(arguments: argparse.Namespace) -> None:
         write_manifest(work, manifest)
         write_golden(work)
         write_manifest(work, manifest)
-        bundle = load_bundle(work)
-        for kind in heads:
-            self_test(bundle, bundle.encoder(), kind)
-        if arguments.out.exists():
-            if not (arguments.out / "manifest.json").is_file():
-                raise UsageError(f"--out {arguments.out}: exists and is no bundle; it is not replaced")
-            shutil.rmtree(arguments.out)
-        work.chmod(0o755)
-        os.replace(work, arguments.out)
+        print(f"{put_in_place(work, arguments.out)}, {entry['parameters']:,} parameters")
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    size = sum(file.stat().st_size for file in arguments.out.iterdir())
-    print(f"{arguments.out}: {bundle.id}, {entry['parameters']:,} parameters, {size / 1e6:.1f} MB")
+
+
+def put_in_place(work: Path, out: Path) -> str:
+    """Make `work` the bundle at `out`, if its golden windows are ranked alike in every precision and by every ranker.
+
+    Returns:
+        One line on it.
+
+    Raises:
+        UsageError: they are not, or there is something else at `out`.
+    """
+    bundle = load_bundle(work)
+    for precision in bundle.networks:
+        for kind in bundle.manifest["rankers"]:
+            self_test(bundle, bundle.encoder(precision=precision), kind)
+    if out.exists():
+        if not (out / "manifest.json").is_file():
+            raise UsageError(f"--out {out}: exists and is no bundle; it is not replaced")
+        shutil.rmtree(out)
+    work.chmod(0o755)
+    os.replace(work, out)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    return f"{out}: {bundle.id}, {', '.join(bundle.networks)}, {size / 1e6:.1f} MB"
 
 
 def _half(value: np.ndarray) -> np.ndarray:

@@ -1,0 +1,140 @@
+"""Which runtime serves: the fastest of those here whose rankings are the bundle's, and what happens when it fails."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_app.bundle import Bundle, self_test
+from edge_app.config import RuntimeConfig
+from edge_app.encoder import Encoder
+from edge_app.errors import AppError, UsageError
+from edge_app.log import log
+from edge_app.runtime.session import GPU_RUNTIMES, PRECISIONS, RUNTIMES, Session
+
+CLEARLY = 0.8
+"""A runtime is preferred to one named before it if it takes at most this share of the time.
+
+So that a close race has the same winner on every start.
+"""
+ROUNDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """why: one line on what runs, how fast, and what else was tried."""
+
+    encoder: Encoder
+    why: str
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """ms: for one window, the shortest time, which other work on the machine disturbs least."""
+
+    name: str
+    session: Session
+    ms: float = math.inf
+
+
+class GuardedSession:
+    """A session whose failure is noticed, and answered by `spare` from then on, where there is one.
+
+    Raises:
+        UsageError: `run` failed, or gave what is not finite, and there is no spare.
+    """
+
+    def __init__(self, session: Session, spare: Callable[[], Session] | None) -> None:
+        self._session, self._spare = session, spare
+
+    @property
+    def provider(self) -> str:
+        return self._session.provider
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        try:
+            result = self._session.run(batch)
+            if np.isfinite(result).all():
+                return result
+            problem = "its result is not finite"
+        except Exception as error:  # every runtime has its own classes
+            problem = _line(error)
+        if self._spare is None:
+            raise UsageError(f"{self.provider} failed while running: {problem}")
+        failed, self._session, self._spare = self.provider, self._spare(), None
+        log.warning("%s failed (%s); %s goes on", failed, problem, self.provider, extra={"kind": "runtime"})
+        return self.run(batch)
+
+
+def choose(
+    bundle: Bundle, runtime: str, ranker: str, config: RuntimeConfig, waiting: Callable[[], None] = lambda: None
+) -> Chosen:
+    """Open the runtime of that name, or for "auto" every one that is here, test each, and take the fastest.
+
+    A runtime is tried with each network that the bundle has for it. waiting: called now and then; see
+    `edge_app.runtime.engines.Waiting`.
+
+    Raises:
+        UsageError: unknown runtime, none passes the self-test, or a GPU is required and none of them runs on one.
+    """
+    if runtime not in RUNTIMES:
+        raise UsageError(f"--runtime {runtime}: allowed are {', '.join(RUNTIMES)}")
+    names = [
+        name for name in PRECISIONS
+        if runtime in ("auto", name) and (name in GPU_RUNTIMES or not config.require_gpu)
+    ]  # fmt: skip
+    if not names:
+        raise UsageError(f"--require-gpu: --runtime {runtime} runs on the CPU; allowed are {', '.join(GPU_RUNTIMES)}")
+    passed: list[_Candidate] = []
+    rejected: dict[str, str] = {}
+    for name in names:
+        for precision in bundle.precisions(name):
+            waiting()
+            try:
+                session = bundle.session(name, precision, waiting)
+                self_test(bundle, Encoder(session, bundle.spec), ranker)
+                passed.append(_Candidate(name, session))
+            except Exception as error:  # the next one may do
+                rejected[name] = _line(error)
+    for window in [*bundle.golden()["windows"]] * ROUNDS:  # in turn, so that all have the same disturbance
+        for candidate in list(passed):
+            begun = time.perf_counter()
+            try:
+                candidate.session.run(window[None])
+            except Exception as error:
+                rejected[candidate.name] = _line(error)
+                passed.remove(candidate)
+            candidate.ms = min(candidate.ms, (time.perf_counter() - begun) * 1e3)
+    if not passed:
+        asked = (
+            "--require-gpu: no GPU runtime can be used"
+            if config.require_gpu
+            else f"--runtime {runtime}: cannot be used"
+        )
+        raise UsageError(f"{asked}: " + "; ".join(f"{name} ({reason})" for name, reason in rejected.items()))
+    best = passed[0]
+    for candidate in passed[1:]:
+        if candidate.ms <= CLEARLY * best.ms:
+            best = candidate
+    to_cpu = config.on_error == "cpu" and not config.require_gpu and best.name != "onnxruntime"
+    spare = (lambda: bundle.session("onnxruntime")) if to_cpu else None
+    return Chosen(Encoder(GuardedSession(best.session, spare), bundle.spec), _why(best, passed, rejected))
+
+
+def _why(best: _Candidate, passed: list[_Candidate], rejected: dict[str, str]) -> str:
+    parts = [f"runtime {best.session.provider}: {best.ms:.2f} ms a window"]
+    others = [f"{one.session.provider} {one.ms:.2f} ms" for one in passed if one is not best]
+    if others:
+        parts.append("not clearly faster: " + ", ".join(others))
+    if rejected:
+        parts.append("not used: " + ", ".join(f"{name} ({reason})" for name, reason in rejected.items()))
+    return "; ".join(parts)
+
+
+def _line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    return text if isinstance(error, AppError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,30 @@
+"""OpenVINO on the CPU, one thread."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_app.errors import UsageError
+
+
+class OpenVinoSession:
+    def __init__(self, model: Path, precision: str = "fp32") -> None:
+        # `import openvino` would look up its maker's address, to send usage figures; now it takes its own stub.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+        try:
+            import openvino
+        except ImportError:
+            raise UsageError("openvino is not installed; pip install 'edge-app[openvino]'") from None
+        # On some CPUs the default is bfloat16, which is too coarse for energies.
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        try:
+            self._request = openvino.Core().compile_model(str(model), "CPU", options).create_infer_request()
+        except RuntimeError as error:
+            raise UsageError(f"{model.name}: OpenVINO cannot load it ({str(error).strip()[:200]!r})") from None
+        self.provider = "openvino-cpu" if precision == "fp32" else f"openvino-cpu-{precision}"
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        return self._request.infer({0: batch})[0].copy()
