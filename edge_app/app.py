@@ -6,12 +6,14 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_app.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.config import Settings, load_settings
 from edge_app.errors import UsageError
+from edge_app.keys import load_keys
 from edge_app.labels import Label, parse_labels
 from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
@@ -46,7 +48,13 @@ def make_task(arguments: argparse.Namespace, sources: Sequence[str], publish: st
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments)
-    endpoint = check_bind(publish or settings.publish.endpoint)
+    settings = _with_endpoints(arguments, settings)
+    keys = settings.publish.keys
+    if keys:
+        load_keys(Path(keys))
+    endpoint = check_bind(publish or settings.publish.endpoint, with_keys=bool(keys))
+    if settings.publish.control:
+        check_bind(settings.publish.control, with_keys=bool(keys))
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
     return AppTask(
         sources=tuple(zip(names, sources, strict=True)),
@@ -58,6 +66,14 @@ def make_task(arguments: argparse.Namespace, sources: Sequence[str], publish: st
         publish=endpoint,
         settings=settings,
     )
+
+
+def _with_endpoints(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings with what --control and --keys say; verbs without these options leave them alone."""
+    publish = settings.publish
+    control = getattr(arguments, "control", None) or publish.control
+    keys = getattr(arguments, "keys", None) or publish.keys
+    return replace(settings, publish=replace(publish, control=control, keys=str(keys)))
 
 
 def record(source: str, out: Path, seconds: float | None) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.arrays import load_npy, load_npz
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
 from edge_app.labels import Label
@@ -23,6 +24,7 @@ from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.rankers.stacked import Stacked
 from edge_app.runtime.session import open_session
+from edge_app.signing import SIGNATURE
 from edge_app.skeleton import LAYOUTS
 from edge_app.text import TextEncoder
 from edge_app.window import WindowSpec
@@ -34,6 +36,9 @@ RANKERS: dict[str, Callable[..., Ranker]] = {
 }  # fmt: skip
 MAX_FILE = 64 * 2**20
 MAX_FILES = 64
+MAX_TOTAL = 512 * 2**20
+MAX_MANIFEST = 2**20
+MAX_SAMPLES = 1000  # of a window
 _KEYS = {
     "format", "name", "version", "files", "skeleton", "window", "encoder", "rankers", "text_encoder", "licence",
     "training_data", "metrics",
@@ -71,7 +76,7 @@ class Bundle:
         """
         first, _, second = kind.partition("+")
         head = self._head(first)
-        background = load_arrays(self.path / "background.npz")["embeddings"].astype(np.float32)
+        background = load_npz(self.path / "background.npz")["embeddings"].astype(np.float32)
         ranker = RANKERS[first](*head, background)
         if second:
             ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
@@ -85,14 +90,14 @@ class Bundle:
 
     def _head(self, kind: str) -> tuple[dict[str, np.ndarray], Calibration]:
         self.check_ranker(kind)
-        weights = load_arrays(self.path / self.manifest["rankers"][kind]["file"])
+        weights = load_npz(self.path / self.manifest["rankers"][kind]["file"])
         return weights, Calibration(**self.calibration["rankers"][kind])
 
     def text_encoder(self) -> BundleText:
         return BundleText(self)
 
     def golden(self) -> dict[str, np.ndarray]:
-        return load_arrays(self.path / "golden.npz")
+        return load_npz(self.path / "golden.npz")
 
     def _json(self, name: str) -> Any:
         return json.loads((self.path / name).read_text("utf-8"))
@@ -105,7 +110,7 @@ class BundleText:
         self._stored = dict(
             zip(
                 (text["text"] for row in bundle._json("labels.json") for text in row["texts"]),
-                np.load(bundle.path / "labels.npy", allow_pickle=False).astype(np.float32),
+                load_npy(bundle.path / "labels.npy").astype(np.float32),
                 strict=True,
             )
         )
@@ -139,11 +144,11 @@ def load_bundle(path: Path) -> Bundle:
     manifest_path = path / "manifest.json"
     if not manifest_path.is_file():
         raise UsageError(f"bundle {path}: no manifest.json there; expected a folder in format {FORMAT}")
-    raw = _read(manifest_path)
+    raw = _read(manifest_path, MAX_MANIFEST)
     try:
         manifest = json.loads(raw)
-    except ValueError as error:
-        raise UsageError(f"bundle {path}: manifest.json is not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"bundle {path}: manifest.json is not JSON ({str(error)[:120]})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise UsageError(f"bundle {path}: format {found!r} found, {FORMAT!r} is allowed")
@@ -153,9 +158,12 @@ def load_bundle(path: Path) -> Bundle:
     files = manifest["files"]
     if not isinstance(files, dict) or len(files) > MAX_FILES:
         raise UsageError(f"bundle {path}: 'files' must be an object of at most {MAX_FILES} entries")
+    total = sum(item.lstat().st_size for item in path.iterdir())
+    if total > MAX_TOTAL:
+        raise UsageError(f"bundle {path}: {total:,} bytes found, at most {MAX_TOTAL:,} are allowed")
     for name, entry in files.items():
         _check_file(path, name, entry)
-    unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json"})
+    unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json", SIGNATURE})
     if unlisted:
         raise UsageError(f"bundle {path}: {unlisted[0]!r} is not in the manifest; every file must be listed")
     try:
@@ -165,24 +173,19 @@ def load_bundle(path: Path) -> Bundle:
         needed |= {entry["file"] for entry in manifest["rankers"].values()}
         if not needed <= set(files):
             raise UsageError(f"bundle {path}: {sorted(needed - set(files))[0]} is not in the manifest")
-        if bundle.spec.length < 2:
-            raise UsageError(f"bundle {path}: a window of {bundle.spec.length} samples found, at least 2 are needed")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if not 2 <= bundle.spec.length <= MAX_SAMPLES:
+            raise UsageError(
+                f"bundle {path}: a window of {bundle.spec.length} samples found, 2 to {MAX_SAMPLES} are allowed"
+            )
+        for kind in manifest["rankers"]:
+            Calibration(**calibration["rankers"][kind])
+        if not set(manifest["rankers"]) <= set(RANKERS):
+            raise UsageError(f"bundle {path}: unknown ranker found; known are {', '.join(RANKERS)}")
+        bundle.default_labels  # noqa: B018
+        " ".join(manifest["training_data"]["concepts"])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise UsageError(f"bundle {path}: manifest.json or calibration.json is malformed ({error!r})") from None
     return bundle
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an npz file, never unpickled.
-
-    Raises:
-        UsageError: not an npz of plain arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path.name}: not an npz of plain arrays ({str(error)[:120]})") from None
 
 
 def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
@@ -221,8 +224,8 @@ def _check_file(folder: Path, name: str, entry: Any) -> None:
         raise UsageError(f"bundle {folder}: {name} has sha256 {found[:12]}…, the manifest says {str(expected)[:12]}…")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int = MAX_FILE) -> bytes:
     size = path.stat().st_size
-    if size > MAX_FILE:
-        raise UsageError(f"{path}: {size:,} bytes found, at most {MAX_FILE:,} are allowed")
+    if size > limit:
+        raise UsageError(f"{path}: {size:,} bytes found, at most {limit:,} are allowed")
     return path.read_bytes()

@@ -28,13 +28,19 @@ class CameraConfig:
 
 @dataclass(frozen=True, slots=True)
 class PublishConfig:
-    """max_age_ms: a label older than this is never published. pose: publish poses too. topk: labels in a message."""
+    """max_age_ms: a label older than this is never published. pose: publish poses too. topk: labels in a message.
+
+    control: where labels can be changed; empty for a socket file beside the stream. keys: a folder made by
+    `edge-app keys`; with it only the keys in it can connect by tcp, and other machines can be let in.
+    """
 
     endpoint: str = DEFAULT_ENDPOINT
     max_age_ms: int = 1000
     heartbeat_s: float = 1.0
     pose: bool = False
     topk: int = 5
+    control: str = ""
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import numpy as np
 
 from edge_app.errors import UsageError
 
+PROFILES = Path(__file__).parent / "data" / "labels"
 MAX_LABELS = 10_000
 MAX_NAME = 80
 MAX_DESCRIPTION = 400
@@ -88,7 +89,7 @@ class LabelTable:
     vectors: float32 `[N, dim]`, unit length, one row a text, label after label.
 
     Raises:
-        UsageError: vectors that do not fit the texts, are not finite or not of unit length; no label; a name twice.
+        UsageError: vectors that do not fit the texts, are not finite or not of unit length; a name twice.
     """
 
     version: int
@@ -141,20 +142,28 @@ class LabelTable:
 
 
 def parse_labels(text_or_path: str) -> tuple[Label, ...]:
-    """Labels as given on a command line: the path of a label file, or what `parse_text` reads.
+    """Labels as given on a command line: a list that ships, a label file's path, or what `parse_text` reads.
 
-    It is a path if there is such a file, if it ends in ".txt", or if a folder of that path exists. Only for words that
-    come from the machine's own user: what comes over a socket goes to `parse_text`, which opens no file.
+    The lists in `data/labels` go by their names, such as "fitness" ("fitness," is the word). It is a path if there is
+    such a file, if it ends in ".txt", or if a folder of that path exists. Only for words that come from the machine's
+    own user: what comes over a socket goes to `parse_lines`, which opens no file.
 
     Raises:
         UsageError: one line that says where, what was found and what is allowed.
     """
+    if text_or_path in profiles():
+        return read_labels(PROFILES / f"{text_or_path}.txt")
     if len(text_or_path) <= 4096 and "\n" not in text_or_path and text_or_path.strip():
         path = os.path.expanduser(text_or_path.strip())
         folder = os.path.dirname(path)
         if os.path.isfile(path) or path.lower().endswith(".txt") or (folder and os.path.isdir(folder)):
             return read_labels(Path(path))
     return parse_text(text_or_path)
+
+
+def profiles() -> list[str]:
+    """Names of the label lists that ship."""
+    return sorted(path.stem for path in PROFILES.glob("*.txt"))
 
 
 def parse_text(text: str) -> tuple[Label, ...]:
@@ -199,7 +208,7 @@ def read_labels(path: Path) -> tuple[Label, ...]:
     return parse_lines(lines, f"{_show(path.name)}, line")
 
 
-def parse_lines(lines: Iterable[str], where: str = "line") -> tuple[Label, ...]:
+def parse_lines(lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """One label a line: `name`, `name = synonym, synonym`, `name: a description`, or `name = synonym: a description`.
 
     Blank lines and what follows a `#` (at the start, or after a space) are passed over. At most 10,000 labels, 80
@@ -216,6 +225,8 @@ def parse_lines(lines: Iterable[str], where: str = "line") -> tuple[Label, ...]:
             labels.append((label, f"{where} {number}"))
         if len(labels) > MAX_LABELS:
             raise UsageError(f"{where} {number}: more than {MAX_LABELS:,} labels found, that many are allowed")
+    if not labels and not may_be_empty:
+        raise UsageError('labels: none found; give at least one name, such as "wave, clap"')
     _check_names([(label.name, place) for label, place in labels])
     return tuple(label for label, _ in labels)
 
@@ -245,7 +256,8 @@ def build_table(labels: Sequence[Label], encoder: Encoder, version: int) -> Labe
         UsageError: the text encoder is not installed, or as `LabelTable`.
     """
     texts = tuple(texts_for(label) for label in labels)
-    vectors = encoder.encode([text.text for row in texts for text in row])
+    flat = [text.text for row in texts for text in row]
+    vectors = encoder.encode(flat) if flat else np.zeros((0, encoder.dim), np.float32)
     return LabelTable(version, tuple(labels), encoder.id, texts, vectors)
 
 
@@ -361,8 +373,8 @@ def _show(text: str) -> str:
 
 
 def _check_names(names: Sequence[tuple[str, str]]) -> None:
-    if not names:
-        raise UsageError('labels: none found; give at least one name, such as "wave, clap"')
+    if len(names) > MAX_LABELS:
+        raise UsageError(f"labels: {len(names):,} found, at most {MAX_LABELS:,} are allowed")
     first: dict[str, str] = {}
     for name, place in names:
         key = _fold(name)

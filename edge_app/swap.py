@@ -1,0 +1,76 @@
+"""A new label set while the app runs: embedded in a thread of its own, put in force between two decisions."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge_app.errors import UsageError
+from edge_app.labels import Label, LabelTable
+from edge_app.rankers.base import Ranker
+
+Labels = tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a change: a table and the ranker that has it, or an error, and then the old set stays."""
+
+    number: int
+    labels: Labels
+    version: int
+    table: LabelTable | None = None
+    ranker: Ranker | None = None
+    error: str = ""
+
+
+class Swapper:
+    """Works off changes one after the other; each is told the labels that the one before it left.
+
+    build: embeds a set, as a table of the given version and a new ranker that has it.
+
+    The thread starts with the first change, and ends with the process.
+    """
+
+    def __init__(self, labels: Labels, version: int, build: Callable[[Labels, int], tuple[LabelTable, Ranker]]) -> None:
+        self.current: tuple[int, Labels] = (version, labels)
+        self._build = build
+        self._asked: queue.SimpleQueue[tuple[int, Callable[[Labels], Labels]] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[Change] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, number: int, change: Callable[[Labels], Labels]) -> None:
+        """Queue a change; its outcome comes out of `done` under this number."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="labels", daemon=True)
+            self._thread.start()
+        self._asked.put((number, change))
+
+    def done(self) -> list[Change]:
+        """The changes finished since the last call, oldest first. `current` follows what was handed out here."""
+        finished: list[Change] = []
+        while not self._done.empty():
+            change = self._done.get()
+            finished.append(change)
+            if not change.error:
+                self.current = (change.version, change.labels)
+        return finished
+
+    def close(self) -> None:
+        """Let the thread end after what it is doing."""
+        self._asked.put(None)
+
+    def _work(self) -> None:
+        version, labels = self.current
+        while (task := self._asked.get()) is not None:
+            number, change = task
+            try:
+                new = change(labels)
+                table, ranker = self._build(new, version + 1)
+            except UsageError as error:
+                self._done.put(Change(number, labels, version, error=str(error)))
+                continue
+            version, labels = version + 1, new
+            self._done.put(Change(number, labels, version, table, ranker))
