@@ -220,14 +220,13 @@ class Subscriber:
     ) -> None:
         self.invalid = 0  # frames that were not messages
         self.too_old = 0  # messages held back
-        self.replayed = 0  # messages of a run that another one has followed
+        self.replayed = 0  # messages of another run that are older than what came before them
         self._newest, self._max_age_ms, self._mono_ns = newest, max_age_ms, mono_ns
         self._limit_ns = None if liveness_timeout_s is None else int(liveness_timeout_s * 1e9)
         self._boot = _this_boot()
         self._hears_states = any(_may_match_state(prefix) for prefix in topics)
         self._kept: dict[tuple[Any, ...], Message] = {}
-        self._last: dict[str, tuple[Any, int]] = {}  # topic -> run, seq
-        self._past: dict[tuple[str, str], None] = {}  # topic, run: over, as another run has followed it
+        self._last: dict[str, tuple[Any, int, tuple[Any, Any]]] = {}  # topic -> run, seq, boot and stamp
         self._gaps: dict[str, int] = {}  # topic -> missed since the last message given
         self._heard: dict[str, tuple[int, dict[str, Any]]] = {}  # state topic -> when, message
         self._open: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # topic, event -> when, newest message
@@ -313,23 +312,18 @@ class Subscriber:
         if not isinstance(seq, int) or (topic not in self._last and len(self._last) >= _MAX_TOPICS):
             self.invalid += 1
             return
-        last_run, last_seq = self._last.get(topic, (run, None))
-        if (topic, str(run)) in self._past:
-            self.replayed += 1
-            return
+        sent = (data.get("boot"), data.get("t_publish_mono_ns"))
+        last_run, last_seq, last_sent = self._last.get(topic, (run, None, sent))
         if run != last_run:
-            if self._too_old(topic, data, now):  # no publisher starts with that
-                self.too_old += 1
+            if sent[0] == last_sent[0] and _before(sent[1], last_sent[1]):
+                self.replayed += 1
                 return
-            self._past[topic, str(last_run)] = None
-            if len(self._past) > _MAX_TOPICS:
-                del self._past[next(iter(self._past))]
             self._close_events(topic, "restart", other_run=run)
         elif last_seq is not None:
             if seq <= last_seq:  # a cached copy of what came already, or a replay
                 return
             self._gaps[topic] = self._gaps.get(topic, 0) + seq - last_seq - 1
-        self._last[topic] = (run, seq)
+        self._last[topic] = (run, seq, sent)
         if self._too_old(topic, data, now):
             self.too_old += 1
             return
@@ -456,6 +450,10 @@ class Subscriber:
             seen = data.get("t_capture_mono_ns")
             if data.get("run") == state.get("run") and isinstance(seen, int) and captured > seen:
                 self._end(event, "lost")
+
+
+def _before(sent: object, last: object) -> bool:
+    return isinstance(sent, int) and isinstance(last, int) and sent < last
 
 
 def _may_match_state(prefix: str) -> bool:
