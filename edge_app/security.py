@@ -18,6 +18,7 @@ from edge_app.keys import Role, fingerprint, load_keys, state_of
 ALLOWED = "tcp://127.0.0.1:PORT (any 127.x.x.x, [::1] or localhost), ipc://PATH, inproc://NAME"
 LOOK_S = 1.0  # between two looks at the folder of keys
 LOG_S = 5.0  # between two lines about refused peers
+_HANDSHAKE_MS = 2000  # after this long a peer that is not in is cut off; when refused, it may then try again
 _MAX_QUESTIONS = 100  # answered in one poll, so that a flood cannot hold us
 _FAILURES = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
@@ -62,6 +63,7 @@ class Gate:
         guarded.curve_secretkey = self._keys.secret.encode()
         guarded.zap_domain = role.encode()
         guarded.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without it, a missing gate would be an open one
+        guarded.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._monitors.append(guarded.get_monitor_socket(_FAILURES))
 
     def poll(self) -> set[Role]:
