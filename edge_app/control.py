@@ -84,14 +84,13 @@ class Control:
             self._take(peer, body)
         newest = None
         for change in self._swapper.done():
-            asked = self._waiting.pop(change.number, None)
             newest = newest if change.error else change
-            if asked is None:
-                continue
-            if change.error:
-                self._refuse(asked.peer, asked.number, change.error)
-            else:
-                self._reply(asked.peer, asked.number, {"labels_version": change.version, "count": len(change.labels)})
+            for asked in map(self._waiting.pop, change.numbers):
+                if change.error:
+                    self._refuse(asked.peer, asked.number, change.error)
+                else:
+                    answer = {"labels_version": change.version, "count": len(change.labels)}
+                    self._reply(asked.peer, asked.number, answer)
         return newest
 
     def reopen(self) -> None:

@@ -99,7 +99,7 @@ class LabelTable:
     vectors: np.ndarray = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_names([(label.name, f"label {index}") for index, label in enumerate(self.labels, 1)])
+        checked(self.labels)
         rows = sum(map(len, self.texts))
         if len(self.texts) != len(self.labels) or self.vectors.ndim != 2 or len(self.vectors) != rows:
             raise UsageError(
@@ -259,6 +259,16 @@ def build_table(labels: Sequence[Label], encoder: Encoder, version: int) -> Labe
     flat = [text.text for row in texts for text in row]
     vectors = encoder.encode(flat) if flat else np.zeros((0, encoder.dim), np.float32)
     return LabelTable(version, tuple(labels), encoder.id, texts, vectors)
+
+
+def checked(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    """The labels, if they may stand together.
+
+    Raises:
+        UsageError: a name twice, or more than 10,000.
+    """
+    _check_names([(label.name, f"label {index}") for index, label in enumerate(labels, 1)])
+    return labels
 
 
 def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:

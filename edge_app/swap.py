@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_app.errors import UsageError
-from edge_app.labels import Label, LabelTable
+from edge_app.labels import Label, LabelTable, checked
 from edge_app.rankers.base import Ranker
 
 Labels = tuple[Label, ...]
@@ -16,9 +16,9 @@ Labels = tuple[Label, ...]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a change: a table and the ranker that has it, or an error, and then the old set stays."""
+    """What became of changes: a table and the ranker that has it, or an error, and then the old set stays."""
 
-    number: int
+    numbers: tuple[int, ...]
     labels: Labels
     version: int
     table: LabelTable | None = None
@@ -27,7 +27,7 @@ class Change:
 
 
 class Swapper:
-    """Works off changes one after the other; each is told the labels that the one before it left.
+    """Works off changes in their order, each on the labels that the one before it left.
 
     build: embeds a set, as a table of the given version and a new ranker that has it.
 
@@ -40,6 +40,7 @@ class Swapper:
         self._asked: queue.SimpleQueue[tuple[int, Callable[[Labels], Labels]] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Change] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._closing = False
 
     def submit(self, number: int, change: Callable[[Labels], Labels]) -> None:
         """Queue a change; its outcome comes out of `done` under this number."""
@@ -59,18 +60,29 @@ class Swapper:
         return finished
 
     def close(self) -> None:
-        """Let the thread end after what it is doing."""
+        """Let the thread end after what it is doing. Changes that wait are forgotten."""
+        self._closing = True
         self._asked.put(None)
 
     def _work(self) -> None:
         version, labels = self.current
-        while (task := self._asked.get()) is not None:
-            number, change = task
+        while not self._closing:
+            task = self._asked.get()
+            new, numbers = labels, []
+            while task is not None:  # what came while the last set was embedded goes into one
+                number, change = task
+                try:
+                    new = checked(change(new))
+                    numbers.append(number)
+                except UsageError as error:
+                    self._done.put(Change((number,), labels, version, error=str(error)))
+                task = None if self._asked.empty() else self._asked.get()
+            if not numbers:
+                continue
             try:
-                new = change(labels)
                 table, ranker = self._build(new, version + 1)
             except UsageError as error:
-                self._done.put(Change(number, labels, version, error=str(error)))
+                self._done.put(Change(tuple(numbers), labels, version, error=str(error)))
                 continue
             version, labels = version + 1, new
-            self._done.put(Change(number, labels, version, table, ranker))
+            self._done.put(Change(tuple(numbers), labels, version, table, ranker))
