@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,7 @@ MAX_FILES = 64
 MAX_TOTAL = 512 * 2**20
 MAX_MANIFEST = 2**20
 MAX_SAMPLES = 1000  # of a window
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEYS = {
     "format", "name", "version", "files", "skeleton", "window", "encoder", "rankers", "text_encoder", "licence",
     "training_data", "metrics",
@@ -75,12 +78,13 @@ class Bundle:
             UsageError: the bundle has no ranker of this kind.
         """
         first, _, second = kind.partition("+")
-        head = self._head(first)
-        background = load_npz(self.path / "background.npz")["embeddings"].astype(np.float32)
-        ranker = RANKERS[first](*head, background)
-        if second:
-            ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
-        return Stacked(ranker, self.manifest["training_data"]["concepts"])
+        with _sound(self.path):
+            head = self._head(first)
+            background = load_npz(self.path / "background.npz")["embeddings"].astype(np.float32)
+            ranker = RANKERS[first](*head, background)
+            if second:
+                ranker = Reranker(ranker, FdsmRanker(*self._head(second), background[:0]))
+            return Stacked(ranker, self.manifest["training_data"]["concepts"])
 
     def check_ranker(self, kind: str) -> None:
         """Raises UsageError where the bundle has no ranker of this kind."""
@@ -94,7 +98,8 @@ class Bundle:
         return weights, Calibration(**self.calibration["rankers"][kind])
 
     def text_encoder(self) -> BundleText:
-        return BundleText(self)
+        with _sound(self.path):
+            return BundleText(self)
 
     def golden(self) -> dict[str, np.ndarray]:
         return load_npz(self.path / "golden.npz")
@@ -166,7 +171,7 @@ def load_bundle(path: Path) -> Bundle:
     unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json", SIGNATURE})
     if unlisted:
         raise UsageError(f"bundle {path}: {unlisted[0]!r} is not in the manifest; every file must be listed")
-    try:
+    with _sound(path):
         calibration = json.loads(_read(path / "calibration.json"))
         bundle = Bundle(path, "sha256:" + hashlib.sha256(raw).hexdigest()[:12], manifest, calibration)
         needed = {manifest["encoder"]["file"], "labels.json", "labels.npy", "background.npz", "golden.npz"}
@@ -177,34 +182,45 @@ def load_bundle(path: Path) -> Bundle:
             raise UsageError(
                 f"bundle {path}: a window of {bundle.spec.length} samples found, 2 to {MAX_SAMPLES} are allowed"
             )
-        for kind in manifest["rankers"]:
-            Calibration(**calibration["rankers"][kind])
         if not set(manifest["rankers"]) <= set(RANKERS):
             raise UsageError(f"bundle {path}: unknown ranker found; known are {', '.join(RANKERS)}")
-        bundle.default_labels  # noqa: B018
-        " ".join(manifest["training_data"]["concepts"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise UsageError(f"bundle {path}: manifest.json or calibration.json is malformed ({error!r})") from None
+        for kind in manifest["rankers"]:
+            Calibration(**calibration["rankers"][kind])
+        _ = bundle.default_labels
     return bundle
+
+
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """What a file that its maker got wrong, or made on purpose, throws within is one line.
+
+    Raises:
+        UsageError: something was missing, or of another type or shape.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
+        raise UsageError(f"bundle {path}: its files are malformed ({error!a:.160})") from None
 
 
 def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     """The golden windows, through the runtime that will serve: the rankings must be those of the export.
 
     Raises:
-        UsageError: a ranking's best label or an energy differs.
+        UsageError: a ranking's best label or an energy differs, or a file of the bundle is malformed.
     """
     from edge_app.labels import build_table
 
     kind, _, _ = kind.partition("+")
-    golden, ranker = bundle.golden(), bundle.ranker(kind)
-    ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
-    labels = golden[f"energies_{kind}"].shape[1]
-    vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
-    energies = ranker.energies(vectors)[:, :labels]
-    expected = golden[f"energies_{kind}"]
-    wrong = int((energies.argmin(axis=1) != expected.argmin(axis=1)).sum())
-    far = float(np.abs(energies - expected).max()) if np.isfinite(energies).all() else float("nan")
+    with _sound(bundle.path):
+        golden, ranker = bundle.golden(), bundle.ranker(kind)
+        ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
+        labels = golden[f"energies_{kind}"].shape[1]
+        vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
+        energies = ranker.energies(vectors)[:, :labels]
+        expected = golden[f"energies_{kind}"]
+        wrong = int((energies.argmin(axis=1) != expected.argmin(axis=1)).sum())
+        far = float(np.abs(energies - expected).max()) if np.isfinite(energies).all() else float("nan")
     if wrong or not far < 2e-2:
         raise UsageError(
             f"bundle {bundle.path}: {encoder.provider} fails the golden self-test "
@@ -214,8 +230,8 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
 
 def _check_file(folder: Path, name: str, entry: Any) -> None:
     place = folder / name
-    if Path(name).name != name or name in ("", ".", "..", "manifest.json"):
-        raise UsageError(f"bundle {folder}: file name {name!r} found; plain names in the folder are allowed")
+    if not _FILE_NAME.fullmatch(name) or name == "manifest.json":
+        raise UsageError(f"bundle {folder}: file name {name!a:.80} found; plain names in the folder are allowed")
     if place.is_symlink() or not place.is_file():
         raise UsageError(f"bundle {folder}: {name} is missing or no plain file")
     found = hashlib.sha256(_read(place)).hexdigest()
