@@ -249,8 +249,11 @@ class Subscriber:
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
-        self._socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)  # finds a peer that vanished without closing
-        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+        # Finds a peer that vanished without closing. ZeroMQ's own heartbeat would abort a process whose queue is full
+        # when the peer goes: "Assertion failed: !_io_error" (libzmq 4.3.5).
+        for option, value in ((zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 5), (zmq.TCP_KEEPALIVE_INTVL, 5),
+                              (zmq.TCP_KEEPALIVE_CNT, 2)):  # fmt: skip
+            self._socket.setsockopt(option, value)
         self._socket.ipv6 = "[" in endpoint
         if server is not None:
             if public is None or secret is None:

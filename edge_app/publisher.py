@@ -23,6 +23,7 @@ from edge_app.security import Gate, check_bind
 _SEND_MARK = 64  # messages waiting for one reader; then it loses the newest
 _FAREWELL_MS = 200  # for the last messages to leave at the end: the `end` of what was open is among them
 _MAX_CACHED = 256  # topics
+_RECEIVE_MARK = 8  # requests of one reader that ZeroMQ takes in at a time; with more, a flood gets by the cap below
 _MAX_REQUEST = 512  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
 _MAX_REQUESTS = 2000  # subscriptions served in one poll, so that a flood cannot hold us
 _MAX_SUBSCRIBED = 1024  # different topics asked for by all readers together; ZeroMQ pays 50 bytes for each letter
@@ -74,6 +75,7 @@ class Publisher:
         self._socket.linger = 0
         self._socket.sndhwm = _SEND_MARK
         self._socket.setsockopt(zmq.SNDBUF, 1 << 16)  # what waits in the kernel is old when it is read
+        self._socket.rcvhwm = _RECEIVE_MARK
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_REQUEST)
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
         if gate is not None:
