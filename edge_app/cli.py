@@ -236,8 +236,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _labels(arguments: argparse.Namespace) -> int:
-    from edge_app.control import ask, line_of
-    from edge_app.labels import Label, parse_labels, parse_text
+    from edge_app.control import ask
+    from edge_app.labels import Label, line_of, parse_labels, parse_text
 
     lines = None
     if arguments.op == "describe":

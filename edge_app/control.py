@@ -21,7 +21,7 @@ import zmq
 from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json
 from edge_app.endpoint import Endpoint
 from edge_app.errors import PortError, SourceError, UsageError
-from edge_app.labels import Label, parse_lines
+from edge_app.labels import Label, line_of, parse_lines
 from edge_app.security import Gate, check_bind
 from edge_app.swap import Change, Swapper
 
@@ -188,12 +188,6 @@ def _must_be_there(old: tuple[Label, ...], given: tuple[Label, ...]) -> None:
 CHANGES: dict[str, Callable[[tuple[Label, ...], tuple[Label, ...]], tuple[Label, ...]]] = {
     "labels.set": lambda old, given: given, "labels.add": _add, "labels.remove": _remove, "labels.describe": _describe,
 }  # fmt: skip
-
-
-def line_of(label: Label) -> str:
-    """The line of a label file that `parse_lines` reads as this label."""
-    synonyms = f" = {', '.join(label.synonyms)}" if label.synonyms else ""
-    return label.name + synonyms + (f": {label.description}" if label.description else "")
 
 
 def control_beside(endpoint: str) -> str:

@@ -183,7 +183,7 @@ def parse_text(text: str) -> tuple[Label, ...]:
     return parse_lines(items, "label")
 
 
-def read_labels(path: Path) -> tuple[Label, ...]:
+def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """Labels from a UTF-8 file of at most 8 MiB, read by `parse_lines`.
 
     Raises:
@@ -205,7 +205,20 @@ def read_labels(path: Path) -> tuple[Label, ...]:
         raise UsageError(
             f"{_show(path.name)}, line {number}: byte 0x{data[error.start]:02x} found, must be UTF-8"
         ) from None
-    return parse_lines(lines, f"{_show(path.name)}, line")
+    return parse_lines(lines, f"{_show(path.name)}, line", may_be_empty=may_be_empty)
+
+
+def write_labels(path: Path, labels: Iterable[Label]) -> None:
+    """A file that `read_labels` reads as these labels, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text("".join(line_of(label) + "\n" for label in labels), "utf-8")
+    os.replace(part, path)
+
+
+def line_of(label: Label) -> str:
+    """The line of a label file that `parse_lines` reads as this label."""
+    synonyms = f" = {', '.join(label.synonyms)}" if label.synonyms else ""
+    return label.name + synonyms + (f": {label.description}" if label.description else "")
 
 
 def parse_lines(lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False) -> tuple[Label, ...]:

@@ -16,7 +16,7 @@ from edge_app.bundle import load_bundle, self_test
 from edge_app.config import Settings
 from edge_app.control import Control, control_beside
 from edge_app.events import EventDetector
-from edge_app.labels import Label, LabelTable, build_table
+from edge_app.labels import Label, LabelTable, build_table, read_labels, write_labels
 from edge_app.link import report_receiver, unpack
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
@@ -33,7 +33,10 @@ STATUS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RecogniserTask:
-    """What the recogniser is told. `cameras`: name -> endpoint of its reports."""
+    """What the recogniser is told. `cameras`: name -> endpoint of its reports.
+
+    remember: a file for the label set in force, which a recogniser started anew goes on with.
+    """
 
     bundle: Path
     labels: tuple[Label, ...]
@@ -42,6 +45,7 @@ class RecogniserTask:
     publish: str
     cameras: tuple[tuple[str, str], ...]
     settings: Settings
+    remember: Path | None = None
 
 
 @dataclass(slots=True)
@@ -74,9 +78,14 @@ class Recogniser:
             table, ranker = build_table(labels, text, version), copy.deepcopy(blank)
             if labels:
                 ranker.set_labels(table)
+            if task.remember is not None:
+                write_labels(task.remember, labels)
             return table, ranker
 
-        self._table, self._ranker = build(task.labels, 1)
+        labels = task.labels
+        if task.remember is not None and task.remember.exists():
+            labels = read_labels(task.remember, may_be_empty=True)
+        self._table, self._ranker = build(labels, 1)
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
         self.times = StageTimes()
@@ -94,7 +103,7 @@ class Recogniser:
             gate=self._gate,
         )
         control = publish.control or control_beside(self._publisher.endpoint)
-        self._control = Control(context, control, Swapper(task.labels, 1, build), lambda: self._status, self._gate)
+        self._control = Control(context, control, Swapper(labels, 1, build), lambda: self._status, self._gate)
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0
 

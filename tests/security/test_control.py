@@ -9,9 +9,9 @@ import time
 import pytest
 import zmq
 
-from edge_app.control import MAX_REQUEST, ask, control_beside, line_of
+from edge_app.control import MAX_REQUEST, ask, control_beside
 from edge_app.errors import SourceError, UsageError
-from edge_app.labels import MAX_LABELS, Label, parse_lines
+from edge_app.labels import MAX_LABELS, Label, line_of, parse_lines
 
 HEAD = b'{"schema":"control/1.0",'
 
