@@ -166,9 +166,7 @@ class Publisher:
             (self._subscribed.add if request[:1] == b"\1" else self._subscribed.discard)(request[1:])
             if len(self._subscribed) > _MAX_SUBSCRIBED:
                 self.counters["floods"] += 1
-                print(
-                    f"edge-app: more than {_MAX_SUBSCRIBED} topics asked for; every reader is cut off", file=sys.stderr
-                )
+                print(f"edge-app: over {_MAX_SUBSCRIBED} topics asked for; all readers are cut off", file=sys.stderr)
                 self.reopen()
                 return handled, []
             if request[:1] == b"\1" and len(wanted) < len(self._cache):

@@ -81,8 +81,9 @@ class Swapper:
                 continue
             try:
                 table, ranker = self._build(new, version + 1)
-            except UsageError as error:
-                self._done.put(Change(tuple(numbers), labels, version, error=str(error)))
+            except Exception as error:  # the old set stays, and the thread lives on
+                kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+                self._done.put(Change(tuple(numbers), labels, version, error=f"{kind}{error}"))
                 continue
             version, labels = version + 1, new
             self._done.put(Change(tuple(numbers), labels, version, table, ranker))

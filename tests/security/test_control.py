@@ -170,6 +170,18 @@ def test_X10_a_label_of_a_megabyte_does_not_come_through(private):
     assert MAX_REQUEST == 65_536
 
 
+def test_A4_a_set_that_cannot_be_embedded_is_an_error_reply_and_the_next_one_goes_in(private):
+    def fails(labels: object, version: int) -> None:
+        raise MemoryError("no room")
+
+    sound = private.control._swapper._build
+    private.control._swapper._build = fails
+    assert "MemoryError: no room" in change(private, "set", ["bow"])["error"]
+    private.control._swapper._build = sound
+    assert labels(private) == ["wave", "clap"]
+    assert change(private, "set", ["bow"])["labels_version"] == 2
+
+
 def test_nobody_there_is_exit_4_in_one_line(tmp_path):
     with pytest.raises(SourceError, match="no answer") as error:
         ask(f"ipc://{tmp_path}/nobody", "labels.list", timeout_s=0.1)
