@@ -77,12 +77,13 @@ def load_settings(path: Path | None, assignments: Sequence[str] = ()) -> Setting
     settings = _build(Settings, tree, "", where)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
+        shown = assignment.encode("unicode_escape").decode()[:80]
         if not equals or not key.strip():
-            raise UsageError(f"--set {assignment}: expected KEY=VALUE, for example events.enter=0.6")
+            raise UsageError(f"--set {shown}: expected KEY=VALUE, for example events.enter=0.6")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise UsageError(f"--set {assignment}: the value cannot be read") from None
+            raise UsageError(f"--set {shown}: the value cannot be read") from None
         for part in reversed(key.strip().split(".")):
             value = {part: value}
         settings = _build(settings, value, "", "--set")
