@@ -6,7 +6,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test lint train-default clean
+.PHONY: demo test slow-test lint audit train-default clean
 
 demo: .venv/.runtime
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -20,6 +20,10 @@ slow-test: .venv/.dev
 
 lint: .venv/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+# Known weaknesses of what is installed; needs a package index that answers pip-audit's questions.
+audit: .venv/.dev
+	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
 # The default bundle from nothing but $(SHARED)/data: `make -j2 train-default` takes about 25 minutes on two cores. Each of its
 # three encoders goes without other sets. Those of runs/dev withhold concepts too, and MSR: for honest figures and for the

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edge_app.bundle import DEFAULT, Bundle, load_bundle
@@ -12,6 +13,7 @@ from edge_app.camera import open_source
 from edge_app.config import Settings, load_settings
 from edge_app.errors import UsageError
 from edge_app.exporter import loopback_address
+from edge_app.keys import load_keys
 from edge_app.labels import Label, parse_labels
 from edge_app.log import log
 from edge_app.pose import PoseEstimator
@@ -52,7 +54,13 @@ def make_task(
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments)
-    endpoint = check_bind(publish or settings.publish.endpoint)
+    settings = _with_endpoints(arguments, settings)
+    keys = settings.publish.keys
+    if keys:
+        load_keys(Path(keys))
+    endpoint = check_bind(publish or settings.publish.endpoint, with_keys=bool(keys))
+    if settings.publish.control:
+        check_bind(settings.publish.control, with_keys=bool(keys))
     if settings.metrics.endpoint:
         loopback_address(settings.metrics.endpoint)
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
@@ -67,6 +75,14 @@ def make_task(
         settings=settings,
         record=new_run(record) if record else None,
     )
+
+
+def _with_endpoints(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings with what --control and --keys say; verbs without these options leave them alone."""
+    publish = settings.publish
+    control = getattr(arguments, "control", None) or publish.control
+    keys = getattr(arguments, "keys", None) or publish.keys
+    return replace(settings, publish=replace(publish, control=control, keys=str(keys)))
 
 
 def record(source: str, out: Path, seconds: float | None) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edge_app.arrays import load_npy, load_npz
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
 from edge_app.labels import Label
@@ -23,6 +26,7 @@ from edge_app.rankers.scale import ScaleRanker
 from edge_app.rankers.scores import Calibration
 from edge_app.rankers.stacked import Stacked
 from edge_app.runtime.session import PRECISIONS, Session, open_session
+from edge_app.signing import SIGNATURE
 from edge_app.skeleton import LAYOUTS
 from edge_app.text import TextEncoder
 from edge_app.window import WindowSpec
@@ -34,6 +38,10 @@ RANKERS: dict[str, Callable[..., Ranker]] = {
 }  # fmt: skip
 MAX_FILE = 64 * 2**20
 MAX_FILES = 64
+MAX_TOTAL = 512 * 2**20
+MAX_MANIFEST = 2**20
+MAX_SAMPLES = 1000  # of a window
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEYS = {
     "format", "name", "version", "files", "skeleton", "window", "encoder", "rankers", "text_encoder", "licence",
     "training_data", "metrics",
@@ -86,15 +94,16 @@ class Bundle:
             UsageError: the bundle has no ranker of this kind.
         """
         first, _, second = kind.partition("+")
-        head = self._head(first)
-        stored = load_arrays(self.path / "background.npz")
-        background = pooled = stored["embeddings"].astype(np.float32)
-        if first == FsVaeRanker.kind and "parts" in stored:
-            background = np.concatenate([pooled, stored["parts"].astype(np.float32)], axis=1)
-        ranker = RANKERS[first](*head, background)
-        if second:
-            ranker = Reranker(ranker, FdsmRanker(*self._head(second), pooled[:0]))
-        return Stacked(ranker, self.manifest["training_data"]["concepts"])
+        with _sound(self.path):
+            head = self._head(first)
+            stored = load_npz(self.path / "background.npz")
+            background = pooled = stored["embeddings"].astype(np.float32)
+            if first == FsVaeRanker.kind and "parts" in stored:
+                background = np.concatenate([pooled, stored["parts"].astype(np.float32)], axis=1)
+            ranker = RANKERS[first](*head, background)
+            if second:
+                ranker = Reranker(ranker, FdsmRanker(*self._head(second), pooled[:0]))
+            return Stacked(ranker, self.manifest["training_data"]["concepts"])
 
     def check_ranker(self, kind: str) -> None:
         """Raises UsageError where the bundle has no ranker of this kind."""
@@ -104,14 +113,15 @@ class Bundle:
 
     def _head(self, kind: str) -> tuple[dict[str, np.ndarray], Calibration]:
         self.check_ranker(kind)
-        weights = load_arrays(self.path / self.manifest["rankers"][kind]["file"])
+        weights = load_npz(self.path / self.manifest["rankers"][kind]["file"])
         return weights, Calibration(**self.calibration["rankers"][kind])
 
     def text_encoder(self) -> BundleText:
-        return BundleText(self)
+        with _sound(self.path):
+            return BundleText(self)
 
     def golden(self) -> dict[str, np.ndarray]:
-        return load_arrays(self.path / "golden.npz")
+        return load_npz(self.path / "golden.npz")
 
     def _json(self, name: str) -> Any:
         return json.loads((self.path / name).read_text("utf-8"))
@@ -124,7 +134,7 @@ class BundleText:
         self._stored = dict(
             zip(
                 (text["text"] for row in bundle._json("labels.json") for text in row["texts"]),
-                np.load(bundle.path / "labels.npy", allow_pickle=False).astype(np.float32),
+                load_npy(bundle.path / "labels.npy").astype(np.float32),
                 strict=True,
             )
         )
@@ -158,11 +168,11 @@ def load_bundle(path: Path) -> Bundle:
     manifest_path = path / "manifest.json"
     if not manifest_path.is_file():
         raise UsageError(f"bundle {path}: no manifest.json there; expected a folder in format {FORMAT}")
-    raw = _read(manifest_path)
+    raw = _read(manifest_path, MAX_MANIFEST)
     try:
         manifest = json.loads(raw)
-    except ValueError as error:
-        raise UsageError(f"bundle {path}: manifest.json is not JSON ({error})") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"bundle {path}: manifest.json is not JSON ({str(error)[:120]})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
         raise UsageError(f"bundle {path}: format {found!r} found, {FORMAT!r} is allowed")
@@ -172,55 +182,64 @@ def load_bundle(path: Path) -> Bundle:
     files = manifest["files"]
     if not isinstance(files, dict) or len(files) > MAX_FILES:
         raise UsageError(f"bundle {path}: 'files' must be an object of at most {MAX_FILES} entries")
+    total = sum(item.lstat().st_size for item in path.iterdir())
+    if total > MAX_TOTAL:
+        raise UsageError(f"bundle {path}: {total:,} bytes found, at most {MAX_TOTAL:,} are allowed")
     for name, entry in files.items():
         _check_file(path, name, entry)
-    unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json"})
+    unlisted = sorted(item.name for item in path.iterdir() if item.name not in {*files, "manifest.json", SIGNATURE})
     if unlisted:
         raise UsageError(f"bundle {path}: {unlisted[0]!r} is not in the manifest; every file must be listed")
-    try:
+    with _sound(path):
         calibration = json.loads(_read(path / "calibration.json"))
         bundle = Bundle(path, "sha256:" + hashlib.sha256(raw).hexdigest()[:12], manifest, calibration)
         needed = {*bundle.networks.values(), "labels.json", "labels.npy", "background.npz", "golden.npz"}
         needed |= {entry["file"] for entry in manifest["rankers"].values()}
         if not needed <= set(files):
             raise UsageError(f"bundle {path}: {sorted(needed - set(files))[0]} is not in the manifest")
-        if bundle.spec.length < 2:
-            raise UsageError(f"bundle {path}: a window of {bundle.spec.length} samples found, at least 2 are needed")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"bundle {path}: manifest.json or calibration.json is malformed ({error!r})") from None
+        if not 2 <= bundle.spec.length <= MAX_SAMPLES:
+            raise UsageError(
+                f"bundle {path}: a window of {bundle.spec.length} samples found, 2 to {MAX_SAMPLES} are allowed"
+            )
+        if not set(manifest["rankers"]) <= set(RANKERS):
+            raise UsageError(f"bundle {path}: unknown ranker found; known are {', '.join(RANKERS)}")
+        for kind in manifest["rankers"]:
+            Calibration(**calibration["rankers"][kind])
+        _ = bundle.default_labels
     return bundle
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an npz file, never unpickled.
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """What a file that its maker got wrong, or made on purpose, throws within is one line.
 
     Raises:
-        UsageError: not an npz of plain arrays.
+        UsageError: something was missing, or of another type or shape.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path.name}: not an npz of plain arrays ({str(error)[:120]})") from None
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, OSError) as error:
+        raise UsageError(f"bundle {path}: its files are malformed ({error!a:.160})") from None
 
 
 def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     """The golden windows, through the runtime that will serve: the rankings must be those of the export.
 
     Raises:
-        UsageError: a ranking's best label or an energy differs.
+        UsageError: a ranking's best label or an energy differs, or a file of the bundle is malformed.
     """
     from edge_app.labels import build_table
 
     kind, _, _ = kind.partition("+")
-    golden, ranker = bundle.golden(), bundle.ranker(kind)
-    ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
-    labels = golden[f"energies_{kind}"].shape[1]
-    vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
-    energies = ranker.energies(vectors)[:, :labels]
-    expected = golden[f"energies_{kind}"]
-    wrong = int((energies.argmin(axis=1) != expected.argmin(axis=1)).sum())
-    far = float(np.abs(energies - expected).max()) if np.isfinite(energies).all() else float("nan")
+    with _sound(bundle.path):
+        golden, ranker = bundle.golden(), bundle.ranker(kind)
+        ranker.set_labels(build_table(bundle.default_labels, bundle.text_encoder(), 0))
+        labels = golden[f"energies_{kind}"].shape[1]
+        vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
+        energies = ranker.energies(vectors)[:, :labels]
+        expected = golden[f"energies_{kind}"]
+        wrong = int((energies.argmin(axis=1) != expected.argmin(axis=1)).sum())
+        far = float(np.abs(energies - expected).max()) if np.isfinite(energies).all() else float("nan")
     if wrong or not far < 2e-2:
         raise UsageError(
             f"bundle {bundle.path}: {encoder.provider} fails the golden self-test "
@@ -230,8 +249,8 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
 
 def _check_file(folder: Path, name: str, entry: Any) -> None:
     place = folder / name
-    if Path(name).name != name or name in ("", ".", "..", "manifest.json"):
-        raise UsageError(f"bundle {folder}: file name {name!r} found; plain names in the folder are allowed")
+    if not _FILE_NAME.fullmatch(name) or name == "manifest.json":
+        raise UsageError(f"bundle {folder}: file name {name!a:.80} found; plain names in the folder are allowed")
     if place.is_symlink() or not place.is_file():
         raise UsageError(f"bundle {folder}: {name} is missing or no plain file")
     found = hashlib.sha256(_read(place)).hexdigest()
@@ -240,8 +259,8 @@ def _check_file(folder: Path, name: str, entry: Any) -> None:
         raise UsageError(f"bundle {folder}: {name} has sha256 {found[:12]}…, the manifest says {str(expected)[:12]}…")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, limit: int = MAX_FILE) -> bytes:
     size = path.stat().st_size
-    if size > MAX_FILE:
-        raise UsageError(f"{path}: {size:,} bytes found, at most {MAX_FILE:,} are allowed")
+    if size > limit:
+        raise UsageError(f"{path}: {size:,} bytes found, at most {limit:,} are allowed")
     return path.read_bytes()

@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--record", type=Path, metavar="DIR", help="keep poses and messages here, no pixels")
     run.add_argument("--metrics", metavar="HOST:PORT", help="figures for Prometheus, on loopback only")
     run.add_argument("--log", choices=("plain", "json"), help="how lines on stderr look (default plain)")
+    run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: beside the stream)")
+    run.add_argument("--keys", type=Path, metavar="DIR", help="let in by tcp only whom this folder lists")
     run.set_defaults(verb_function=_run)
 
     recognize = verbs.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--json", action="store_true", help="one JSON object a line")
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
+    listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
     listen.set_defaults(verb_function=_listen)
 
     add_bridges(verbs)
@@ -121,13 +124,53 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(verb_function=_doctor)
 
+    _add_labels(verbs.add_parser("labels", help="show and change the labels of a running app"))
+    _add_keys(verbs.add_parser("keys", help="who may read the stream and change the labels over a network"))
+
     bundle = verbs.add_parser("bundle", help="look at a model bundle").add_subparsers(
         dest="bundle_verb", required=True, metavar="VERB"
     )
     verify = bundle.add_parser("verify", help="check every file against the manifest, and the golden self-test")
     verify.add_argument("folder", type=Path, metavar="DIR")
+    verify.add_argument("--key", type=Path, metavar="FILE", help="check the signature with this ed25519 public key")
     verify.set_defaults(verb_function=_bundle_verify)
+    sign = bundle.add_parser("sign", help="sign the manifest")
+    sign.add_argument("folder", type=Path, metavar="DIR")
+    sign.add_argument("--key", type=Path, metavar="FILE", required=True, help="private key of ssh-keygen -t ed25519")
+    sign.set_defaults(verb_function=_bundle_sign)
     return parser
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="op", required=True, metavar="VERB")
+    lists = 'names, "a,b,c", a label file, or a list that ships, such as fitness'
+    for name, text in (("list", "print them, as lines of a label file"), ("set", lists), ("add", lists),
+                       ("remove", "names"), ("describe", "a name, and how the body moves")):  # fmt: skip
+        verb = verbs.add_parser(name, help=text)
+        if name == "describe":
+            verb.add_argument("name", metavar="NAME")
+            verb.add_argument("description", metavar="TEXT")
+        elif name != "list":
+            verb.add_argument("labels", nargs="+", metavar="LABEL", help=text)
+        verb.add_argument("--control", metavar="ENDPOINT", help="of the app (default: beside the default stream)")
+        verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
+        verb.add_argument("--json", action="store_true", help="print the reply")
+    parser.set_defaults(verb_function=_labels)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="keys_verb", required=True, metavar="VERB")
+    new = verbs.add_parser("new", help="make the app's own keys, or with --name those of a client")
+    new.add_argument("folder", type=Path, metavar="DIR")
+    new.add_argument("--name", metavar="N")
+    new.add_argument(
+        "--role", choices=("reader", "controller", "server"), help="default: server, or reader with a name"
+    )
+    verbs.add_parser("list", help="role, name and fingerprint of each").add_argument("folder", type=Path, metavar="DIR")
+    revoke = verbs.add_parser("revoke", help="cut a client off; a running app notices within a second")
+    revoke.add_argument("folder", type=Path, metavar="DIR")
+    revoke.add_argument("name", metavar="NAME")
+    parser.set_defaults(verb_function=_keys)
 
 
 def _add_recognition(parser: argparse.ArgumentParser) -> None:
@@ -214,7 +257,10 @@ def _readable(result: dict) -> str:
 def _listen(arguments: argparse.Namespace) -> int:
     from edge_app.listen import listen
 
-    return listen(arguments.endpoint, json_lines=arguments.json, count=arguments.count, timeout_s=arguments.timeout)
+    return listen(
+        arguments.endpoint, json_lines=arguments.json, count=arguments.count, timeout_s=arguments.timeout,
+        keys=arguments.keys,
+    )  # fmt: skip
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -249,10 +295,62 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return doctor(as_json=arguments.json)
 
 
+def _labels(arguments: argparse.Namespace) -> int:
+    from edge_app.control import ask
+    from edge_app.labels import Label, line_of, parse_labels, parse_text
+
+    lines = None
+    if arguments.op == "describe":
+        lines = [line_of(Label(arguments.name, (), arguments.description))]
+    elif arguments.op == "remove":
+        lines = [label.name for label in parse_text(",".join(arguments.labels))]
+    elif arguments.op != "list":
+        given = arguments.labels
+        lines = [line_of(each) for each in (parse_labels(given[0]) if len(given) == 1 else parse_text(",".join(given)))]
+    reply = ask(arguments.control, f"labels.{arguments.op}", lines, keys=arguments.keys)
+    if arguments.json:
+        print(json.dumps(reply))
+    elif arguments.op == "list":
+        print("\n".join(reply["labels"]))
+    else:
+        print(f"version {reply['labels_version']}: {reply['count']} labels")
+    return 0
+
+
+def _keys(arguments: argparse.Namespace) -> int:
+    from edge_app.keys import listing, new_client, new_server, revoke
+
+    folder, verb = arguments.folder, arguments.keys_verb
+    if verb == "revoke":
+        revoke(folder, arguments.name)
+    elif verb == "new" and arguments.role in (None, "server") and not arguments.name:
+        new_server(folder)
+    elif verb == "new":
+        if not arguments.name or arguments.role == "server":
+            raise UsageError("keys new: --role reader and controller need --name, --role server has none")
+        home = new_client(folder, arguments.name, arguments.role or "reader")
+        print(f"{home}: move this folder to the client, and delete it here")
+    print("\n".join(listing(folder)))
+    return 0
+
+
+def _bundle_sign(arguments: argparse.Namespace) -> int:
+    from edge_app.bundle import load_bundle
+    from edge_app.signing import sign_bundle
+
+    load_bundle(arguments.folder)
+    sign_bundle(arguments.folder, arguments.key)
+    print(f"{arguments.folder}: signed")
+    return 0
+
+
 def _bundle_verify(arguments: argparse.Namespace) -> int:
     from edge_app.bundle import load_bundle, self_test
+    from edge_app.signing import check_signature
 
     bundle = load_bundle(arguments.folder)
+    if arguments.key:
+        check_signature(arguments.folder, arguments.key)
     for precision in bundle.networks:
         encoder = bundle.encoder(precision=precision)
         for kind in bundle.manifest["rankers"]:

@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
+import struct
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import zmq
+from zmq.utils import z85
 
 DEFAULT_ENDPOINT = "tcp://127.0.0.1:5757"
 MAX_FRAME = 1 << 20  # bytes
@@ -36,6 +39,8 @@ _MAX_DRAIN = 10_000  # frames taken before one is given, so that a flood cannot 
 _MAX_KEPT = 4096  # messages waiting for a reader; then the oldest goes
 _MAX_TOPICS = 1024
 _MAX_INTEGER = 1 << 63
+_MAX_CERTIFICATE = 4096  # bytes
+_KEY_LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"\n]*)"', re.MULTILINE)
 _BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 
 
@@ -74,18 +79,31 @@ def decode(frame: bytes) -> tuple[str, dict[str, Any]]:
     topic = head.decode()  # UnicodeDecodeError is a ValueError
     if not zero or not TOPIC.fullmatch(topic):
         raise ValueError("the frame does not begin with v1/<camera>/<kind> and a zero byte")
+    data = strict_json(body)
+    if not isinstance(data.get("schema"), str):
+        raise ValueError("not a JSON object with a schema")
+    return topic, data
+
+
+def strict_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`.
+
+    Raises:
+        ValueError: not UTF-8, not a JSON object, nested deeper than 8, or with NaN, an infinity or an integer beyond 64
+            bits.
+    """
     try:
         data = json.loads(body.decode(), parse_constant=_refuse, parse_float=_finite, parse_int=_integer)
     except RecursionError:
         raise ValueError(f"nested deeper than {MAX_DEPTH}") from None
-    if not isinstance(data, dict) or not isinstance(data.get("schema"), str):
-        raise ValueError("not a JSON object with a schema")
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
     level: list[Any] = [data]
     for _ in range(MAX_DEPTH):
         inner = [list(each.values()) if isinstance(each, dict) else each for each in level]
         level = [value for values in inner for value in values if isinstance(value, (dict, list))]
         if not level:
-            return topic, data
+            return data
     raise ValueError(f"nested deeper than {MAX_DEPTH}")
 
 
@@ -104,6 +122,55 @@ def _integer(text: str) -> int:
     if len(text) > 20 or not -_MAX_INTEGER <= int(text) < _MAX_INTEGER:
         _refuse(text[:20])
     return int(text)
+
+
+def client_keys(folder: str | os.PathLike[str]) -> tuple[str, str, str]:
+    """Server's, public and secret key of a client's folder: of `server.key` and `client.key_secret`.
+
+    Raises:
+        ValueError: a file is missing or malformed, or other users can read the secret.
+    """
+    try:
+        server, _ = read_certificate(os.path.join(folder, "server.key"))
+        check_secret(os.path.join(folder, "client.key_secret"))
+        public, secret = read_certificate(os.path.join(folder, "client.key_secret"))
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}") from None
+    if not secret:
+        raise ValueError(f"{folder}/client.key_secret holds no secret key")
+    return server, public, secret
+
+
+def read_certificate(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """Public and secret key ("" where there is none) of a ZeroMQ certificate, as Z85 text.
+
+    Raises:
+        OSError: it cannot be read. ValueError: it is no certificate.
+    """
+    if os.stat(path).st_size > _MAX_CERTIFICATE:
+        raise ValueError(f"{path} is too large for a certificate")
+    with open(path, encoding="utf-8") as file:  # UnicodeDecodeError is a ValueError
+        found = dict(_KEY_LINE.findall(file.read(_MAX_CERTIFICATE)))
+    for key in ("public", "secret"):
+        try:
+            if len(z85.decode(found.get(key, "0" * 40))) != 32:
+                raise ValueError
+        except (ValueError, KeyError, struct.error):
+            raise ValueError(f"{path}: its {key} key is malformed") from None
+    if "public" not in found:
+        raise ValueError(f"{path} holds no public key")
+    return found["public"], found.get("secret", "")
+
+
+def check_secret(path: str | os.PathLike[str]) -> None:
+    """Refuse a secret that others can read, as ssh does.
+
+    Raises:
+        OSError: no such file. ValueError: its mode lets other users in.
+    """
+    mode = os.stat(path).st_mode & 0o777
+    if mode & 0o077:
+        raise ValueError(f"{path} can be read by other users (mode {mode:04o}); chmod 600 it")
 
 
 def _this_boot() -> str | None:
@@ -127,6 +194,7 @@ class Subscriber:
         of each silent camera (camera `*` if none was ever heard) and an `end` with the reason "liveness" of each open
         action. Longer-delayed messages are not given. None: no limit. Keep it above the heartbeat of 1 s.
     server_key, public_key, secret_key: CURVE keys as Z85 text; without the last two a throw-away pair is made.
+    keys: a client's folder that `edge-app keys new` made, instead of the three.
 
     An action also gets a local `end` where its own was missed: with the reason "restart" when the publisher's run
     changes, and "lost" when a newer state of its camera no longer lists it as open.
@@ -146,21 +214,25 @@ class Subscriber:
         server_key: str | None = None,
         public_key: str | None = None,
         secret_key: str | None = None,
+        keys: str | os.PathLike[str] | None = None,
         context: zmq.Context[Any] | None = None,
         mono_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.invalid = 0  # frames that were not messages
         self.too_old = 0  # messages held back
+        self.replayed = 0  # messages of another run that are older than what came before them
         self._newest, self._max_age_ms, self._mono_ns = newest, max_age_ms, mono_ns
         self._limit_ns = None if liveness_timeout_s is None else int(liveness_timeout_s * 1e9)
         self._boot = _this_boot()
         self._hears_states = any(_may_match_state(prefix) for prefix in topics)
         self._kept: dict[tuple[Any, ...], Message] = {}
-        self._last: dict[str, tuple[Any, int]] = {}  # topic -> run, seq
+        self._last: dict[str, tuple[Any, int, tuple[Any, Any]]] = {}  # topic -> run, seq, boot and stamp
         self._gaps: dict[str, int] = {}  # topic -> missed since the last message given
         self._heard: dict[str, tuple[int, dict[str, Any]]] = {}  # state topic -> when, message
         self._open: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # topic, event -> when, newest message
         self._silent_since: int | None = mono_ns()  # None once it was told
+        if keys is not None:
+            server_key, public_key, secret_key = client_keys(keys)
         self._socket: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.SUB)
         try:
             self._connect(endpoint, topics, server_key, public_key, secret_key)
@@ -177,8 +249,11 @@ class Subscriber:
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)
-        self._socket.setsockopt(zmq.HEARTBEAT_IVL, 5000)  # finds a peer that vanished without closing
-        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15000)
+        # Finds a peer that vanished without closing. ZeroMQ's own heartbeat would abort a process whose queue is full
+        # when the peer goes: "Assertion failed: !_io_error" (libzmq 4.3.5).
+        for option, value in ((zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 5), (zmq.TCP_KEEPALIVE_INTVL, 5),
+                              (zmq.TCP_KEEPALIVE_CNT, 2)):  # fmt: skip
+            self._socket.setsockopt(option, value)
         self._socket.ipv6 = "[" in endpoint
         if server is not None:
             if public is None or secret is None:
@@ -240,14 +315,18 @@ class Subscriber:
         if not isinstance(seq, int) or (topic not in self._last and len(self._last) >= _MAX_TOPICS):
             self.invalid += 1
             return
-        last_run, last_seq = self._last.get(topic, (run, None))
+        sent = (data.get("boot"), data.get("t_publish_mono_ns"))
+        last_run, last_seq, last_sent = self._last.get(topic, (run, None, sent))
         if run != last_run:
+            if sent[0] == last_sent[0] and _before(sent[1], last_sent[1]):
+                self.replayed += 1
+                return
             self._close_events(topic, "restart", other_run=run)
         elif last_seq is not None:
             if seq <= last_seq:  # a cached copy of what came already, or a replay
                 return
             self._gaps[topic] = self._gaps.get(topic, 0) + seq - last_seq - 1
-        self._last[topic] = (run, seq)
+        self._last[topic] = (run, seq, sent)
         if self._too_old(topic, data, now):
             self.too_old += 1
             return
@@ -374,6 +453,10 @@ class Subscriber:
             seen = data.get("t_capture_mono_ns")
             if data.get("run") == state.get("run") and isinstance(seen, int) and captured > seen:
                 self._end(event, "lost")
+
+
+def _before(sent: object, last: object) -> bool:
+    return isinstance(sent, int) and isinstance(last, int) and sent < last
 
 
 def _may_match_state(prefix: str) -> bool:

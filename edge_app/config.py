@@ -28,13 +28,19 @@ class CameraConfig:
 
 @dataclass(frozen=True, slots=True)
 class PublishConfig:
-    """max_age_ms: a label older than this is never published. pose: publish poses too. topk: labels in a message."""
+    """max_age_ms: a label older than this is never published. pose: publish poses too. topk: labels in a message.
+
+    control: where labels can be changed; empty for a socket file beside the stream. keys: a folder made by
+    `edge-app keys`; with it only the keys in it can connect by tcp, and other machines can be let in.
+    """
 
     endpoint: str = DEFAULT_ENDPOINT
     max_age_ms: int = 1000
     heartbeat_s: float = 1.0
     pose: bool = False
     topk: int = 5
+    control: str = ""
+    keys: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +111,13 @@ def load_settings(path: Path | None, assignments: Sequence[str] = ()) -> Setting
     settings = _build(Settings, tree, "", where)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
+        shown = assignment.encode("unicode_escape").decode()[:80]
         if not equals or not key.strip():
-            raise UsageError(f"--set {assignment}: expected KEY=VALUE, for example events.enter=0.6")
+            raise UsageError(f"--set {shown}: expected KEY=VALUE, for example events.enter=0.6")
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError:
-            raise UsageError(f"--set {assignment}: the value cannot be read") from None
+            raise UsageError(f"--set {shown}: the value cannot be read") from None
         for part in reversed(key.strip().split(".")):
             value = {part: value}
         settings = _build(settings, value, "", "--set")

@@ -67,6 +67,7 @@ class EventDetector:
         self._track: int | None = None
         self._open: _Open | None = None
         self._version: int | None = None
+        self._labels: tuple[str, ...] = ()
         self._forget()
 
     def _forget(self) -> None:
@@ -120,17 +121,18 @@ class EventDetector:
 
     def _present(self, window: Window, ranking: Ranking, loose: float) -> Decision:
         events: list[Event] = []
-        if window.track != self._track or ranking.labels_version != self._version:
-            reason = "track_lost" if window.track != self._track else "labels_changed"
-            events += self.close(window.t_ns, reason)
-            self._track, self._version = window.track, ranking.labels_version
+        if window.track != self._track:
+            events += self.close(window.t_ns, "track_lost")
+            self._track = window.track
+        if ranking.labels_version != self._version:
+            events += self._relabel(window.t_ns, ranking)
         self._present_ns = window.t_ns
         belief = self._smooth(window.t_ns, ranking)
-        best = int(np.argmax(belief))
-        quiet = window.motion < self._config.idle_motion and belief[best] < self._config.still
+        top = float(belief.max(initial=0.0))
+        label = ranking.labels[int(np.argmax(belief))] if len(belief) else None
+        quiet = window.motion < self._config.idle_motion and top < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        leading = present and loose <= self._config.firm and not quiet and belief[best] >= self._config.enter
-        label = ranking.labels[best]
+        leading = present and loose <= self._config.firm and not quiet and top >= self._config.enter
         if not leading:
             self._leader = None
         elif label != self._leader:
@@ -143,9 +145,9 @@ class EventDetector:
             if self._open is not None and self._open.label != self._leader:
                 events += self._end(window.t_ns, "replaced", ranking)
             if self._open is None:
-                events += self._start(window, ranking, float(belief[best]))
+                events += self._start(window, ranking, top)
         state: State = "running" if self._open else "idle" if quiet else "unknown"
-        why = self._why(window, loose, label, float(belief[best]), quiet, tuple(events))
+        why = self._why(window, loose, label or "", top, quiet, tuple(events))
         return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
 
     def _why(
@@ -178,6 +180,19 @@ class EventDetector:
         if belief < config.enter:
             return Reason("belief", best, belief, config.enter)
         return Reason("hold", best, belief, config.enter, led_s, config.hold_s)
+
+    def _relabel(self, t_ns: int, ranking: Ranking) -> tuple[Event, ...]:
+        """Carry on under another label set: what is in both goes on, what is gone ends."""
+        events: tuple[Event, ...] = ()
+        if self._open is not None and self._open.label not in ranking.labels:
+            events = self._end(t_ns, "label_removed", None)
+        if self._belief is not None:
+            old = dict(zip(self._labels, self._belief, strict=True))
+            self._belief = np.array([old.get(label, 0.0) for label in ranking.labels])
+        if self._leader not in ranking.labels:
+            self._leader = None
+        self._version, self._labels = ranking.labels_version, ranking.labels
+        return events
 
     def _smooth(self, t_ns: int, ranking: Ranking) -> np.ndarray:
         """Belief in each label, the rest to one being "unknown": float64 `[K]`."""

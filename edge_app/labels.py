@@ -20,6 +20,7 @@ import numpy as np
 
 from edge_app.errors import UsageError
 
+PROFILES = Path(__file__).parent / "data" / "labels"
 MAX_LABELS = 10_000
 MAX_NAME = 80
 MAX_DESCRIPTION = 400
@@ -88,7 +89,7 @@ class LabelTable:
     vectors: float32 `[N, dim]`, unit length, one row a text, label after label.
 
     Raises:
-        UsageError: vectors that do not fit the texts, are not finite or not of unit length; no label; a name twice.
+        UsageError: vectors that do not fit the texts, are not finite or not of unit length; a name twice.
     """
 
     version: int
@@ -98,7 +99,7 @@ class LabelTable:
     vectors: np.ndarray = field(repr=False)
 
     def __post_init__(self) -> None:
-        _check_names([(label.name, f"label {index}") for index, label in enumerate(self.labels, 1)])
+        checked(self.labels)
         rows = sum(map(len, self.texts))
         if len(self.texts) != len(self.labels) or self.vectors.ndim != 2 or len(self.vectors) != rows:
             raise UsageError(
@@ -141,20 +142,28 @@ class LabelTable:
 
 
 def parse_labels(text_or_path: str) -> tuple[Label, ...]:
-    """Labels as given on a command line: the path of a label file, or what `parse_text` reads.
+    """Labels as given on a command line: a list that ships, a label file's path, or what `parse_text` reads.
 
-    It is a path if there is such a file, if it ends in ".txt", or if a folder of that path exists. Only for words that
-    come from the machine's own user: what comes over a socket goes to `parse_text`, which opens no file.
+    The lists in `data/labels` go by their names, such as "fitness" ("fitness," is the word). It is a path if there is
+    such a file, if it ends in ".txt", or if a folder of that path exists. Only for words that come from the machine's
+    own user: what comes over a socket goes to `parse_lines`, which opens no file.
 
     Raises:
         UsageError: one line that says where, what was found and what is allowed.
     """
+    if text_or_path in profiles():
+        return read_labels(PROFILES / f"{text_or_path}.txt")
     if len(text_or_path) <= 4096 and "\n" not in text_or_path and text_or_path.strip():
         path = os.path.expanduser(text_or_path.strip())
         folder = os.path.dirname(path)
         if os.path.isfile(path) or path.lower().endswith(".txt") or (folder and os.path.isdir(folder)):
             return read_labels(Path(path))
     return parse_text(text_or_path)
+
+
+def profiles() -> list[str]:
+    """Names of the label lists that ship."""
+    return sorted(path.stem for path in PROFILES.glob("*.txt"))
 
 
 def parse_text(text: str) -> tuple[Label, ...]:
@@ -174,7 +183,7 @@ def parse_text(text: str) -> tuple[Label, ...]:
     return parse_lines(items, "label")
 
 
-def read_labels(path: Path) -> tuple[Label, ...]:
+def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """Labels from a UTF-8 file of at most 8 MiB, read by `parse_lines`.
 
     Raises:
@@ -196,10 +205,23 @@ def read_labels(path: Path) -> tuple[Label, ...]:
         raise UsageError(
             f"{_show(path.name)}, line {number}: byte 0x{data[error.start]:02x} found, must be UTF-8"
         ) from None
-    return parse_lines(lines, f"{_show(path.name)}, line")
+    return parse_lines(lines, f"{_show(path.name)}, line", may_be_empty=may_be_empty)
 
 
-def parse_lines(lines: Iterable[str], where: str = "line") -> tuple[Label, ...]:
+def write_labels(path: Path, labels: Iterable[Label]) -> None:
+    """A file that `read_labels` reads as these labels, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text("".join(line_of(label) + "\n" for label in labels), "utf-8")
+    os.replace(part, path)
+
+
+def line_of(label: Label) -> str:
+    """The line of a label file that `parse_lines` reads as this label."""
+    synonyms = f" = {', '.join(label.synonyms)}" if label.synonyms else ""
+    return label.name + synonyms + (f": {label.description}" if label.description else "")
+
+
+def parse_lines(lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """One label a line: `name`, `name = synonym, synonym`, `name: a description`, or `name = synonym: a description`.
 
     Blank lines and what follows a `#` (at the start, or after a space) are passed over. At most 10,000 labels, 80
@@ -216,6 +238,8 @@ def parse_lines(lines: Iterable[str], where: str = "line") -> tuple[Label, ...]:
             labels.append((label, f"{where} {number}"))
         if len(labels) > MAX_LABELS:
             raise UsageError(f"{where} {number}: more than {MAX_LABELS:,} labels found, that many are allowed")
+    if not labels and not may_be_empty:
+        raise UsageError('labels: none found; give at least one name, such as "wave, clap"')
     _check_names([(label.name, place) for label, place in labels])
     return tuple(label for label, _ in labels)
 
@@ -245,8 +269,19 @@ def build_table(labels: Sequence[Label], encoder: Encoder, version: int) -> Labe
         UsageError: the text encoder is not installed, or as `LabelTable`.
     """
     texts = tuple(texts_for(label) for label in labels)
-    vectors = encoder.encode([text.text for row in texts for text in row])
+    flat = [text.text for row in texts for text in row]
+    vectors = encoder.encode(flat) if flat else np.zeros((0, encoder.dim), np.float32)
     return LabelTable(version, tuple(labels), encoder.id, texts, vectors)
+
+
+def checked(labels: tuple[Label, ...]) -> tuple[Label, ...]:
+    """The labels, if they may stand together.
+
+    Raises:
+        UsageError: a name twice, or more than 10,000.
+    """
+    _check_names([(label.name, f"label {index}") for index, label in enumerate(labels, 1)])
+    return labels
 
 
 def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
@@ -361,8 +396,8 @@ def _show(text: str) -> str:
 
 
 def _check_names(names: Sequence[tuple[str, str]]) -> None:
-    if not names:
-        raise UsageError('labels: none found; give at least one name, such as "wave, clap"')
+    if len(names) > MAX_LABELS:
+        raise UsageError(f"labels: {len(names):,} found, at most {MAX_LABELS:,} are allowed")
     first: dict[str, str] = {}
     for name, place in names:
         key = _fold(name)

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+from pathlib import Path
 
 from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
 from edge_app.errors import UsageError
@@ -19,6 +20,7 @@ def listen(
     json_lines: bool = False,
     count: int | None = None,
     timeout_s: float | None = None,
+    keys: Path | None = None,
 ) -> int:
     """Print what comes until `count` messages were received, `timeout_s` passed, or Ctrl-C.
 
@@ -26,14 +28,16 @@ def listen(
     and does not count. Otherwise a line for each step of an action and each change of state; heartbeats count but
     print nothing.
 
+    keys: a client's folder made by `edge-app keys new`, for a stream that lets in keys only.
+
     Returns:
         The exit code: 0, or 4 if the time-out passed and nothing was received.
 
     Raises:
-        UsageError: the endpoint is malformed.
+        UsageError: the endpoint or a key is malformed.
     """
     try:
-        stream = Subscriber(endpoint)
+        stream = Subscriber(endpoint, keys=keys)
     except ValueError as error:
         raise UsageError(str(error)) from None
     received = 0

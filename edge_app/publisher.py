@@ -7,11 +7,7 @@ moment. Readers of the same topic that were there already see it too, and know i
 
 from __future__ import annotations
 
-import errno
-import os
 import secrets
-import socket
-import stat
 from collections.abc import Callable
 from typing import Any
 
@@ -19,15 +15,19 @@ import zmq
 
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.clock import Clock
+from edge_app.endpoint import Endpoint
 from edge_app.errors import PortError
+from edge_app.log import log
 from edge_app.schema import Message, age_ms, as_stale, complete, encode
-from edge_app.security import check_bind
+from edge_app.security import Gate, check_bind
 
 _SEND_MARK = 64  # messages waiting for one reader; then it loses the newest
 _FAREWELL_MS = 200  # for the last messages to leave at the end: the `end` of what was open is among them
 _MAX_CACHED = 256  # topics
-_MAX_REQUEST = 1024  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
+_RECEIVE_MARK = 8  # requests of one reader that ZeroMQ takes in at a time; with more, a flood gets by the cap below
+_MAX_REQUEST = 512  # bytes of a frame from a reader: a subscription, or a part of the CURVE handshake
 _MAX_REQUESTS = 2000  # subscriptions served in one poll, so that a flood cannot hold us
+_MAX_SUBSCRIBED = 1024  # different topics asked for by all readers together; ZeroMQ pays 50 bytes for each letter
 _CACHED_KINDS = ("state", "status")
 
 
@@ -37,6 +37,7 @@ class Publisher:
     So the heartbeat proves that this loop is turning, which a thread of its own would not.
 
     endpoint: loopback tcp, ipc (a socket file of mode 0600) or inproc (needs `context`); see `check_bind`.
+    gate: who may read a tcp endpoint, which may then be on any address; of the same `context`, and polled by its owner.
     run: id of this run; made up if not given.
     max_age_ms: captures older than this are never published as the start or update of an action, nor as a pose, nor as
         a state that claims a live view: that becomes `stale`.
@@ -58,32 +59,38 @@ class Publisher:
         clock: Clock | None = None,
         context: zmq.Context[Any] | None = None,
         tap: Callable[[str, Message], None] | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.run = run or secrets.token_hex(8)
-        self.counters = {"published": 0, "heartbeats": 0, "resent": 0, "stale_dropped": 0, "send_dropped": 0}
+        self.counters = {
+            "published": 0, "heartbeats": 0, "resent": 0, "stale_dropped": 0, "send_dropped": 0, "floods": 0
+        }  # fmt: skip
         self._clock = clock or Clock()
         self._tap = tap
         self._max_age_ms = max_age_ms
         self._heartbeat_ns = int(heartbeat_s * 1e9)
         self._seq: dict[str, int] = {}
         self._cache: dict[str, Message] = {}
-        address = check_bind(endpoint)
-        self._file: tuple[str, int, int] | None = None
+        self._subscribed: set[bytes] = set()
+        address = check_bind(endpoint, with_keys=gate is not None)
         self._own_context = context is None
         self._context = zmq.Context() if context is None else context
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
         self._socket.linger = 0
         self._socket.sndhwm = _SEND_MARK
         self._socket.setsockopt(zmq.SNDBUF, 1 << 16)  # what waits in the kernel is old when it is read
+        self._socket.rcvhwm = _RECEIVE_MARK
         self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_REQUEST)
         self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
-        self._socket.ipv6 = "[" in address
+        if gate is not None:
+            gate.protect(self._socket, "reader", address)
+        self._bound: Endpoint | None = None
         try:
-            self._file = _bind(self._socket, address)
+            self._bound = Endpoint(self._socket, address)
         except PortError:
             self.close()
             raise
-        self.endpoint = self._socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
+        self.endpoint = self._bound.address
 
     def publish(self, topic: str, message: Message) -> bool:
         """Send a message made by `edge_app.schema`; False if it was too old to be sent.
@@ -121,6 +128,8 @@ class Publisher:
         """
         if timeout_s > 0:
             self._socket.poll(int(min(timeout_s, self._until_heartbeat_s()) * 1000))
+        if self._bound is not None:
+            self._bound.poll()
         handled, wanted = self._requests()
         self._heartbeat()
         for topic in wanted:
@@ -132,14 +141,19 @@ class Publisher:
             self.counters["resent"] += 1
         return handled
 
+    def reopen(self) -> None:
+        """Cut every reader off; those that may come back do so by themselves, and get the current state again."""
+        self._subscribed.clear()
+        if self._bound is not None:
+            self._bound.reopen()
+
     def close(self) -> None:
         """Give the endpoint back (and remove its socket file). Safe to call twice."""
         self._socket.close(linger=_FAREWELL_MS)
         if self._own_context:
             self._context.term()
-        if self._file is not None and _identity(self._file[0]) == self._file:  # not one that replaced ours
-            os.unlink(self._file[0])
-        self._file = None
+        if self._bound is not None:
+            self._bound.remove_file()
 
     def __enter__(self) -> Publisher:
         return self
@@ -155,6 +169,14 @@ class Publisher:
                 request = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 return handled, sorted(wanted)
+            (self._subscribed.add if request[:1] == b"\1" else self._subscribed.discard)(request[1:])
+            if len(self._subscribed) > _MAX_SUBSCRIBED:
+                self.counters["floods"] += 1
+                log.warning(
+                    "over %d topics asked for; all readers are cut off", _MAX_SUBSCRIBED, extra={"kind": "flood"}
+                )
+                self.reopen()
+                return handled, []
             if request[:1] == b"\1" and len(wanted) < len(self._cache):
                 wanted.update(topic for topic in self._cache if topic.encode().startswith(request[1:]))
         return _MAX_REQUESTS, sorted(wanted)
@@ -183,55 +205,3 @@ class Publisher:
             self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:
             self.counters["send_dropped"] += 1
-
-
-def _bind(publisher: zmq.Socket[bytes], address: str) -> tuple[str, int, int] | None:
-    """Bind, with the file rules of ipc; returns which socket file it made.
-
-    ZeroMQ itself would take over the file of a living process, leave its own open to everybody, and never remove it.
-    """
-    transport, _, path = address.partition("://")
-    in_file = transport == "ipc" and not path.startswith("@")
-    if in_file:
-        _clear_dead_socket(address, path)
-    mask = os.umask(0o177) if in_file else None
-    try:
-        publisher.bind(address)
-    except zmq.ZMQError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortError(f"endpoint {address} is in use by another program; choose another one") from None
-        raise PortError(f"endpoint {address} cannot be opened: {error.strerror}") from None
-    finally:
-        if mask is not None:
-            os.umask(mask)
-    return _identity(path) if in_file else None
-
-
-def _identity(path: str) -> tuple[str, int, int] | None:
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return path, found.st_dev, found.st_ino
-
-
-def _clear_dead_socket(address: str, path: str) -> None:
-    """Remove the socket file that a dead process left behind.
-
-    Raises:
-        PortError: the file belongs to a living process, or is not a socket.
-    """
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise PortError(f"endpoint {address} cannot be opened: the file exists and is not a socket")
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(1.0)
-            probe.connect(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except ConnectionRefusedError:
-        os.unlink(path)
-    except OSError as error:
-        raise PortError(f"endpoint {address} cannot be opened: {error.strerror or error}") from None
-    else:
-        raise PortError(f"endpoint {address} is in use by another program; choose another one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 import time
 from collections.abc import Callable
@@ -9,23 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zmq
 
 from edge_app import __version__
 from edge_app.bundle import load_bundle
 from edge_app.config import Settings
+from edge_app.control import Control, control_beside
 from edge_app.events import EventDetector
 from edge_app.exporter import Exporter, render
-from edge_app.labels import Label, build_table
+from edge_app.labels import Label, LabelTable, build_table, read_labels, write_labels
 from edge_app.link import report_receiver, unpack
 from edge_app.log import log
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
+from edge_app.rankers.base import Ranker
 from edge_app.recorder import Recorder, Segments
 from edge_app.recording import MESSAGES
 from edge_app.runtime.choose import choose
 from edge_app.schema import action_message, state_message, status_message, topic
+from edge_app.security import Gate
+from edge_app.swap import Swapper
 from edge_app.trace import TracedTimes
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
@@ -37,6 +43,7 @@ STATUS_S = 1.0
 class RecogniserTask:
     """What the recogniser is told. `cameras`: name -> endpoint of its reports.
 
+    remember: a file for the label set in force, which a recogniser started anew goes on with.
     record: a folder for messages. trace: a file for every duration.
     """
 
@@ -47,6 +54,7 @@ class RecogniserTask:
     publish: str
     cameras: tuple[tuple[str, str], ...]
     settings: Settings
+    remember: Path | None = None
     record: Path | None = None
     trace: Path | None = None
 
@@ -72,14 +80,27 @@ class Recogniser:
         UsageError: the bundle or the labels are refused. PortError: the endpoint cannot be bound.
     """
 
-    def __init__(self, task: RecogniserTask, waiting: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, task: RecogniserTask, context: zmq.Context[Any], waiting: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = task.settings
         bundle = load_bundle(task.bundle)
         chosen = choose(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
         self._encoder, self._why = chosen.encoder, chosen.why
-        self._table = build_table(task.labels, bundle.text_encoder(), 1)
-        self._ranker = bundle.ranker(task.ranker)
-        self._ranker.set_labels(self._table)
+        text, blank = bundle.text_encoder(), bundle.ranker(task.ranker)
+
+        def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, Ranker]:
+            table, ranker = build_table(labels, text, version), copy.deepcopy(blank)
+            if labels:
+                ranker.set_labels(table)
+            if task.remember is not None:
+                write_labels(task.remember, labels)
+            return table, ranker
+
+        labels = task.labels
+        if task.remember is not None and task.remember.exists():
+            labels = read_labels(task.remember, may_be_empty=True)
+        self._table, self._ranker = build(labels, 1)
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
         self.times, self._ages = TracedTimes(task.trace) if task.trace else StageTimes(), StageTimes()
@@ -87,12 +108,21 @@ class Recogniser:
         self._cameras = {
             name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras
         }
+        publish = task.settings.publish
         self._recorder = Recorder(Segments(task.record, MESSAGES, task.settings.record)) if task.record else None
+        self._gate = Gate(context, Path(publish.keys)) if publish.keys else None
         self._publisher = Publisher(
-            task.publish, max_age_ms=task.settings.publish.max_age_ms, heartbeat_s=task.settings.publish.heartbeat_s,
+            task.publish,
+            max_age_ms=publish.max_age_ms,
+            heartbeat_s=publish.heartbeat_s,
+            context=context,
             tap=self._recorder.message if self._recorder else None,
-        )  # fmt: skip
+            gate=self._gate,
+        )
+        control = publish.control or control_beside(self._publisher.endpoint)
+        self._control = Control(context, control, Swapper(labels, 1, build), lambda: self._status, self._gate)
         self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
+        self._status: dict[str, Any] = {}
         self._status_due_ns = 0
 
     def take(self, report: CameraReport) -> None:
@@ -119,6 +149,9 @@ class Recogniser:
     def _rank(self, report: CameraReport) -> Ranking | None:
         if report.window is None:
             return None
+        if not self._table.labels:
+            none = np.zeros(0, np.float32)
+            return Ranking(report.window, (), self._table.version, none, none, 0.0)
         with self.times.measure("encoder"):
             features = self._encoder.encode([report.window])
         with self.times.measure("ranker"):
@@ -133,10 +166,23 @@ class Recogniser:
                 t_ns = camera.report.t_ns
                 events = camera.detector.close(t_ns, "stale")
                 self._publish(camera, Decision(name, None, t_ns, "stale", events, None), camera.report)
-        self._publisher.poll()
+        self._serve()
         if now >= self._status_due_ns:
             self._status_due_ns = now + int(STATUS_S * 1e9)
             self._publish_status()
+
+    def _serve(self) -> None:
+        """Readers and controllers: who may connect, what they ask for, and a new label set between two decisions."""
+        revoked = self._gate.poll() if self._gate is not None else set()
+        if "reader" in revoked:
+            self._publisher.reopen()
+        if "controller" in revoked:
+            self._control.reopen()
+        self._publisher.poll()
+        change = self._control.poll()
+        if change is not None:
+            assert change.table is not None and change.ranker is not None
+            self._table, self._ranker = change.table, change.ranker
 
     def bad_report(self) -> None:
         self._counters["bad_reports"] += 1
@@ -155,6 +201,9 @@ class Recogniser:
                         camera, Decision(name, None, camera.report.t_ns, "stale", events, None), camera.report
                     )
         self._publisher.close()
+        self._control.close()
+        if self._gate is not None:
+            self._gate.close()
         if self._recorder is not None:
             self._recorder.close()
         if self._exporter is not None:
@@ -184,6 +233,10 @@ class Recogniser:
             name: {"state": "running", "progress": row["count"], "p50_ms": row["p50_ms"]}
             for name, row in summary.items()
         }
+        counters = {**self._counters, **self._publisher.counters, **self._control.counters}
+        if self._gate is not None:
+            counters |= self._gate.counters
+            stages["gate"] = {"state": self._gate.state, "progress": counters["peers_accepted"], "p50_ms": None}
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
         recorders = [(report.recorder, report.unrecorded) for report in reports]
         if self._recorder is not None:
@@ -192,12 +245,13 @@ class Recogniser:
         for name in self._cameras:
             message = status_message(
                 camera=name, version=__version__, stages=stages, cameras=reports,
-                counters={**self._counters, **self._publisher.counters}, provider=self._encoder.provider,
+                counters=counters, provider=self._encoder.provider,
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
                 label_age=self._ages.summary(), recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
             )  # fmt: skip
             for stage, row in summary.items():
                 message["stages"][stage].update(row)
+            self._status = message
             self._publisher.publish(topic(name, "status"), message)
         if self._exporter is not None:
             self._exporter.text = render(message, self.times.histograms, self._ages.histograms)
@@ -216,7 +270,7 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
             sys.exit(0)
 
     context = zmq.Context()
-    recogniser = Recogniser(task, waiting)
+    recogniser = Recogniser(task, context, waiting)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:

@@ -129,7 +129,8 @@ def _stages(task: AppTask, folder: str) -> list[Stage]:
     endpoints = tuple((name, f"ipc://{folder}/{i}") for i, (name, _) in enumerate(task.sources))
     recogniser = RecogniserTask(
         bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
-        cameras=endpoints, settings=task.settings, record=task.record, trace=task.trace,
+        cameras=endpoints, settings=task.settings, remember=Path(folder) / "labels.txt", record=task.record,
+        trace=task.trace,
     )  # fmt: skip
     stages = [Stage("recogniser", run_recogniser, recogniser)]
     for (name, uri), (_, endpoint) in zip(task.sources, endpoints, strict=True):

@@ -22,16 +22,16 @@ def window(t_ns: int, *, track: int = 1, motion: float = 1.0, seen: float = 1.0)
 
 def step(
     detector: EventDetector, number: int, label: int | None, *, known: float = 0.95, version: int = 1,
-    state: str = "running", **shape: float,
+    state: str = "running", labels: tuple[str, ...] = LABELS, **shape: float,
 ):  # fmt: skip
     """One report in which `label` has nearly all of the score; None: nobody in view."""
     t_ns = (number + 1) * STEP_NS
     seen = None if label is None else window(t_ns, **shape)
     ranking = None
     if seen is not None:
-        scores = np.full(3, 0.02, np.float32)
-        scores[label] = 0.96
-        ranking = Ranking(seen, LABELS, version, -scores, scores, known)
+        scores = np.full(len(labels), 0.02, np.float32)
+        scores[label : label + 1] = 0.96
+        ranking = Ranking(seen, labels, version, -scores, scores, known)
     return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, seen), ranking)
 
 
@@ -95,17 +95,44 @@ def test_a_lost_camera_ends_what_is_open_and_forgets():
     assert not back.events, "belief from before the loss must not start anything"
 
 
-def test_new_labels_and_another_person_end_what_is_open():
-    for change, reason in (({"version": 2}, "labels_changed"), ({"track": 2}, "track_lost")):
-        detector = EventDetector("cam", SPEC)
-        for i in range(10):
-            step(detector, i, 0)
-        decision = step(detector, 10, 0, **change)
-        assert [(e.type, e.reason) for e in decision.events] == [("end", reason)]
+def test_another_person_ends_what_is_open():
+    detector = EventDetector("cam", SPEC)
+    for i in range(10):
+        step(detector, i, 0)
+    decision = step(detector, 10, 0, track=2)
+    assert [(e.type, e.reason) for e in decision.events] == [("end", "track_lost")]
 
 
+def test_an_action_goes_on_under_new_labels_that_still_have_it():
+    detector = EventDetector("cam", SPEC)
+    events = [e for i in range(10) for e in step(detector, i, 0).events]
+    for i in range(10, 30):
+        events += step(detector, i, 1, version=i, labels=("hop", "wave")).events
+    assert [e.type for e in events] == ["start", "update", "update"]
+
+
+def test_an_action_whose_label_is_gone_ends_once_with_that_reason():
+    detector = EventDetector("cam", SPEC)
+    for i in range(10):
+        step(detector, i, 0)
+    ends = [e for i in range(10, 20) for e in step(detector, i, 1, version=2, labels=("hop", "squat")).events]
+    assert [(e.type, e.label, e.reason) for e in ends[:1]] == [("end", "wave", "label_removed")]
+    assert [(e.type, e.label) for e in ends[1:]] == [("start", "squat")]
+
+
+def test_without_labels_everything_is_unknown():
+    detector = EventDetector("cam", SPEC)
+    for i in range(10):
+        step(detector, i, 0)
+    decisions = [step(detector, i, 0, version=2, labels=()) for i in range(10, 20)]
+    assert [(e.type, e.reason) for d in decisions for e in d.events] == [("end", "label_removed")]
+    assert {d.state for d in decisions} == {"unknown"}
+    assert step(detector, 20, 0, version=2, labels=(), motion=0.05).state == "idle"
+
+
+SETS = ((), LABELS, ("jump", "hop", "wave"), ("wave",))
 moments = st.tuples(
-    st.sampled_from([None, 0, 1, 2]), st.floats(0, 1), st.floats(0, 2), st.integers(1, 2), st.integers(1, 2),
+    st.sampled_from([None, 0, 1, 2]), st.floats(0, 1), st.floats(0, 2), st.integers(1, 2), st.integers(0, 3),
     st.sampled_from(["running"] * 6 + ["camera_lost", "camera_frozen"]),
 )  # fmt: skip
 
@@ -116,7 +143,8 @@ def test_every_start_has_exactly_one_end_whatever_happens(story):
     detector = EventDetector("cam", SPEC, EventConfig(hold_s=0.1, release_s=0.2))
     events = []
     for i, (label, known, motion, track, version, state) in enumerate(story):
-        events += step(detector, i, label, known=known, motion=motion, track=track, version=version, state=state).events
+        shape = {"labels": SETS[version], "motion": motion, "track": track}
+        events += step(detector, i, label, known=known, version=version, state=state, **shape).events
     events += detector.close(len(story) * STEP_NS, "ended")
     open_id = None
     for event in events:

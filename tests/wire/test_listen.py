@@ -85,7 +85,7 @@ def test_the_timeout_after_something_was_received_is_0(heard, samples):
 
 
 def test_silence_is_shown_but_is_nothing_received(monkeypatch, capsys):
-    monkeypatch.setattr("edge_app.listen.Subscriber", lambda endpoint: _Quick(endpoint, liveness_timeout_s=0.05))
+    monkeypatch.setattr("edge_app.listen.Subscriber", lambda endpoint, keys: _Quick(endpoint, liveness_timeout_s=0.05))
     assert listen("tcp://127.0.0.1:1", timeout_s=0.5, json_lines=True, count=1) == 4
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["state"] == "stale" and json.loads(line)["local"] is True
