@@ -96,6 +96,7 @@ def _watch(
                 window=window if item is not None else None,
                 flags=status.flags,
                 stage_ms=times.take(),
+                people=tracks if item is not None else (),
             )
         )
         if status.state == "ended":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from edge_app import __version__
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
+from edge_app.view.door import DEFAULT_PLACE
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -44,7 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
     _add_recognition(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
+    run.add_argument(
+        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
+    )
+    _add_token(run)
     run.set_defaults(verb_function=_run)
+
+    view = verbs.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
+    view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
+    view.add_argument("--listen", default=DEFAULT_PLACE, metavar="HOST:PORT", help=f"default {DEFAULT_PLACE}")
+    view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
+    view.add_argument("--max-age-ms", type=int, default=1000, metavar="MS", help="older labels are not shown as true")
+    _add_token(view)
+    view.set_defaults(verb_function=_view)
 
     recognize = verbs.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
     recognize.add_argument("files", nargs="+", metavar="FILE")
@@ -110,11 +124,35 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
 
 
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--token", default=os.environ.get("EDGE_APP_VIEW_TOKEN", ""),
+        help="the page's password; beyond this machine one is made up if none is given",
+    )  # fmt: skip
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from edge_app.app import make_task
     from edge_app.supervisor import run_app
 
-    return run_app(make_task(arguments, arguments.sources, arguments.publish))
+    if arguments.view is None:
+        return run_app(make_task(arguments, arguments.sources, arguments.publish))
+    from edge_app.view.beside import Beside
+    from edge_app.view.hub import View
+
+    arguments.assignments.insert(0, "publish.pose=true")
+    task = make_task(arguments, arguments.sources, arguments.publish)
+    view = View(task.publish, max_age_ms=task.settings.publish.max_age_ms)
+    with Beside(view, arguments.view, arguments.token):
+        return run_app(task)
+
+
+def _view(arguments: argparse.Namespace) -> int:
+    from edge_app.view.beside import serve_view
+    from edge_app.view.hub import View
+
+    view = View(arguments.endpoint, arguments.control, arguments.max_age_ms)
+    return serve_view(view, arguments.listen, arguments.token)
 
 
 def _recognize(arguments: argparse.Namespace) -> int:

@@ -18,11 +18,12 @@ from edge_app.link import report_receiver, unpack
 from edge_app.metrics import StageTimes
 from edge_app.process import Child
 from edge_app.publisher import Publisher
-from edge_app.schema import action_message, state_message, status_message, topic
+from edge_app.schema import action_message, pose_message, state_message, status_message, topic
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
 POLL_MS = 50
 STATUS_S = 1.0
+POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a second become 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class _Camera:
     state: str = ""
     since_ns: int = 0
     open: dict[str, Event] | None = None
+    posed_ns: int = 0
 
 
 class Recogniser:
@@ -86,6 +88,10 @@ class Recogniser:
         if report.state == "running" and self._age_ms(report.t_ns) > self._settings.publish.max_age_ms:
             self._counters["late_reports"] += 1
             return
+        if self._settings.publish.pose and report.state == "running" and report.t_ns - camera.posed_ns >= POSE_NS:
+            camera.posed_ns = report.t_ns
+            message = pose_message(report.camera, report.people, t_ns=report.t_ns)
+            self._publisher.publish(topic(report.camera, "pose"), message)
         ranking = self._rank(report)
         with self.times.measure("events"):
             decision = camera.detector.update(report, ranking)

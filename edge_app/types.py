@@ -95,6 +95,7 @@ class CameraReport:
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
+    people: everybody in the newest frame.
     """
 
     camera: str
@@ -107,6 +108,7 @@ class CameraReport:
     window: Window | None
     flags: tuple[str, ...] = ()
     stage_ms: tuple[tuple[str, float], ...] = ()
+    people: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
