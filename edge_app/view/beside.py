@@ -60,6 +60,15 @@ class Beside:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="view")
 
+    @property
+    def url(self) -> str:
+        """The address to open."""
+        return self._door.url
+
+    def wait(self) -> None:
+        """Until the page is given up."""
+        self._thread.join()
+
     def __enter__(self) -> Beside:
         self._thread.start()
         return self
@@ -100,7 +109,11 @@ def _serve(view: View, door: Door) -> None:
 
     os.setsid()  # Ctrl-C is for the app, which then tells us
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    serve(view, door)
+    try:
+        serve(view, door)
+    except Exception as error:
+        _say(f"live page: {type(error).__name__}: {error}")
+        sys.exit(1)
 
 
 def _die_with_parent() -> None:

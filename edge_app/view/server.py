@@ -173,7 +173,7 @@ async def _answer(ask: Callable[[], dict[str, Any]]) -> Response:
     try:
         return JSONResponse(await asyncio.to_thread(ask))
     except AppError as error:
-        return JSONResponse({"error": str(error)}, 409)
+        return JSONResponse({"error": str(error)})
 
 
 async def _body(request: Request) -> bytes:

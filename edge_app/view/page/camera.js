@@ -84,7 +84,7 @@ export class Camera {
     if (topk.length) news.set("", 1 - (known ?? 0));
     for (const label of new Set([...this.belief.keys(), ...news.keys()])) {
       const share = keep * (this.belief.get(label) ?? 0) + (1 - keep) * (news.get(label) ?? 0);
-      if (share > 0.004) this.belief.set(label, share);
+      if (share > 0.02 || news.has(label)) this.belief.set(label, share);
       else this.belief.delete(label);
     }
   }

@@ -13,7 +13,7 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const cameras = new Map();
 const stage = new Stage(by("stage"), calm), timeline = new Timeline(by("timeline"), by("log"), calm);
 const nobody = new Camera("");
-let chosen = null, limit = 1000, stream = "", heard = -Infinity;
+let chosen = null, limit = 1000, stream = "", heard = -Infinity, believed = null;
 
 follow((batch) => {
   ({ limit_ms: limit, stream } = batch);
@@ -55,7 +55,8 @@ function draw() {
   drawHeadline(camera, standing, time);
   drawPulse(standing, time);
   stage.draw(standing.fresh && camera.pose && time - camera.pose.at <= limit ? camera.pose : null, standing, time);
-  drawBeliefs(by("bars"), camera.belief, standing);
+  if (camera.state !== believed || !standing.fresh) drawBeliefs(by("bars"), camera.belief, standing);
+  believed = camera.state;
   timeline.draw(camera, time);
   drawHealth(cameras, camera, time, limit);
   drawWords(camera.state?.data);

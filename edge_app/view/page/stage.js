@@ -117,13 +117,20 @@ export class Stage {
         c.stroke();
       }
     };
+    c.globalAlpha = 0.7 * Math.max(seen(27), seen(28));
+    c.fillStyle = ink("line");
+    c.beginPath();
+    c.ellipse((p[27][0] + p[28][0]) / 2, Math.max(p[29][1], p[30][1], p[31][1], p[32][1]), torso * 0.75, torso * 0.1, 0, 0, 7);
+    c.fill();
     limb(LEFT[1], "cool");
     limb(RIGHT[1], "warm");
     c.globalAlpha = seen(11, 12, 23, 24);
     c.fillStyle = c.strokeStyle = ink("body");
-    c.lineWidth = torso * 0.2;
+    c.lineWidth = torso * 0.17;
     c.beginPath();
-    for (const i of [11, 12, 24, 23]) c.lineTo(...p[i]);
+    for (const [i, to, inwards] of [[11, neck, 0.12], [12, neck, 0.12], [24, hips, 0.25], [23, hips, 0.25]]) {
+      c.lineTo(p[i][0] + inwards * (to[0] - p[i][0]), p[i][1] + inwards * (to[1] - p[i][1]));
+    }
     c.closePath();
     c.fill();
     c.stroke();
@@ -131,7 +138,7 @@ export class Stage {
     c.beginPath();
     c.moveTo(...neck);
     c.lineTo(...ears);
-    c.lineWidth = torso * 0.16;
+    c.lineWidth = torso * 0.14;
     c.stroke();
     c.beginPath();
     c.ellipse(ears[0], ears[1], torso * 0.2, torso * 0.24, Math.atan2(ears[0] - neck[0], neck[1] - ears[1]), 0, 7);

@@ -1,9 +1,9 @@
-// The last minute from right to left: actions as bars, below them the state; and a list of what has ended.
+// The last minute (half of it on a phone), now at the right: actions as bars, below them the state; and a list of what has ended.
 
 import { SAYINGS } from "./camera.js";
 import { fit } from "./stage.js";
 
-const SPAN_MS = 60_000, LISTED = 30;
+const LISTED = 30;
 
 export class Timeline {
   #listed = "";
@@ -16,21 +16,20 @@ export class Timeline {
   }
 
   draw(camera, time) {
-    if (this.calm.matches && time - this.#drawn < 1000) return;
+    if (time - this.#drawn < (this.calm.matches ? 1000 : 80)) return;
     this.#drawn = time;
     const { width, height } = fit(this.canvas), c = this.canvas.getContext("2d"), style = getComputedStyle(this.canvas);
-    const ink = (name) => style.getPropertyValue(`--${name}`), x = (at) => width - ((time - at) / SPAN_MS) * width;
+    const ink = (name) => style.getPropertyValue(`--${name}`), span = width < 500 ? 30_000 : 60_000, x = (at) => width - ((time - at) / span) * width;
     const bar = height - 44, ribbon = bar + 8;
     c.clearRect(0, 0, width, height);
     c.font = `500 12px ${style.fontFamily}`;
     c.textBaseline = "middle";
     c.fillStyle = ink("mute");
-    const step = width < 500 ? 20 : 10;
-    for (let s = step; s < 60; s += step) {
+    for (let s = 10; s < span / 1000; s += 10) {
       const at = x(time - s * 1000);
-      c.globalAlpha = 0.5;
+      c.fillStyle = ink("line");
       c.fillRect(at, 0, 1, bar + 18);
-      c.globalAlpha = 1;
+      c.fillStyle = ink("mute");
       c.fillText(`−${s} s`, at + 5, height - 9);
     }
     for (const { state, from, to } of camera.states) this.#state(c, state, x(from), x(to), ribbon, ink);
@@ -43,16 +42,13 @@ export class Timeline {
   }
 
   #event(c, { label, to }, left, right, height, ink) {
-    const wide = Math.max(right - left - 2, 4);
+    const wide = Math.max(right - left - 2, 4), spare = wide - c.measureText(label).width;
     c.fillStyle = ink(to === null ? "accent" : "soft");
     c.beginPath();
     c.roundRect(left, 4, wide, height - 8, 7);
     c.fill();
-    c.save();
-    c.clip();
     c.fillStyle = ink(to === null ? "on-accent" : "on-soft");
-    if (wide > 26) c.fillText(label, Math.max(left, 0) + 9, height / 2 + 1);
-    c.restore();
+    if (spare > 4) c.fillText(label, left + Math.min(10, spare / 2), height / 2 + 1);
   }
 
   #state(c, state, left, right, top, ink) {

@@ -1,12 +1,13 @@
 // The words that the app looks for: read from it, changed in a box, and said to be in force once they are.
 
 const lines = document.getElementById("lines"), apply = document.getElementById("apply"), said = document.getElementById("said");
+const box = lines.form, none = document.getElementById("no-words");
 let shown = null, asking = false; // run and version of the words in the box
 
 async function ask(method, body) {
   const reply = await fetch("words", { method, body });
   const data = await reply.json();
-  if (!reply.ok) throw new Error(data.error);
+  if (data.error) throw new Error(data.error);
   return data;
 }
 
@@ -18,11 +19,12 @@ export async function drawWords(state) {
   shown = key;
   try {
     lines.value = (await ask("GET")).labels.join("\n");
-    lines.disabled = apply.disabled = false;
-    if (said.dataset.kind === "error") say("");
+    box.hidden = false;
+    none.hidden = true;
   } catch (error) {
-    lines.disabled = apply.disabled = true;
-    say(error.message, "error");
+    box.hidden = true;
+    none.hidden = false;
+    none.textContent = `They cannot be changed here: ${error.message}.`;
   }
   asking = false;
 }
