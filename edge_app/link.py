@@ -58,8 +58,8 @@ def unpack(data: bytes) -> CameraReport:
             window = Window(camera=head["camera"], joints=values, valid=valid, **described)
         people = []
         for number, (track, t_ns, frame) in enumerate(head.pop("people")):
-            values = np.frombuffer(data, np.float32, _POSE, at + 4 * _POSE * number).reshape(33, 6)
-            pose = Pose(t_ns, values[:, :2], values[:, 2:5], values[:, 5], tuple(frame))
+            points = np.frombuffer(data, np.float32, _POSE, at + 4 * _POSE * number).reshape(33, 6)
+            pose = Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], tuple(frame))
             people.append(Track(track, pose))
         head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])

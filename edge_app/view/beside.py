@@ -1,4 +1,4 @@
-"""A live page beside the app: a process of its own, started again where it falls over, which never touches the stream."""
+"""A live page beside the app: a process of its own, started again where it falls over; the stream does not notice."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Hears the stream once for all pages, and keeps for each page what it has not been sent yet: the newest, never a queue.
+"""Hears the stream once for all pages, and keeps for each what it has not been sent yet: the newest, never a queue.
 
-A page asks for more when it has shown what it got, so nothing grows old on the way to a slow one, and the page knows how
-long an answer can have taken at most: the age that it shows is never too small.
+A page asks for more when it has what was sent, so nothing grows old on the way to a slow one, and it knows how long an
+answer can have taken at most: the age that it shows is never too small.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ class Hub:
                 await loop.run_in_executor(thread, self._stream.close)
 
     def _hear(self) -> list[Message]:
-        heard, message = [], self._stream.recv(_POLL_S)
+        heard: list[Message] = []
+        message = self._stream.recv(_POLL_S)
         while message is not None and len(heard) < _MAX_WAITING:
             heard.append(message)
             message = self._stream.recv(0)

@@ -143,7 +143,7 @@ def test_nothing_is_asked_of_anybody_else(same_page, tab):
 def test_words_typed_here_take_effect_in_the_running_app(tab, tmp_path):
     pytest.importorskip("edge_app.control", reason="this version has no control socket")
     with socket.create_server(("127.0.0.1", 0)) as free:
-        place = "127.0.0.1:{}".format(free.getsockname()[1])
+        place = f"127.0.0.1:{free.getsockname()[1]}"
     command = ["run", "person://squat", "--labels", "wave, bow", "--publish", f"ipc://{tmp_path}/s", "--view", place]
     process = subprocess.Popen([sys.executable, "-m", "edge_app", *command], stderr=subprocess.PIPE, text=True)
     try:
