@@ -46,10 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
     _add_recognition(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
-    run.add_argument(
-        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
-    )
-    _add_token(run)
+    _add_view(run)
     run.set_defaults(verb_function=_run)
 
     view = verbs.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
@@ -79,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the stream's messages, one JSON object a line")
     demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
+    _add_view(demo)
     demo.set_defaults(verb_function=_demo)
 
     bench = verbs.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
@@ -124,6 +122,13 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
 
 
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
+    )
+    _add_token(parser)
+
+
 def _add_token(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token", default=os.environ.get("EDGE_APP_VIEW_TOKEN", ""),
@@ -134,17 +139,17 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from edge_app.app import make_task
     from edge_app.supervisor import run_app
+    from edge_app.view.beside import beside
 
-    if arguments.view is None:
-        return run_app(make_task(arguments, arguments.sources, arguments.publish))
-    from edge_app.view.beside import Beside
-    from edge_app.view.hub import View
-
-    arguments.assignments.insert(0, "publish.pose=true")
+    arguments.assignments[:0] = _poses(arguments)
     task = make_task(arguments, arguments.sources, arguments.publish)
-    view = View(task.publish, max_age_ms=task.settings.publish.max_age_ms)
-    with Beside(view, arguments.view, arguments.token):
+    with beside(task, arguments.view, arguments.token):
         return run_app(task)
+
+
+def _poses(arguments: argparse.Namespace) -> list[str]:
+    """The setting that a live page needs."""
+    return ["publish.pose=true"] if arguments.view else []
 
 
 def _view(arguments: argparse.Namespace) -> int:
@@ -204,7 +209,10 @@ def _listen(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from edge_app.demo import demo
 
-    return demo(source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json)
+    return demo(
+        source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json,
+        assignments=_poses(arguments), view=arguments.view, token=arguments.token,
+    )  # fmt: skip
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -8,11 +8,16 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from edge_app.errors import UsageError
 from edge_app.view.door import Door, open_door
 from edge_app.view.hub import View
+
+if TYPE_CHECKING:  # the page's process need not load what the app runs
+    from edge_app.supervisor import AppTask
 
 PACKAGES = ("starlette", "uvicorn", "websockets")
 STARTS, WITHIN_S = 5, 60.0
@@ -33,6 +38,17 @@ def enter(place: str, token: str) -> Door:
     door = open_door(place, token)
     _say(f"live page: {door.url}")
     return door
+
+
+def beside(task: AppTask, place: str | None, token: str) -> AbstractContextManager[object]:
+    """The page of an app about to run, at `place`; None for no page.
+
+    Raises:
+        UsageError, PortError: as `enter`.
+    """
+    if place is None:
+        return nullcontext()
+    return Beside(View(task.publish, max_age_ms=task.settings.publish.max_age_ms), place, token)
 
 
 def serve_view(view: View, place: str, token: str) -> int:

@@ -2,7 +2,7 @@
 
 import { SAYINGS } from "./camera.js";
 
-const KEEP = 120, SVG = "http://www.w3.org/2000/svg";
+const KEEP = 120, LEAST = 30, SVG = "http://www.w3.org/2000/svg";
 const past = new Map(); // stage -> [p50 in ms]
 let seen = null, drawn = -Infinity;
 
@@ -34,7 +34,8 @@ function drawStages(list, stages) {
     const box = list.querySelector(`[data-stage="${CSS.escape(name)}"]`), top = Math.max(...values) * 1.15 || 1;
     box.querySelector("b").textContent = `${p50 < 10 ? p50.toFixed(1) : Math.round(p50)} ms`;
     box.title = `median ${p50} ms` + (typeof p90 === "number" ? `, nine of ten under ${p90} ms` : "") + (state === "running" ? "" : `, ${state}`);
-    const points = values.map((value, i) => `${(100 * (i + KEEP - values.length)) / (KEEP - 1)},${24 - (22 * value) / top}`);
+    const last = Math.max(values.length, LEAST) - 1, gap = last + 1 - values.length;
+    const points = values.map((value, i) => `${(100 * (i + gap)) / last},${24 - (22 * value) / top}`);
     box.querySelector("polyline").setAttribute("points", points.join(" "));
   }
 }
