@@ -42,7 +42,10 @@ class Door:
 
         Beyond this machine the token decides alone, since a cookie is only sent to the name that it was set for.
         """
-        return not self.local or urlsplit(f"//{header}").hostname in _LOCAL_NAMES
+        try:
+            return not self.local or urlsplit(f"//{header}").hostname in _LOCAL_NAMES
+        except ValueError:  # a bracket is missing
+            return False
 
     @staticmethod
     def is_origin(origin: str, host: str) -> bool:

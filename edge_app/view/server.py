@@ -82,15 +82,14 @@ def make_app(view: View, door: Door, hub: Hub) -> ASGIApp:
         pages += 1
         inbox = hub.join()
         try:
-            while True:
-                await socket.receive_text()
+            while (await socket.receive())["type"] == "websocket.receive":
                 asked = time.monotonic()
                 notes = [note.as_json() for note in await inbox.take()]
                 waited_ms = (time.monotonic() - asked) * 1000
                 batch = {"waited_ms": waited_ms, "limit_ms": view.max_age_ms, "stream": view.stream, "notes": notes}
                 await socket.send_text(json.dumps(batch, ensure_ascii=False))
         except WebSocketDisconnect:
-            pass
+            return
         finally:
             pages -= 1
             hub.leave(inbox)
@@ -122,9 +121,6 @@ class Guard:
         self._cookie = f"edge_app_view_{door.socket.getsockname()[1]}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
         response = self._refusal(scope)
 
         async def send_safely(message: Message) -> None:

@@ -115,6 +115,17 @@ def test_poses_that_are_too_old_are_not_sent(page, app):
                 return
 
 
+def test_whatever_a_page_sends_is_taken_for_more(page):
+    with live(page) as socket:
+        socket.send(b"\xff")
+        assert "notes" in json.loads(socket.recv(10))
+    with live(page) as socket, pytest.raises(ConnectionClosed):
+        socket.send("x" * 5000)
+        socket.recv(10)
+    with live(page) as socket:
+        next(notes(socket, "state"))
+
+
 def test_silence_is_told(page, app):
     with live(page) as socket:
         next(notes(socket, "state"))
@@ -142,7 +153,7 @@ def test_a_change_from_another_site_is_refused(same_page):
     assert ask(door, "/words", "POST", body, Origin=f"http://{place(door)}")[0] == 405
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]", ""])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]", "[::1", ""])
 def test_a_name_that_only_points_here_is_refused(same_page, host):
     assert ask(same_page, Host=host)[0] == 421
 

@@ -10,7 +10,7 @@ export function drawBeliefs(list, belief, { fresh }) {
   for (const [label, row] of rows) if (!shown.includes(label)) row.remove();
   shown.forEach((label, place) => {
     const row = rows.get(label) ?? makeRow(label), share = fresh ? 100 * (belief.get(label) ?? 0) : 0;
-    if (list.children[place] !== row) list.insertBefore(row, list.children[place] ?? null); // as it is read aloud
+    if (list.children[place] !== row) put(list, row, list.children[place] ?? null); // as it is read aloud
     row.style.transform = `translateY(${(label ? place : ROWS) * 100}%)`;
     row.querySelector("i").style.clipPath = `inset(0 ${(100 - share).toFixed(1)}% 0 0 round 3px)`;
     row.querySelector("b").textContent = fresh ? `${Math.round(share)} %` : "–";
@@ -26,6 +26,12 @@ function rank(belief) {
     }
   }
   return ranked;
+}
+
+/** A row that is moved, not put in anew, glides to its place. */
+function put(list, row, before) {
+  if (row.parentNode === list && list.moveBefore) list.moveBefore(row, before);
+  else list.insertBefore(row, before);
 }
 
 function makeRow(label) {
