@@ -11,10 +11,6 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-pytest.importorskip("starlette", reason="the extra `view` is not installed")
-pytest.importorskip("uvicorn", reason="the extra `view` is not installed")
-pytest.importorskip("websockets", reason="the extra `view` is not installed")
-
 from edge_app import schema
 from edge_app.publisher import Publisher
 from edge_app.types import CameraReport, Decision, Event, Pose, Ranking, Track, Window

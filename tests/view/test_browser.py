@@ -4,13 +4,14 @@ import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from playwright import sync_api
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 SIZES = {"desk": (1280, 800), "tablet": (768, 1024), "phone": (390, 844)}
@@ -41,8 +42,18 @@ def kind(tab, wanted: str) -> None:
     tab.wait_for_selector(f"#now[data-kind={wanted}]")
 
 
-def says(tab, part: str, text: str) -> None:
-    sync_api.expect(tab.locator(part)).to_have_text(text, timeout=20_000)
+def says(tab, part: str, text: str, timeout_ms: int = 20_000) -> None:
+    sync_api.expect(tab.locator(part)).to_have_text(text, timeout=timeout_ms)
+
+
+def edge_is_accent(tab, wanted: bool) -> None:
+    """Whether the time line, drawn once a second here, ends in an action that goes on."""
+    draws = "c => [...c.getContext('2d').getImageData(c.width - 6, 20, 1, 1).data].join() === '11,95,165,255'"
+    for _ in range(50):
+        if tab.eval_on_selector("#timeline", draws) == wanted:
+            return
+        tab.wait_for_timeout(100)
+    pytest.fail(f"an action that goes on at the end of the time line: {not wanted}")
 
 
 def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, tab):
@@ -68,6 +79,7 @@ def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, t
 def test_what_is_old_is_never_shown_as_true(app, page, tab, fault):
     tab.goto(page.url)
     kind(tab, "action")
+    edge_is_accent(tab, True)
     (server,) = multiprocessing.active_children()
     if fault == "silent":
         app.silent = True
@@ -84,6 +96,7 @@ def test_what_is_old_is_never_shown_as_true(app, page, tab, fault):
         assert "wave" not in tab.title()
         assert tab.get_attribute("#stage", "aria-label") == "Nobody is drawn"
         assert tab.get_attribute("#pulse", "data-pulse") in ("stale", "gone")
+        edge_is_accent(tab, False)
     finally:
         os.kill(server.pid, signal.SIGCONT)
     app.silent, app.delay_ms, app.state = False, 0, "running"
@@ -139,16 +152,35 @@ def test_nothing_is_asked_of_anybody_else(same_page, tab):
     assert not tab.complaints
 
 
+@contextmanager
+def running(*command: str) -> Iterator[str]:
+    """The whole app with its page; where that is."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_app", *command, "--view", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+    )
+    with process, process.stderr as lines:
+        try:
+            yield next(line.split()[-1] for line in lines if "live page" in line)
+        finally:
+            process.terminate()
+            assert process.wait(20) == 0
+
+
+@pytest.mark.slow
+def test_the_demo_shows_the_drawn_person_and_what_it_does(tab):
+    with running("demo", "--source", "person://squat", "--labels", "squat, bow") as url:
+        tab.goto(url)
+        says(tab, "#label", "squat", 60_000)
+        assert tab.get_attribute("#stage", "aria-label") == "The skeleton of one person"
+        assert tab.inner_text("[data-stage=pose] b").endswith(" ms")
+    assert not tab.complaints
+
+
 @pytest.mark.slow
 def test_words_typed_here_take_effect_in_the_running_app(tab, tmp_path):
     pytest.importorskip("edge_app.control", reason="this version has no control socket")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        place = f"127.0.0.1:{free.getsockname()[1]}"
-    command = ["run", "person://squat", "--labels", "wave, bow", "--publish", f"ipc://{tmp_path}/s", "--view", place]
-    process = subprocess.Popen([sys.executable, "-m", "edge_app", *command], stderr=subprocess.PIPE, text=True)
-    try:
-        assert place in process.stderr.readline()
-        tab.goto(f"http://{place}/")
+    with running("run", "person://squat", "--labels", "wave, bow", "--publish", f"ipc://{tmp_path}/s") as url:
+        tab.goto(url)
         box = tab.get_by_role("textbox")
         box.wait_for(timeout=60_000)
         assert box.input_value() == "wave\nbow"
@@ -158,8 +190,4 @@ def test_words_typed_here_take_effect_in_the_running_app(tab, tmp_path):
         box.fill("wave\nsquat")
         box.press("Control+Enter")
         tab.wait_for_selector("#said[data-kind=done]")
-        says(tab, "#label", "squat")
-    finally:
-        process.terminate()
-        assert process.wait(20) == 0
-        process.stderr.close()
+        says(tab, "#label", "squat", 60_000)

@@ -18,6 +18,8 @@ export class Camera {
   belief = new Map(); // label -> share; "" is none of the words
   events = new Map(); // event -> {label, from, to, score, reason, wall}
   states = []; // {state, from, to}, of the last minute
+  live = false; // whether the view is fresh, and when it was so last
+  lived = 0;
   #believed = 0;
 
   constructor(name) {
@@ -53,7 +55,9 @@ export class Camera {
   }
 
   /** Remembers the standing for the ribbon, and forgets what is over. */
-  mark(time, state) {
+  mark(time, { state, fresh }) {
+    this.live = fresh;
+    if (fresh) this.lived = time;
     const last = this.states.at(-1);
     if (last) last.to = time;
     if (last?.state !== state) this.states.push({ state, from: time, to: time });

@@ -47,7 +47,7 @@ function drawCameras() {
 
 function draw() {
   const time = now();
-  for (const camera of cameras.values()) camera.mark(time, camera.standing(time, limit).state);
+  for (const camera of cameras.values()) camera.mark(time, camera.standing(time, limit));
   for (const button of by("cameras").children) {
     button.dataset.state = cameras.get(button.dataset.camera).standing(time, limit).state;
   }
@@ -92,7 +92,7 @@ function announce(text) {
   by("announcer").textContent = announced = text;
 }
 
-export function set(element, text) {
+function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
@@ -110,5 +110,4 @@ function turn(time) {
 }
 requestAnimationFrame(turn);
 setInterval(draw, 500); // where no frames are drawn: a hidden page too must not keep an old label
-for (const event of ["visibilitychange", "pageshow", "focus"]) addEventListener(event, draw);
-document.addEventListener("visibilitychange", draw);
+for (const event of ["visibilitychange", "pageshow"]) addEventListener(event, draw);

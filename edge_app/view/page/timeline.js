@@ -34,20 +34,19 @@ export class Timeline {
     }
     for (const { state, from, to } of camera.states) this.#state(c, state, x(from), x(to), ribbon, ink);
     for (const event of camera.events.values()) {
-      const left = x(event.from), right = x(event.to ?? time);
-      if (right < 0) continue;
-      this.#event(c, event, Math.max(left, -20), right, bar, ink);
+      const left = x(event.from), right = x(event.to ?? camera.lived), now = event.to === null && camera.live;
+      if (right > 0) this.#event(c, event.label, now, Math.max(left, -20), right, bar, ink);
     }
     this.#list(camera.events);
   }
 
-  #event(c, { label, to }, left, right, height, ink) {
+  #event(c, label, now, left, right, height, ink) {
     const wide = Math.max(right - left - 2, 4), spare = wide - c.measureText(label).width;
-    c.fillStyle = ink(to === null ? "accent" : "soft");
+    c.fillStyle = ink(now ? "accent" : "soft");
     c.beginPath();
     c.roundRect(left, 4, wide, height - 8, 7);
     c.fill();
-    c.fillStyle = ink(to === null ? "on-accent" : "on-soft");
+    c.fillStyle = ink(now ? "on-accent" : "on-soft");
     if (spare > 4) c.fillText(label, left + Math.min(10, spare / 2), height / 2 + 1);
   }
 

@@ -25,6 +25,7 @@ export async function drawWords(state) {
     box.hidden = true;
     none.hidden = false;
     none.textContent = `They cannot be changed here: ${error.message}.`;
+    setTimeout(() => (shown = null), 10_000); // and is asked again
   }
   asking = false;
 }
