@@ -49,14 +49,12 @@ class Note:
         data = self.message.data
         return (self.message.topic, *([data.get("event"), data.get("seq")] if self.message.kind == "action" else []))
 
-    def age_now_ms(self) -> float | None:
-        return None if self.age_ms is None else self.age_ms + (time.monotonic() - self.heard_s) * 1000
-
     def as_json(self) -> dict[str, Any]:
-        message, age = self.message, self.age_now_ms()
+        """With its age now. exact: false where stamps are of another machine: the way here is then not in the age."""
+        message, waited_ms = self.message, (time.monotonic() - self.heard_s) * 1000
         return {
             "topic": message.topic, "data": message.data, "gap": message.gap, "local": message.local,
-            "age_ms": age, "exact": message.age_ms is not None,
+            "age_ms": None if self.age_ms is None else self.age_ms + waited_ms, "exact": message.age_ms is not None,
         }  # fmt: skip
 
 

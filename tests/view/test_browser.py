@@ -103,6 +103,20 @@ def test_what_is_old_is_never_shown_as_true(app, page, tab, fault):
     kind(tab, "action")
 
 
+def test_of_several_cameras_one_is_chosen_and_stays_so(app, page, tab):
+    tab.goto(page.url)
+    kind(tab, "action")
+    assert not tab.locator("nav").is_visible()
+    app.camera, app.label = "back", "bow"
+    other = tab.get_by_role("button", name="back")
+    other.wait_for()
+    kind(tab, "stale")
+    other.click()
+    says(tab, "#label", "bow")
+    assert other.get_attribute("aria-pressed") == "true"
+    assert tab.inner_text("#camera-rows th") == "back"
+
+
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", SIZES)
 def test_it_fits_every_screen(same_page, browser, tmp_path, size, scheme):

@@ -49,7 +49,7 @@ export class Camera {
     if (age === null || age > limit) return { state: age === null ? "waiting" : "stale", fresh: false, age };
     const open = data.open.at(-1);
     return {
-      state: data.state, fresh: true, age, label: open?.label,
+      state: data.state, fresh: true, age, exact: this.state.exact, label: open?.label,
       since: open ? at - (data.t_capture_mono_ns - open.onset_mono_ns) / 1e6 : null,
     };
   }

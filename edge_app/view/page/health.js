@@ -18,7 +18,8 @@ export function drawHealth(cameras, chosen, time, limit) {
       `edge-app ${version} · ${provider} · ${bundle.slice(0, 15)} · ${labels.count} words, version ${labels.version}`;
   }
   document.getElementById("stages").classList.toggle("stale", !status || time - status.got > 4000);
-  drawTable(document.getElementById("camera-rows"), [...cameras.values()], time, limit);
+  const sorted = [...cameras.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  drawTable(document.getElementById("camera-rows"), sorted, time, limit);
 }
 
 function drawStages(list, stages) {

@@ -21,18 +21,17 @@ follow((batch) => {
   for (const note of batch.notes) {
     const name = note.topic.split("/")[1];
     if (name === "*") continue; // the server hears nothing at all: so will we
-    if (!cameras.has(name)) {
-      cameras.set(name, new Camera(name));
-      chosen ??= name;
-      drawCameras();
-    }
+    if (!cameras.has(name)) cameras.set(name, new Camera(name));
     cameras.get(name).take(note, limit);
   }
+  if (by("cameras").children.length !== cameras.size) drawCameras();
 });
 
 function drawCameras() {
-  by("cameras").hidden = cameras.size < 2;
-  by("cameras").replaceChildren(...[...cameras.keys()].sort().map((name) => {
+  const names = [...cameras.keys()].sort();
+  chosen ??= names[0];
+  by("cameras").hidden = names.length < 2;
+  by("cameras").replaceChildren(...names.map((name) => {
     const button = document.createElement("button");
     button.textContent = button.dataset.camera = name;
     button.setAttribute("aria-pressed", name === chosen);
@@ -77,10 +76,10 @@ function drawHeadline(camera, standing, time) {
   announce(text);
 }
 
-function drawPulse({ state, fresh, age }, time) {
+function drawPulse({ state, fresh, age, exact }, time) {
   const gone = time - heard > 3500;
   by("pulse").dataset.pulse = gone ? "gone" : fresh ? "live" : state === "waiting" ? "waiting" : "stale";
-  const text = gone ? "page disconnected" : fresh ? `live, ${Math.round(age / 10) * 10} ms old` : SAYINGS[state].toLowerCase();
+  const text = gone ? "page disconnected" : fresh ? `live, ${exact ? "" : "at least "}${Math.round(age / 10) * 10} ms old` : SAYINGS[state].toLowerCase();
   set(by("pulse").lastElementChild, text);
 }
 

@@ -33,9 +33,11 @@ export class Timeline {
       c.fillText(`−${s} s`, at + 5, height - 9);
     }
     for (const { state, from, to } of camera.states) this.#state(c, state, x(from), x(to), ribbon, ink);
+    let edge = -20;
     for (const event of camera.events.values()) {
-      const left = x(event.from), right = x(event.to ?? camera.lived), now = event.to === null && camera.live;
-      if (right > 0) this.#event(c, event.label, now, Math.max(left, -20), right, bar, ink);
+      const left = Math.max(edge, x(event.from)), right = x(event.to ?? camera.lived), now = event.to === null && camera.live;
+      if (right > 0) this.#event(c, event.label, now, left, right, bar, ink);
+      edge = Math.max(edge, right);
     }
     this.#list(camera.events);
   }
