@@ -83,7 +83,7 @@ runs/final/encoder.pt: $(PARTS:%=runs/final-%/encoder.pt)
 
 .venv/.runtime: pyproject.toml .venv/bin/python
 	@echo "edge-app: installing into .venv" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e . >&2
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[view]' >&2
 	@touch $@
 
 .venv/.dev: pyproject.toml .venv/bin/python

@@ -113,9 +113,9 @@ def record(source: str, out: Path, seconds: float | None) -> int:
     return 0
 
 
-def default_task(source: str, labels: str | None, endpoint: str) -> AppTask:
-    """`make_task` with everything else left at its default."""
+def default_task(source: str, labels: str | None, endpoint: str, assignments: Sequence[str] = ()) -> AppTask:
+    """`make_task` with everything else but the `assignments` left at its default."""
     arguments = argparse.Namespace(
-        config=None, assignments=[], runtime="auto", bundle=None, ranker="scale", labels=labels
+        config=None, assignments=assignments, runtime="auto", bundle=None, ranker="scale", labels=labels
     )
     return make_task(arguments, [source], endpoint)

@@ -100,6 +100,7 @@ def _watch(
                 stage_ms=times.take(),
                 recorder=recorder.state if recorder else "",
                 unrecorded=recorder.dropped if recorder else 0,
+                people=tracks if item is not None else (),
             )
         )
         if status.state == "ended":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from edge_app.bridges import add_bridges
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.log import log, printable, setup
+from edge_app.runtime.session import RUNTIMES
+from edge_app.view.door import DEFAULT_PLACE
 
 if TYPE_CHECKING:
     from edge_app.bundle import Bundle
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     from edge_app.encoder import Encoder
     from edge_app.labels import LabelTable
     from edge_app.rankers.base import Ranker
-from edge_app.runtime.session import RUNTIMES
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -61,7 +63,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--log", choices=("plain", "json"), help="how lines on stderr look (default plain)")
     run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: beside the stream)")
     run.add_argument("--keys", type=Path, metavar="DIR", help="let in by tcp only whom this folder lists")
+    _add_view(run)
     run.set_defaults(verb_function=_run)
+
+    view = verbs.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
+    view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
+    view.add_argument("--listen", default=DEFAULT_PLACE, metavar="HOST:PORT", help=f"default {DEFAULT_PLACE}")
+    view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
+    view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
+    view.add_argument("--max-age-ms", type=int, default=1000, metavar="MS", help="older labels are not shown as true")
+    _add_token(view)
+    view.set_defaults(verb_function=_view)
 
     recognize = verbs.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
     recognize.add_argument("files", nargs="+", metavar="FILE")
@@ -85,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the stream's messages, one JSON object a line")
     demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
+    _add_view(demo)
     demo.set_defaults(verb_function=_demo)
 
     bench = verbs.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
@@ -187,13 +200,44 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
+    )
+    _add_token(parser)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--token", default=os.environ.get("EDGE_APP_VIEW_TOKEN", ""),
+        help="the page's password; beyond this machine one is made up if none is given",
+    )  # fmt: skip
+
+
 def _run(arguments: argparse.Namespace) -> int:
     from edge_app.app import make_task
     from edge_app.supervisor import run_app
+    from edge_app.view.beside import beside
 
+    arguments.assignments[:0] = _poses(arguments)
     if arguments.metrics is not None:
         arguments.assignments = [*arguments.assignments, f"metrics.endpoint={json.dumps(arguments.metrics)}"]
-    return run_app(make_task(arguments, arguments.sources, arguments.publish, arguments.record))
+    task = make_task(arguments, arguments.sources, arguments.publish, arguments.record)
+    with beside(task, arguments.view, arguments.token):
+        return run_app(task)
+
+
+def _poses(arguments: argparse.Namespace) -> list[str]:
+    """The setting that a live page needs."""
+    return ["publish.pose=true"] if arguments.view else []
+
+
+def _view(arguments: argparse.Namespace) -> int:
+    from edge_app.view.beside import serve_view
+    from edge_app.view.hub import View
+
+    view = View(arguments.endpoint, arguments.control, arguments.max_age_ms, arguments.keys)
+    return serve_view(view, arguments.listen, arguments.token)
 
 
 def _recognize(arguments: argparse.Namespace) -> int:
@@ -266,7 +310,10 @@ def _listen(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from edge_app.demo import demo
 
-    return demo(source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json)
+    return demo(
+        source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json,
+        assignments=_poses(arguments), view=arguments.view, token=arguments.token,
+    )  # fmt: skip
 
 
 def _bench(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from edge_app.app import default_task
@@ -12,12 +13,16 @@ from edge_app.camera import open_source
 from edge_app.errors import SourceError
 from edge_app.log import log
 from edge_app.supervisor import run_app
+from edge_app.view.beside import beside
 
 WEBCAM = "camera://0"
 DRAWN = "person://wave,squat,clap,walk in place,jumping jack,bow"
 
 
-def demo(*, source: str | None, labels: str | None, seconds: float | None, json_lines: bool) -> int:
+def demo(
+    *, source: str | None, labels: str | None, seconds: float | None, json_lines: bool, assignments: Sequence[str] = (),
+    view: str | None = None, token: str = "",
+) -> int:  # fmt: skip
     """Run until Ctrl-C or for `seconds`; prints what a subscriber receives.
 
     Raises:
@@ -26,12 +31,13 @@ def demo(*, source: str | None, labels: str | None, seconds: float | None, json_
     source = source or find_source()
     with tempfile.TemporaryDirectory(prefix="edge-app-demo-") as folder:
         endpoint = f"ipc://{Path(folder) / 'stream'}"
-        task = default_task(source, labels, endpoint)
+        task = default_task(source, labels, endpoint, assignments)
         log.info("watching %s for %s", source, ", ".join(label.name for label in task.labels))
         command = [sys.executable, "-m", "edge_app", "listen", endpoint, *(["--json"] if json_lines else [])]
         listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            return run_app(task, seconds=seconds)
+            with beside(task, view, token):
+                return run_app(task, seconds=seconds)
         finally:
             listener.terminate()
             listener.wait()

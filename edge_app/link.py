@@ -14,16 +14,20 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.types import CameraReport, Window
+from edge_app.types import CameraReport, Pose, Track, Window
 
 MAX_BYTES = 2**22
+_POSE = 33 * 6  # numbers of a person: image, world, visibility
 
 
 def pack(report: CameraReport) -> bytes:
     window = report.window
     head: dict[str, Any] = {
-        field.name: getattr(report, field.name) for field in dataclasses.fields(report) if field.name != "window"
+        field.name: getattr(report, field.name)
+        for field in dataclasses.fields(report)
+        if field.name not in ("window", "people")
     }
+    head["people"] = [(track.id, track.pose.t_ns, track.pose.size) for track in report.people]
     arrays = b""
     if window is not None:
         head["window"] = {
@@ -31,6 +35,9 @@ def pack(report: CameraReport) -> bytes:
             "body_visibility": window.body_visibility, "motion": window.motion,
         }  # fmt: skip
         arrays = np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
+    for track in report.people:
+        pose = track.pose
+        arrays += np.column_stack([pose.image, pose.world, pose.visibility]).astype(np.float32).tobytes()
     text = json.dumps(head).encode()
     return struct.pack("<I", len(text)) + text + arrays
 
@@ -41,13 +48,20 @@ def unpack(data: bytes) -> CameraReport:
         (size,) = struct.unpack_from("<I", data)
         head = json.loads(data[4 : 4 + size])
         described = head.pop("window", None)
-        window = None
+        window, at = None, 4 + size
         if described is not None:
             steps, joints, channels = described.pop("shape")
             count = steps * joints * channels
-            values = np.frombuffer(data, np.float32, count, 4 + size).reshape(steps, joints, channels)
-            valid = np.frombuffer(data, np.uint8, steps, 4 + size + 4 * count).astype(bool)
+            values = np.frombuffer(data, np.float32, count, at).reshape(steps, joints, channels)
+            valid = np.frombuffer(data, np.uint8, steps, at + 4 * count).astype(bool)
+            at += 4 * count + steps
             window = Window(camera=head["camera"], joints=values, valid=valid, **described)
+        people = []
+        for number, (track, t_ns, frame) in enumerate(head.pop("people")):
+            points = np.frombuffer(data, np.float32, _POSE, at + 4 * _POSE * number).reshape(33, 6)
+            pose = Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], tuple(frame))
+            people.append(Track(track, pose))
+        head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
         return CameraReport(window=window, **head)

@@ -29,7 +29,7 @@ from edge_app.rankers.base import Ranker
 from edge_app.recorder import Recorder, Segments
 from edge_app.recording import MESSAGES
 from edge_app.runtime.choose import choose
-from edge_app.schema import action_message, state_message, status_message, topic
+from edge_app.schema import action_message, pose_message, state_message, status_message, topic
 from edge_app.security import Gate
 from edge_app.swap import Swapper
 from edge_app.trace import TracedTimes
@@ -37,6 +37,7 @@ from edge_app.types import CameraReport, Decision, Event, Ranking
 
 POLL_MS = 50
 STATUS_S = 1.0
+POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a second become 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class _Camera:
     state: str = ""
     since_ns: int = 0
     open: dict[str, Event] | None = None
+    posed_ns: int = 0
 
 
 class Recogniser:
@@ -137,6 +139,10 @@ class Recogniser:
         if report.state == "running" and self._age_ms(report.t_ns) > self._settings.publish.max_age_ms:
             self._counters["late_reports"] += 1
             return
+        if self._settings.publish.pose and report.state == "running" and report.t_ns - camera.posed_ns >= POSE_NS:
+            camera.posed_ns = report.t_ns
+            message = pose_message(report.camera, report.people, t_ns=report.t_ns)
+            self._publisher.publish(topic(report.camera, "pose"), message)
         ranking = self._rank(report)
         with self.times.measure("events"):
             decision = camera.detector.update(report, ranking)

@@ -96,6 +96,7 @@ class CameraReport:
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
     recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
+    people: everybody in the newest frame.
     """
 
     camera: str
@@ -110,6 +111,7 @@ class CameraReport:
     stage_ms: tuple[tuple[str, float], ...] = ()
     recorder: Literal["", "recording", "recorder_full"] = ""
     unrecorded: int = 0
+    people: tuple[Track, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.link import ReportSender, pack, report_receiver, unpack
-from edge_app.types import CameraReport, Window
+from edge_app.types import CameraReport, Pose, Track, Window
 
 
 def report(number: int, with_window: bool = True) -> CameraReport:
@@ -18,16 +18,24 @@ def report(number: int, with_window: bool = True) -> CameraReport:
     window = Window(
         "cam", 3, number, rng.normal(size=(32, 15, 4)).astype(np.float32), rng.random(32) > 0.5, 29.5, 0.75, 1.25
     )
+    points = rng.normal(size=(33, 6)).astype(np.float32)
+    people = (Track(5, Pose(number, points[:, :2], points[:, 2:5], points[:, 5], (640, 480))),) * (number % 3)
     return CameraReport(
-        "cam", "running", 2, number, 29.5, number, 4, window if with_window else None, ("dark",), (("pose", 12.5),)
-    )
+        "cam", "running", 2, number, 29.5, number, 4, window if with_window else None, ("dark",), (("pose", 12.5),),
+        people,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("with_window", [True, False])
 def test_what_is_packed_is_unpacked(with_window):
-    sent = report(7, with_window)
+    sent = report(8, with_window)
     got = unpack(pack(sent))
-    assert dataclasses.replace(got, window=None) == dataclasses.replace(sent, window=None)
+    assert dataclasses.replace(got, window=None, people=()) == dataclasses.replace(sent, window=None, people=())
+    assert len(got.people) == 2
+    for track, other in zip(got.people, sent.people, strict=True):
+        assert (track.id, track.pose.t_ns, track.pose.size) == (other.id, other.pose.t_ns, other.pose.size)
+        for name in ("image", "world", "visibility"):
+            np.testing.assert_array_equal(getattr(track.pose, name), getattr(other.pose, name))
     assert (got.window is None) == (not with_window)
     if with_window:
         np.testing.assert_array_equal(got.window.joints, sent.window.joints)

@@ -1,0 +1,32 @@
+"""The labels of the running app, read and changed over its control socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_app.control import ask, control_beside
+from edge_app.view.hub import View
+
+_READ_S, _WRITE_S = 2.0, 30.0
+
+
+def get_labels(view: View) -> dict[str, Any]:
+    """`{"labels": lines of a label file, "labels_version": n}` of the running app.
+
+    Raises:
+        SourceError: the app has no control socket. UsageError: it refuses.
+    """
+    return _ask(view, "labels.list", None, _READ_S)
+
+
+def set_labels(view: View, lines: list[str]) -> dict[str, Any]:
+    """Put these labels in force; `{"labels_version": n, "count": n}` once they are.
+
+    Raises:
+        SourceError: the app has no control socket. UsageError: it refuses the labels.
+    """
+    return _ask(view, "labels.set", lines, _WRITE_S)
+
+
+def _ask(view: View, op: str, lines: list[str] | None, timeout_s: float) -> dict[str, Any]:
+    return ask(view.control or control_beside(view.stream), op, lines, keys=view.keys, timeout_s=timeout_s)
