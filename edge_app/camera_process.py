@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.camera.grab import Grabber, grab
+from edge_app.camera import gives_poses
+from edge_app.camera.grab import Grabber, GrabStatus, grab
 from edge_app.config import Settings
 from edge_app.link import ReportSender
 from edge_app.metrics import StageTimes
 from edge_app.pose import PoseEstimator
-from edge_app.process import Child
+from edge_app.process import Child, say
 from edge_app.recorder import Recorder
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Frame, Poses
@@ -32,44 +34,46 @@ class CameraTask:
 
 
 def run_camera(task: CameraTask, child: Child) -> None:
-    """Run until the source ends or the child is told to stop.
+    """Run until the source ends or the child is told to stop. A recording needs no pose estimator.
 
     Raises:
-        SourceError: the source cannot be opened at the start.
+        SourceError: the source cannot be opened at the first start. Later it is waited for.
     """
-    sender = ReportSender(task.endpoint)
-    recorder = Recorder(task.record) if task.record else None
-    try:
-        with (
-            grab(task.uri, camera=task.name) as grabber,
-            PoseEstimator(max_people=task.settings.camera.max_people) as estimator,
-        ):
-            child.ready()
-            _watch(task, child, grabber, estimator, sender, recorder)
-    finally:
-        if recorder is not None:
-            recorder.close()
-        sender.close()
+    with ExitStack() as stack:
+        sender = stack.enter_context(ReportSender(task.endpoint))
+        estimator = None
+        if not gives_poses(task.uri):
+            estimator = stack.enter_context(PoseEstimator(max_people=task.settings.camera.max_people))
+        child.wait_turn()
+        recorder = stack.enter_context(Recorder(task.record)) if task.record else None
+        grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
+        child.ready()
+        _watch(task, child, grabber, estimator, sender, recorder)
 
 
 def _watch(
-    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseEstimator, sender: ReportSender,
+    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseEstimator | None, sender: ReportSender,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
     buffer, tracker, times = WindowBuffer(task.name, task.skeleton_window), Tracker(), StageTimes()
+    before = grabber.status()
     stride_ns = int(task.settings.camera.stride_s * 1e9)
     epoch, due_ns, done, window, seen_ns = 0, 0, 0, None, 0
     while not child.stopping:
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
-        child.progress()
+        child.alive()
+        _tell(task.name, before, status)
+        before = status
         if status.epoch != epoch:
             epoch = status.epoch
             buffer.clear()
             tracker.reset()
-            estimator.reset()
+            if estimator is not None:
+                estimator.reset()
         if item is not None:
             poses = _estimate(item, estimator, times)
+            child.progress()
             done += 1
             if recorder is not None:
                 recorder.poses(poses)
@@ -93,6 +97,8 @@ def _watch(
                 fps_in=window.fps_in if window else 0.0,
                 frames=status.frames,
                 dropped=status.dropped,
+                misordered=status.misordered,
+                reconnects=status.reconnects,
                 window=window if item is not None else None,
                 flags=status.flags,
                 stage_ms=times.take(),
@@ -102,8 +108,17 @@ def _watch(
             return
 
 
-def _estimate(item: Frame | Poses, estimator: PoseEstimator, times: StageTimes) -> Poses:
+def _tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
+    """One line when the camera's state changes, or its picture another way (such as its size)."""
+    if now.state not in (before.state, "ended"):
+        say(f"{camera}: {now.state}" + (f" ({now.error})" if now.error else ""))
+    elif now.size != before.size and before.size:
+        say(f"{camera}: pictures are {now.size[0]}x{now.size[1]} now, {before.size[0]}x{before.size[1]} before")
+
+
+def _estimate(item: Frame | Poses, estimator: PoseEstimator | None, times: StageTimes) -> Poses:
     if isinstance(item, Poses):
         return item
+    assert estimator is not None
     with times.measure("pose"):
         return estimator.estimate(item)

@@ -41,13 +41,15 @@ class PublishConfig:
 class SuperviseConfig:
     """restarts: of one stage within `within_s` before giving up. progress_s: silence before a stage is restarted.
 
-    grace_s: the same before a stage's first sign of life, when models load.
+    grace_s: the same before a stage is ready, while models load and engines are built.
+    max_rss_mb: memory of a camera's process at which a fresh one takes over, for MediaPipe may leak; 0: never.
     """
 
     restarts: int = 5
     within_s: float = 60.0
-    progress_s: float = 3.0
-    grace_s: float = 60.0
+    progress_s: float = 2.5
+    grace_s: float = 600.0
+    max_rss_mb: float = 1500.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ class Recogniser:
         UsageError: the bundle or the labels are refused. PortError: the endpoint cannot be bound.
     """
 
-    def __init__(self, task: RecogniserTask) -> None:
-        self._settings = task.settings
+    def __init__(
+        self, task: RecogniserTask, lifecycles: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    ) -> None:  # fmt: skip
+        self._settings, self._lifecycles = task.settings, lifecycles
         bundle = load_bundle(task.bundle)
         self._encoder = bundle.encoder(task.runtime)
         self_test(bundle, self._encoder, task.ranker)
@@ -123,7 +126,7 @@ class Recogniser:
         return all(c.report is not None and c.report.state == "ended" for c in self._cameras.values())
 
     def close(self) -> None:
-        """End open events, say so, and give the endpoint back."""
+        """End open events, say so and how the stages are, and give the endpoint back."""
         for name, camera in self._cameras.items():
             if camera.report is not None:
                 events = camera.detector.close(camera.report.t_ns, "stopped")
@@ -131,6 +134,7 @@ class Recogniser:
                     self._publish(
                         camera, Decision(name, None, camera.report.t_ns, "stale", events, None), camera.report
                     )
+        self._publish_status()
         self._publisher.close()
 
     def _publish(self, camera: _Camera, decision: Decision, report: CameraReport) -> None:
@@ -153,10 +157,12 @@ class Recogniser:
 
     def _publish_status(self) -> None:
         summary = self.times.summary()
-        stages = {
+        stages: dict[str, Mapping[str, Any]] = {
             name: {"state": "running", "progress": row["count"], "p50_ms": row["p50_ms"]}
             for name, row in summary.items()
         }
+        processes = self._lifecycles()
+        stages.update(processes)
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
         for name in self._cameras:
             message = status_message(
@@ -164,7 +170,7 @@ class Recogniser:
                 counters={**self._counters, **self._publisher.counters}, provider=self._encoder.provider,
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
             )  # fmt: skip
-            for stage, row in summary.items():
+            for stage, row in (*summary.items(), *processes.items()):
                 message["stages"][stage].update(row)
             self._publisher.publish(topic(name, "status"), message)
 
@@ -176,7 +182,7 @@ class Recogniser:
 def run_recogniser(task: RecogniserTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
     context = zmq.Context()
-    recogniser = Recogniser(task)
+    recogniser = Recogniser(task, child.lifecycles)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:
@@ -192,8 +198,9 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
                     recogniser.bad_report()
                     continue
                 recogniser.take(report)
+                child.progress()
             recogniser.tick()
-            child.progress()
+            child.alive()
     finally:
         recogniser.close()
         context.destroy(linger=0)

@@ -95,6 +95,7 @@ class CameraReport:
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
+    misordered: frames refused for their stamps. reconnects: how often the source was lost and found.
     """
 
     camera: str
@@ -107,6 +108,8 @@ class CameraReport:
     window: Window | None
     flags: tuple[str, ...] = ()
     stage_ms: tuple[tuple[str, float], ...] = ()
+    misordered: int = 0
+    reconnects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
