@@ -59,6 +59,10 @@ def state(name: str) -> Callable[[Message], bool]:
     return lambda message: message.kind == "state" and message.data["state"] == name and not message.data.get("cached")
 
 
+def status(message: Message) -> bool:
+    return message.kind == "status" and not message.data.get("cached")
+
+
 def stage(name: str, wanted: str, restarts: int = 0) -> Callable[[Message], bool]:
     """A status in which a stage is in the wanted state after so many restarts."""
 

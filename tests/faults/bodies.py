@@ -49,13 +49,13 @@ def load_for_ever(task: object, child: Child) -> None:
 
 
 def leak(folder: str, child: Child) -> None:
-    """The first process grows at the touch of a file; each notes when it worked."""
+    """The first process grows when there is a file `grow`; each notes when it worked."""
     child.wait_turn()
     child.ready()
     hoard = []
     with (Path(folder) / f"{os.getpid()}.stamps").open("w") as stamps:
         while not child.stopping:
-            if not child.restarted and len(hoard) < 40:
+            if not child.restarted and len(hoard) < 40 and (Path(folder) / "grow").exists():
                 hoard.append(bytearray(os.urandom(1 << 20)))
             print(time.monotonic_ns(), file=stamps, flush=True)
             child.progress()
