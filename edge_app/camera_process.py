@@ -58,7 +58,7 @@ def _watch(
     buffer, tracker, times = WindowBuffer(task.name, task.skeleton_window), Tracker(), StageTimes()
     before = grabber.status()
     stride_ns = int(task.settings.camera.stride_s * 1e9)
-    epoch, due_ns, done, window, seen_ns = 0, 0, 0, None, 0
+    epoch, due_ns, window, slow, seen_ns = 0, 0, None, False, 0
     while not child.stopping:
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
@@ -74,7 +74,6 @@ def _watch(
         if item is not None:
             poses = _estimate(item, estimator, times)
             child.progress()
-            done += 1
             if recorder is not None:
                 recorder.poses(poses)
             tracks = tracker.update(poses)
@@ -86,6 +85,7 @@ def _watch(
             due_ns = max(due_ns + stride_ns, poses.t_ns - stride_ns)
             with times.measure("window"):
                 window = buffer.window() if tracks else None
+            slow = window is not None and window.fps_in < task.settings.camera.min_fps and window.valid.mean() >= 0.5
         elif status.state == "running":
             continue
         sender.send(
@@ -99,8 +99,8 @@ def _watch(
                 dropped=status.dropped,
                 misordered=status.misordered,
                 reconnects=status.reconnects,
-                window=window if item is not None else None,
-                flags=status.flags,
+                window=window if item is not None and not slow else None,
+                flags=(*status.flags, *(["insufficient_rate"] if slow else [])),
                 stage_ms=times.take(),
             )
         )

@@ -20,10 +20,13 @@ MAX_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """stride_s: seconds between windows. max_people: tracked at once."""
+    """stride_s: seconds between windows. max_people: tracked at once. min_fps: poses a second under which nothing is
+    named (state `degraded`, flag `insufficient_rate`).
+    """
 
     stride_s: float = 0.1
     max_people: int = 1
+    min_fps: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)

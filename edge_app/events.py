@@ -78,6 +78,8 @@ class EventDetector:
             events = self.close(report.t_ns, report.state)
             state: State = "stale" if report.state == "ended" else report.state
             return Decision(self._camera, None, report.t_ns, state, events, None)
+        if "insufficient_rate" in report.flags:
+            return Decision(self._camera, None, report.t_ns, "degraded", self.close(report.t_ns, "degraded"), None)
         loose = None if window is None else self._looseness(window)
         if window is None or ranking is None or loose is None:
             return self._absent(report)

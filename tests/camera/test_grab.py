@@ -98,9 +98,10 @@ def test_the_last_item_is_given_before_the_end() -> None:
         assert grabber.newest(60) is None  # at once
 
 
+@pytest.mark.fault
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(-5, 60) | st.integers(-(10**18), 10**18) | st.just(3 * 10**18), max_size=30))
-def test_stamps_handed_out_strictly_increase_whatever_comes(stamps: list[int]) -> None:
+def test_C7_stamps_handed_out_strictly_increase_whatever_comes(stamps: list[int]) -> None:
     source = Script()
     got = []
     with Grabber(source) as grabber:
@@ -156,7 +157,8 @@ def test_a_silent_source_is_lost_and_comes_back_in_a_new_epoch() -> None:
         assert grabber.newest(5) is not None and grabber.status().epoch == 1
 
 
-def test_frozen_pictures_are_not_handed_over_and_a_new_one_begins_a_new_epoch() -> None:
+@pytest.mark.fault
+def test_C3_frozen_pictures_are_not_handed_over_and_a_new_one_begins_a_new_epoch() -> None:
     source = Script()
     second = 10**9
     with Grabber(source) as grabber:
@@ -178,7 +180,8 @@ def test_one_pixel_of_difference_is_not_frozen() -> None:
         assert grabber.status().state == "running"
 
 
-def test_dark_pictures_are_flagged_and_never_frozen() -> None:
+@pytest.mark.fault
+def test_C4_dark_pictures_are_flagged_and_never_frozen() -> None:
     source = Script()
     with Grabber(source) as grabber:
         source.give(*(frame(10**9 * t, np.zeros((16, 16, 3), np.uint8)) for t in range(1, 6)))
@@ -188,7 +191,8 @@ def test_dark_pictures_are_flagged_and_never_frozen() -> None:
         assert grabber.status().flags == ()
 
 
-def test_another_picture_size_begins_a_new_epoch() -> None:
+@pytest.mark.fault
+def test_C6_another_picture_size_begins_a_new_epoch() -> None:
     source = Script()
     with Grabber(source) as grabber:
         source.give(frame(1, 1), frame(2, np.full((8, 8, 3), 99, np.uint8)))
@@ -217,7 +221,8 @@ def test_a_camera_that_is_not_there() -> None:
         assert "no device" in until(grabber, lambda s: "no device" in s.error).error
 
 
-def test_no_thread_or_file_is_left_after_many_losses(write_video, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.fault
+def test_C2_no_thread_or_file_is_left_after_many_losses(write_video, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_video("a.avi", 60, fps=200)
     monkeypatch.setattr("edge_app.camera.grab.RETRY_S", 0.005)
 
