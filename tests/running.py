@@ -23,15 +23,16 @@ SQUATS = Path(__file__).parent / "faults" / "squats.mcap"
 
 
 @contextmanager
-def running(endpoint: str, source: str, *more: str, **options) -> Iterator[subprocess.Popen]:
-    command = [sys.executable, "-m", "edge_app", "run", source, "--publish", endpoint, "--labels", LABELS, *more]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
+def running(endpoint: str, *arguments: str, **options) -> Iterator[subprocess.Popen]:
+    command = [sys.executable, "-m", "edge_app", "run", *arguments, "--publish", endpoint, "--labels", LABELS]
+    process = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **options})
     try:
         yield process
     finally:
         process.kill()
         process.wait()
-        process.stderr.close()
+        if process.stderr is not None:
+            process.stderr.close()
 
 
 def wait_for(
