@@ -114,7 +114,8 @@ def _watch(
         if now >= due["fault"] and now < seconds - 25:
             due["fault"] = now + dice.uniform(0.8, 1.4) * FAULT_S
             kind = dice.choice(["kill", "stop", "abort", "slow"])
-            stages = children(app.pid)
+            if not (stages := children(app.pid)):
+                continue
             name = dice.choice(sorted(stages))
             faults.append({"s": round(now, 1), "fault": kind, "stage": name if kind != "slow" else "a reader"})
             if kind == "slow":
