@@ -152,15 +152,12 @@ def test_P4_the_app_says_which_stage_failed_and_exits_with_5(app, squats):
 
 def test_P4_the_back_off_of_one_stage_does_not_hold_up_another():
     board: dict = {}
-    patient = SuperviseConfig(restarts=100, within_s=600, progress_s=1.0, grace_s=30, max_rss_mb=0)
-    bad, hanging = Stage("bad", bodies.exit_at_once, None, board, patient), Stage("h", bodies.hang, None, board, QUICK)
-    bad._starts.extend([time.monotonic()] * 20)  # its pauses are at their longest
+    bad, hanging = Stage("bad", bodies.exit_at_once, None, board, QUICK), Stage("h", bodies.hang, None, board, QUICK)
     with supervised(bad, hanging):
-        until(lambda: row(bad) == ("failed", 1))
-        hanging_due = time.monotonic() + 2 * QUICK.progress_s
+        until(lambda: row(bad)[0] == "failed")
+        bad._due = time.monotonic() + 1000
         until(lambda: row(hanging) == ("running", 1))
-        assert time.monotonic() < hanging_due + 10
-        assert lifecycles(board)["bad"]["restarts"] >= 1
+        assert row(bad)[0] == "failed"
 
 
 def test_P5_no_child_outlives_a_killed_supervisor_and_the_next_one_cleans_up(app, squats, tmp_path):
@@ -261,12 +258,13 @@ def test_a_child_that_somebody_else_stops_is_started_anew():
 def test_a_pause_of_the_whole_machine_is_nobodys_silence(app, squats):
     """As a laptop that sleeps, or a container that is frozen: all stop, all go on, nothing is restarted."""
     it = app(squats, "--set", "supervise.progress_s=1")
-    seen = wait_for(it.stream, stage("camera-cam", "running"), ledger=it.ledger)
+    wait_for(it.stream, stage("camera-cam", "running"), ledger=it.ledger)
     before = children(it.process.pid)
     everyone = [it.process.pid, *before.values()]
     for pid in everyone:
         os.kill(pid, signal.SIGSTOP)
-    assert it.stream.recv(2.5) is None or not seen[-1].local
+    while not ((message := it.stream.recv(10)) and message.local):  # the reader itself finds that nothing comes
+        pass
     for pid in everyone:
         os.kill(pid, signal.SIGCONT)
     wait_for(it.stream, state("running"), ledger=it.ledger)
