@@ -6,7 +6,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test lint audit train-default clean
+.PHONY: demo test slow-test reliability soak lint audit train-default clean
 
 demo: .venv/.runtime
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -17,6 +17,16 @@ test: .venv/.dev
 
 slow-test: .venv/.dev
 	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
+
+# Every fault and attack, and the table of how they ended.
+reliability: .venv/.dev
+	@mkdir -p runs
+	$(BIN)/pytest -m "fault and not gpu" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
+		$(BIN)/python benchmarks/reliability.py runs/reliability.xml > benchmarks/reliability.md; exit $$code
+
+SECONDS ?= 300
+soak: .venv/.dev
+	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.camera.grab import Grabber, grab
+from edge_app.camera import gives_poses
+from edge_app.camera.grab import Grabber, GrabStatus, grab
 from edge_app.config import Settings
 from edge_app.link import ReportSender
+from edge_app.log import log
 from edge_app.metrics import StageTimes
 from edge_app.pose import PoseEstimator
 from edge_app.process import Child
@@ -32,45 +35,48 @@ class CameraTask:
 
 
 def run_camera(task: CameraTask, child: Child) -> None:
-    """Run until the source ends or the child is told to stop.
+    """Run until the source ends or the child is told to stop. A recording needs no pose estimator.
 
     Raises:
-        SourceError: the source cannot be opened at the start.
+        SourceError: the source cannot be opened at the first start. Later it is waited for.
     """
-    sender = ReportSender(task.endpoint)
-    recorder = Recorder(Segments(task.record, task.name, task.settings.record)) if task.record else None
-    try:
-        with (
-            grab(task.uri, camera=task.name) as grabber,
-            PoseEstimator(max_people=task.settings.camera.max_people) as estimator,
-        ):
-            child.ready()
-            _watch(task, child, grabber, estimator, sender, recorder)
-    finally:
-        if recorder is not None:
-            recorder.close()
-        sender.close()
+    with ExitStack() as stack:
+        sender = stack.enter_context(ReportSender(task.endpoint))
+        estimator = None
+        if not gives_poses(task.uri):
+            estimator = stack.enter_context(PoseEstimator(max_people=task.settings.camera.max_people))
+        child.wait_turn()
+        recorder = None
+        if task.record:
+            recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
+        grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
+        child.ready()
+        _watch(task, child, grabber, estimator, sender, recorder)
 
 
 def _watch(
-    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseEstimator, sender: ReportSender,
+    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseEstimator | None, sender: ReportSender,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
     buffer, tracker, times = WindowBuffer(task.name, task.skeleton_window), Tracker(), StageTimes()
+    before = grabber.status()
     stride_ns = int(task.settings.camera.stride_s * 1e9)
-    epoch, due_ns, done, window, seen_ns = 0, 0, 0, None, 0
+    epoch, due_ns, window, slow, seen_ns = 0, 0, None, False, 0
     while not child.stopping:
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
-        child.progress()
+        child.alive()
+        _tell(task.name, before, status)
+        before = status
         if status.epoch != epoch:
             epoch = status.epoch
             buffer.clear()
             tracker.reset()
-            estimator.reset()
+            if estimator is not None:
+                estimator.reset()
         if item is not None:
             poses = _estimate(item, estimator, times)
-            done += 1
+            child.progress()
             if recorder is not None:
                 recorder.poses(poses)
             tracks = tracker.update(poses)
@@ -84,6 +90,7 @@ def _watch(
                 due_ns = poses.t_ns + stride_ns
             with times.measure("window"):
                 window = buffer.window() if tracks else None
+            slow = window is not None and window.fps_in < task.settings.camera.min_fps and window.valid.mean() >= 0.5
         elif status.state == "running":
             continue
         sender.send(
@@ -95,8 +102,10 @@ def _watch(
                 fps_in=window.fps_in if window else 0.0,
                 frames=status.frames,
                 dropped=status.dropped,
-                window=window if item is not None else None,
-                flags=status.flags,
+                misordered=status.misordered,
+                reconnects=status.reconnects,
+                window=window if item is not None and not slow else None,
+                flags=(*status.flags, *(["insufficient_rate"] if slow else [])),
                 stage_ms=times.take(),
                 recorder=recorder.state if recorder else "",
                 unrecorded=recorder.dropped if recorder else 0,
@@ -107,8 +116,19 @@ def _watch(
             return
 
 
-def _estimate(item: Frame | Poses, estimator: PoseEstimator, times: StageTimes) -> Poses:
+def _tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
+    """One line when the camera's state changes, or its picture another way (such as its size)."""
+    if now.state not in (before.state, "ended"):
+        why = f" ({now.error})" if now.error else ""
+        log.warning("%s: %s%s", camera, now.state, why, extra={"kind": "camera"})
+    elif now.size != before.size and before.size:
+        sizes = (*now.size, *before.size)
+        log.warning("%s: pictures are %dx%d now, %dx%d before", camera, *sizes, extra={"kind": "camera"})
+
+
+def _estimate(item: Frame | Poses, estimator: PoseEstimator | None, times: StageTimes) -> Poses:
     if isinstance(item, Poses):
         return item
+    assert estimator is not None
     with times.measure("pose"):
         return estimator.estimate(item)

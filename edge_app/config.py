@@ -20,10 +20,13 @@ MAX_BYTES = 2**20
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """stride_s: seconds between windows. max_people: tracked at once."""
+    """stride_s: seconds between windows. max_people: tracked at once. min_fps: poses a second under which nothing is
+    named (state `degraded`, flag `insufficient_rate`).
+    """
 
     stride_s: float = 0.1
     max_people: int = 1
+    min_fps: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,15 @@ class RuntimeConfig:
 class SuperviseConfig:
     """restarts: of one stage within `within_s` before giving up. progress_s: silence before a stage is restarted.
 
-    grace_s: the same before a stage's first sign of life, when models load.
+    grace_s: the same before a stage is ready, while models load and engines are built.
+    max_rss_mb: memory of a camera's process at which a fresh one takes over, for MediaPipe may leak; 0: never.
     """
 
     restarts: int = 5
     within_s: float = 60.0
-    progress_s: float = 3.0
-    grace_s: float = 60.0
+    progress_s: float = 2.5
+    grace_s: float = 600.0
+    max_rss_mb: float = 1500.0
 
 
 @dataclass(frozen=True, slots=True)

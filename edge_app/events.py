@@ -84,6 +84,9 @@ class EventDetector:
             events = self.close(report.t_ns, report.state)
             state: State = "stale" if report.state == "ended" else report.state
             return Decision(self._camera, None, report.t_ns, state, events, None, Reason(report.state))
+        if "insufficient_rate" in report.flags:
+            events, why = self.close(report.t_ns, "degraded"), Reason("insufficient_rate")
+            return Decision(self._camera, None, report.t_ns, "degraded", events, None, why)
         loose = None if window is None else self._looseness(window)
         if window is None or ranking is None or loose is None:
             return self._absent(report)

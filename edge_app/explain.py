@@ -30,6 +30,7 @@ _SENTENCES = {
     "resting": '"{label}" comes to rest: motion {value:.2f} < {limit:.2f} for {held_s:.2f} of {needed_s:.2f} s',
     "over": 'ended "{label}" because its belief stayed under {limit:.2f} for {needed_s:.2f} s (now {value:.2f})',
     "rest": 'ended "{label}" because motion stayed under {limit:.2f} for {needed_s:.2f} s (now {value:.2f})',
+    "insufficient_rate": "too few pictures a second to name anything",
     "camera_lost": "the camera is lost",
     "camera_frozen": "the camera is frozen",
     "ended": "the source has ended",

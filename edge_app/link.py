@@ -92,6 +92,12 @@ class ReportSender:
         self._socket.close()
         self._context.term()
 
+    def __enter__(self) -> ReportSender:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
 
 def report_receiver(context: zmq.Context, endpoint: str) -> zmq.Socket:
     """The recogniser's end for one camera; each needs its own, since CONFLATE keeps one message a socket."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,13 @@ class Recogniser:
     """
 
     def __init__(
-        self, task: RecogniserTask, context: zmq.Context[Any], waiting: Callable[[], None] = lambda: None
+        self,
+        task: RecogniserTask,
+        context: zmq.Context[Any],
+        waiting: Callable[[], None] = lambda: None,
+        lifecycles: Callable[[], Mapping[str, Mapping[str, Any]]] = dict,
     ) -> None:
-        self._settings = task.settings
+        self._settings, self._lifecycles = task.settings, lifecycles
         bundle = load_bundle(task.bundle)
         chosen = choose(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
         self._encoder, self._why = chosen.encoder, chosen.why
@@ -198,7 +202,7 @@ class Recogniser:
         return all(c.report is not None and c.report.state == "ended" for c in self._cameras.values())
 
     def close(self) -> None:
-        """End open events, say so, and give the endpoint back."""
+        """End open events, say so and how the stages are, and give the endpoint back."""
         for name, camera in self._cameras.items():
             if camera.report is not None:
                 events = camera.detector.close(camera.report.t_ns, "stopped")
@@ -206,6 +210,7 @@ class Recogniser:
                     self._publish(
                         camera, Decision(name, None, camera.report.t_ns, "stale", events, None), camera.report
                     )
+        self._publish_status()
         self._publisher.close()
         self._control.close()
         if self._gate is not None:
@@ -235,7 +240,7 @@ class Recogniser:
 
     def _publish_status(self) -> None:
         summary = self.times.summary()
-        stages = {
+        stages: dict[str, Mapping[str, Any]] = {
             name: {"state": "running", "progress": row["count"], "p50_ms": row["p50_ms"]}
             for name, row in summary.items()
         }
@@ -243,6 +248,8 @@ class Recogniser:
         if self._gate is not None:
             counters |= self._gate.counters
             stages["gate"] = {"state": self._gate.state, "progress": counters["peers_accepted"], "p50_ms": None}
+        processes = self._lifecycles()
+        stages.update(processes)
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
         recorders = [(report.recorder, report.unrecorded) for report in reports]
         if self._recorder is not None:
@@ -255,7 +262,7 @@ class Recogniser:
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
                 label_age=self._ages.summary(), recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
             )  # fmt: skip
-            for stage, row in summary.items():
+            for stage, row in (*summary.items(), *processes.items()):
                 message["stages"][stage].update(row)
             self._status = message
             self._publisher.publish(topic(name, "status"), message)
@@ -271,12 +278,12 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
 
     def waiting() -> None:
-        child.progress()
+        child.alive()
         if child.stopping:
             sys.exit(0)
 
     context = zmq.Context()
-    recogniser = Recogniser(task, context, waiting)
+    recogniser = Recogniser(task, context, waiting, child.lifecycles)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:
@@ -292,8 +299,9 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
                     recogniser.bad_report()
                     continue
                 recogniser.take(report)
+                child.progress()
             recogniser.tick()
-            child.progress()
+            child.alive()
     finally:
         recogniser.close()
         context.destroy(linger=0)

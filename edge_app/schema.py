@@ -141,7 +141,8 @@ def status_message(
     """A `status/1.1` message: how the application is, the same under the topic of every camera.
 
     stages: by name, `state` (starting, ready, running, degraded, stopped or failed), `progress` (pieces of work done
-    since the start) and `p50_ms` (median time of one piece, null before the first).
+    since the start) and `p50_ms` (median time of one piece, null before the first). Those that are processes have
+    `restarts` too.
     label_age: by camera, as `StageTimes.summary` gives it. recorder: off, recording or recorder_full.
     """
     return {
@@ -153,7 +154,8 @@ def status_message(
         "cameras": {
             report.camera: {
                 "state": report.state, "epoch": report.epoch, "fps_in": round(float(report.fps_in), 2),
-                "frames": report.frames, "dropped": report.dropped, "flags": list(report.flags),
+                "frames": report.frames, "dropped": report.dropped, "misordered": report.misordered,
+                "reconnects": report.reconnects, "flags": list(report.flags),
             }
             for report in cameras
         },

@@ -97,6 +97,7 @@ class CameraReport:
     stage_ms: what each stage of this process took for this report.
     recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
     people: everybody in the newest frame.
+    misordered: frames refused for their stamps. reconnects: how often the source was lost and found.
     """
 
     camera: str
@@ -112,6 +113,8 @@ class CameraReport:
     recorder: Literal["", "recording", "recorder_full"] = ""
     unrecorded: int = 0
     people: tuple[Track, ...] = ()
+    misordered: int = 0
+    reconnects: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def test_defaults_file_and_assignments_in_this_order(tmp_path):
         ("[" * 5000, ["not YAML"]),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path, text, words):
+@pytest.mark.fault
+def test_A7_what_is_wrong_is_said_in_one_line(tmp_path, text, words):
     with pytest.raises(UsageError) as caught:
         load_settings(write(tmp_path, text))
     message = str(caught.value)
@@ -57,7 +58,8 @@ def test_bad_assignments(assignment):
         load_settings(None, [assignment])
 
 
-def test_a_missing_or_huge_file(tmp_path):
+@pytest.mark.fault
+def test_A7_a_missing_or_huge_file(tmp_path):
     with pytest.raises(UsageError, match="No such file"):
         load_settings(tmp_path / "none.yaml")
     with pytest.raises(UsageError, match="bytes found"):
@@ -67,8 +69,9 @@ def test_a_missing_or_huge_file(tmp_path):
         load_settings(tmp_path / "latin.yaml")
 
 
+@pytest.mark.fault
 @given(st.text(max_size=200))
-def test_any_text_is_settings_or_one_clear_line(text):
+def test_A7_any_text_is_settings_or_one_clear_line(text):
     try:
         load_settings(None, [text])
     except UsageError:

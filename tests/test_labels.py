@@ -118,7 +118,8 @@ def test_a_line_is_refused_by_length_before_anything_else() -> None:
         parse_lines(["\x00" * (MAX_LINE + 1)])
 
 
-def test_ten_thousand_labels_are_allowed() -> None:
+@pytest.mark.fault
+def test_A5_ten_thousand_labels_are_allowed() -> None:
     assert len(parse_text("\n".join(f"label {i}" for i in range(MAX_LABELS)))) == MAX_LABELS
 
 
@@ -237,7 +238,8 @@ def test_a_label_does_not_depend_on_the_others(encoder: TextEncoder, table: Labe
     assert alone.pooled()[0].tobytes() == table.pooled()[1].tobytes()
 
 
-def test_bad_tables_are_refused(table: LabelTable) -> None:
+@pytest.mark.fault
+def test_A5_bad_tables_are_refused(table: LabelTable) -> None:
     broken = table.vectors.copy()
     broken[2, 5] = np.nan
     for vectors, says in [

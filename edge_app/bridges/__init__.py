@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -61,8 +60,3 @@ def subscribe(endpoint: str, max_age_ms: float) -> Subscriber:
 def nothing_heard(message: Message) -> bool:
     """Whether this is the reader's own word that no camera at all is heard."""
     return message.local and "run" not in message.data
-
-
-def say(line: str) -> None:
-    """Tell the person at the terminal."""
-    print(f"edge-app: {line}", file=sys.stderr, flush=True)

@@ -29,9 +29,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_app.bridges import LIMIT_S, nothing_heard, say, subscribe
+from edge_app.bridges import LIMIT_S, nothing_heard, subscribe
 from edge_app.client import SELF_TOLD, Message, Subscriber
 from edge_app.errors import PortError, UsageError
+from edge_app.log import log
 
 PASSWORD_ENVIRONMENT = "EDGE_APP_MQTT_PASSWORD"
 KEEPALIVE_S = 5
@@ -69,13 +70,13 @@ def bridge(
             try:
                 with _connected(where, name, f"{prefix}/bridge") as client:
                     complaint = ""
-                    say(f"passing {endpoint} on to {where.host}:{where.port}")
+                    log.info(f"passing {endpoint} on to {where.host}:{where.port}")
                     _forward(stream, client, prefix)
             except ssl.SSLCertVerificationError as error:
                 raise PortError(f"broker {where.host}:{where.port}: {error.verify_message}") from None
             except OSError as error:
                 if str(error) != complaint:
-                    say(f"broker {where.host}:{where.port}: {error}; trying again")
+                    log.info(f"broker {where.host}:{where.port}: {error}; trying again")
                 complaint = str(error)
                 time.sleep(RETRY_S)
 

@@ -27,9 +27,10 @@ from cyclonedds.pub import DataWriter
 from cyclonedds.topic import Topic
 from cyclonedds.util import duration
 
-from edge_app.bridges import LIMIT_S, nothing_heard, say, subscribe
+from edge_app.bridges import LIMIT_S, nothing_heard, subscribe
 from edge_app.client import Message
 from edge_app.errors import PortError, UsageError
+from edge_app.log import log
 
 _THIS_MACHINE = (
     "<CycloneDDS><Domain><General><Interfaces><NetworkInterface address='127.0.0.1'/></Interfaces>"
@@ -128,7 +129,7 @@ def bridge(endpoint: str, *, domain: int | None, prefix: str, max_age_ms: float)
             participant = DomainParticipant(number)
         except DDSException as error:
             raise PortError(f"DDS domain {number} cannot be joined: {error}") from None
-        say(f"passing {endpoint} on to ROS 2, domain {number}")
+        log.info(f"passing {endpoint} on to ROS 2, domain {number}")
         writers: dict[str, DataWriter] = {}
         while True:
             message = stream.recv()
@@ -140,7 +141,7 @@ def bridge(endpoint: str, *, domain: int | None, prefix: str, max_age_ms: float)
             try:
                 writers[name].write(as_action(message) if message.kind == "action" else as_state(message))
             except Exception as error:  # the binding raises nothing narrower for what does not fit a type
-                say(f"left out a message of {message.topic}: {error!r}")
+                log.info(f"left out a message of {message.topic}: {error!r}")
 
 
 def ros_name(camera: str) -> str:

@@ -6,7 +6,7 @@ from edge_app.camera.source import Source
 from edge_app.camera.uri import redact
 from edge_app.errors import UsageError
 
-__all__ = ["SCHEMES", "Source", "open_source", "redact"]
+__all__ = ["SCHEMES", "Source", "gives_poses", "open_source", "redact"]
 
 SCHEMES = (
     "camera://N",
@@ -21,6 +21,13 @@ SCHEMES = (
     "test://black|frozen|noise",
     "fault://KIND/SOURCE",
 )
+
+
+def gives_poses(uri: str) -> bool:
+    """Whether a source is a recording: its poses need no estimating."""
+    while uri.startswith("fault://"):
+        uri = uri.removeprefix("fault://").partition("/")[2]
+    return uri.startswith("pose://")
 
 
 def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Source:

@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, float]] = {
     "hang": {},
     "freeze": {},
     "black": {},
+    "resize": {},
     "slow": {"fps": 5.0},
     "jitter": {"ms": 50.0, "seed": 0.0},
     "backwards": {"ms": 100.0, "n": 10.0},
@@ -39,8 +40,9 @@ class FaultSource:
     is not live.
 
     lost: opening and reading fail. hang: reading blocks. freeze: the same picture, new stamps. black: black pictures,
-    or nobody in a recording. slow: `fps` pictures a second. jitter: late by up to `ms`. backwards: the stamp of every
-    `n`-th goes back by `ms`. duplicate: every `n`-th has the stamp of the one before.
+    or nobody in a recording. resize: pictures of half the size. slow: `fps` pictures a second. jitter: late by up to
+    `ms`. backwards: the stamp of every `n`-th goes back by `ms`. duplicate: every `n`-th has the stamp of the one
+    before.
 
     Raises:
         SourceError: lost, or what the inner source raises.
@@ -111,6 +113,8 @@ class FaultSource:
             if isinstance(item, Poses):
                 return replace(item, poses=())
             return replace(item, image=np.zeros_like(item.image))
+        elif self._kind == "resize" and isinstance(item, Frame):
+            item = replace(item, image=np.ascontiguousarray(item.image[::2, ::2]))
         elif self._kind == "jitter":
             late_ns = round(self._random.uniform(0, options["ms"]) * 1e6)
             if self.live:

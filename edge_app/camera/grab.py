@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 
 import numpy as np
 
 from edge_app.camera import open_source
-from edge_app.camera.opencv import stable_uri
+from edge_app.camera.opencv import check_reachable, stable_uri
 from edge_app.camera.source import Source
 from edge_app.camera.uri import redact
 from edge_app.errors import SourceError
@@ -20,14 +19,7 @@ from edge_app.types import CameraState, Frame, Poses
 DARK_LEVEL = 24  # of 255: a picture whose 95th percentile is below shows no person
 FUTURE_NS = 1_000_000_000
 JOIN_S = 6.0  # longer than the read time-out of a network stream
-
-
-def backoff(local: bool) -> Iterator[float]:
-    """Seconds to wait before each try to open a lost source. Looking for a local device costs nothing; a network
-    camera is spared by the steps of go2rtc, after one quick try."""
-    if local:
-        return chain([0.5], repeat(1.0))
-    return chain([0.5], repeat(1.0, 5), repeat(5.0, 5), repeat(10.0, 10), repeat(60.0))
+RETRY_S = 0.5  # between looks for a lost source: cheap ones, see `check_reachable`
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class GrabStatus:
     t_ns: stamp of the newest item grabbed.
     frames: items accepted. dropped: accepted but overwritten before `newest` took them. misordered: refused, because
         the stamp was not later than the one before, or lay in the future.
-    error: why the source is lost; empty while it is not.
+    error: why the source is lost; empty while it is not. size: width and height of the newest picture, if any.
     """
 
     state: CameraState
@@ -51,6 +43,7 @@ class GrabStatus:
     reconnects: int
     flags: tuple[str, ...]
     error: str
+    size: tuple[int, ...] = ()
 
 
 class Grabber:
@@ -61,9 +54,8 @@ class Grabber:
     nothing for `lost_after_s`; it is opened anew by `reopen` until it works. A source that is not live is not reopened.
 
     Args:
-        source: opened; None starts in the state lost, and goes on with `reopen`.
-        reopen: opens the same source once more; None: a lost source ends.
-        local: look for the lost source once a second for ever, instead of less and less often.
+        source: opened; None starts in the state lost, and goes on with `reopen` at once.
+        reopen: opens the same source once more, tried twice a second while it is lost; None: a lost source ends.
     """
 
     def __init__(
@@ -71,11 +63,10 @@ class Grabber:
         source: Source | None,
         reopen: Callable[[], Source] | None = None,
         *,
-        local: bool = False,
-        lost_after_s: float = 2.0,
-        frozen_after_s: float = 2.0,
+        lost_after_s: float = 1.5,
+        frozen_after_s: float = 1.5,
     ) -> None:
-        self._source, self._reopen, self._local = source, reopen, local
+        self._source, self._reopen = source, reopen
         self._lost_after_ns = round(lost_after_s * 1e9)
         self._frozen_after_ns = round(frozen_after_s * 1e9)
         self._changed = threading.Condition()
@@ -87,6 +78,7 @@ class Grabber:
         self._epoch = self._taken_epoch = 0
         self._t_ns = -1
         self._frames = self._dropped = self._misordered = self._reconnects = 0
+        self._size: tuple[int, ...] = ()
         self._still: np.ndarray | None = None
         self._still_since_ns = 0
         self._progress_ns = time.monotonic_ns()
@@ -121,6 +113,7 @@ class Grabber:
                 reconnects=self._reconnects,
                 flags=("dark",) if self._dark else (),
                 error=self._error,
+                size=self._size,
             )
 
     def _silent(self, now_ns: int) -> bool:
@@ -146,20 +139,21 @@ class Grabber:
         self.close()
 
     def _run(self) -> None:
-        waits = backoff(self._local)
+        wait_s = 0.0
         while not self._stop.is_set():
             source = self._source
             try:
                 if source is None:
-                    if self._reopen is None or self._stop.wait(next(waits)):
+                    if self._reopen is None or self._stop.wait(wait_s):
                         break
+                    wait_s = RETRY_S
                     source = self._source = self._reopen()
                     continue
                 item = source.read()
                 if item is None:
                     break
-                if self._accept(item, source.live):
-                    waits = backoff(self._local)
+                wait_s = RETRY_S
+                self._accept(item, source.live)
             except Exception as error:  # a reader that dies in silence would look like a camera that hangs
                 self._lose(error)
                 if source is not None and not source.live:
@@ -181,12 +175,12 @@ class Grabber:
         if source is not None:
             source.close()
 
-    def _accept(self, item: Frame | Poses, live: bool) -> bool:
+    def _accept(self, item: Frame | Poses, live: bool) -> None:
         with self._changed:
             now = time.monotonic_ns()
             if item.t_ns <= self._t_ns or (live and item.t_ns > now + FUTURE_NS):
                 self._misordered += 1
-                return False
+                return
             if self._lost or (self._frames and self._silent(now)):
                 self._reconnects += self._lost
                 self._epoch += 1
@@ -201,11 +195,11 @@ class Grabber:
                 self._dropped += self._slot is not None
                 self._slot = item, self._epoch
             self._changed.notify_all()
-            return True
 
     def _look(self, frame: Frame) -> None:
         """Dark, frozen, or of another size?"""
         image, before = frame.image, self._still
+        self._size = image.shape[1::-1]
         sample = image[::8, ::8]
         self._dark = bool(np.percentile(sample, 95) < DARK_LEVEL)
         same_size = before is not None and before.shape == image.shape
@@ -230,18 +224,12 @@ def grab(uri: str, *, camera: str = "cam", must_open: bool = True) -> Grabber:
         must_open: false: a camera that is not there yet is waited for (state `camera_lost`).
 
     Raises:
-        UsageError: an unknown scheme or option.
-        SourceError: the source cannot be opened, with `must_open`.
+        UsageError, SourceError: as `open_source`, with `must_open`.
     """
     uri = stable_uri(uri)
 
     def open_again() -> Source:
+        check_reachable(uri)
         return open_source(uri, camera=camera)
 
-    source: Source | None = None
-    try:
-        source = open_again()
-    except SourceError:
-        if must_open:
-            raise
-    return Grabber(source, open_again, local=uri.startswith(("camera:", "v4l2:", "csi:")))
+    return Grabber(open_source(uri, camera=camera) if must_open else None, open_again)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import sys
 import threading
 import time
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 # Read by OpenCV when it is imported or first opens something: nothing may reach the user's terminal from down there.
 os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
@@ -27,6 +28,8 @@ from edge_app.types import Frame
 
 OPEN_TIMEOUT_MS = 5_000
 READ_TIMEOUT_MS = 5_000
+PROBE_S = 1.0
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 BY_ID = Path("/dev/v4l/by-id")
 _CSI = (
     "nvarguscamerasrc sensor-id={sensor} ! video/x-raw(memory:NVMM),width={width:.0f},height={height:.0f},"
@@ -208,6 +211,24 @@ def open_network(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:
         raise SourceError(f"{redact(uri)}: no stream: not reachable within {OPEN_TIMEOUT_MS / 1000:g} s, or refused")
     finite = not uri.lower().startswith("rtsp") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
     return OpenCVSource(uri, capture, camera=camera, pace=Pace(realtime) if finite else None)
+
+
+def check_reachable(uri: str) -> None:
+    """Whether the host of a network source takes connections: a look that costs no login, and at most a second where
+    to open the stream would take five. Says nothing about any other source.
+
+    Raises:
+        SourceError: it does not.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme.lower() not in PORTS or (parts.scheme.lower() != "rtsp" and "http_proxy" in os.environ):
+        return
+    try:
+        address = parts.hostname or "", parts.port or PORTS[parts.scheme.lower()]
+        socket.create_connection(address, timeout=PROBE_S).close()
+    except (OSError, ValueError, UnicodeError) as error:
+        why = "no answer" if isinstance(error, TimeoutError) else str(getattr(error, "strerror", None) or error)
+        raise SourceError(f"{redact(uri)}: not reachable: {why.lower()}") from None
 
 
 def open_file(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:

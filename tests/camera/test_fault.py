@@ -45,6 +45,11 @@ def test_black_comes_back_every_so_often() -> None:
     assert [not frame.image.any() for frame in frames] == ([False] * 5 + [True] * 5) * 3
 
 
+def test_resize() -> None:
+    frames = read_all(f"fault://resize:after=1/{NOISE}")
+    assert [frame.image.shape[:2] for frame in frames] == [(16, 16)] * 10 + [(8, 8)] * 20
+
+
 def test_slow() -> None:
     with open_source(f"fault://slow:fps=2/{NOISE}", realtime=False) as source:
         assert source.fps == 2

@@ -89,7 +89,8 @@ def test_inside_the_package_it_is_as_light():
     assert done.stdout.strip() == "set()", done.stderr
 
 
-def test_late_reader_is_given_the_cached_state_once(samples, hands, endpoint, join):
+@pytest.mark.fault
+def test_S3_late_reader_is_given_the_cached_state_once(samples, hands, endpoint, join):
     """Fault S3."""
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         first = join(publisher, mono_ns=lambda: hands.now)
@@ -105,7 +106,8 @@ def test_late_reader_is_given_the_cached_state_once(samples, hands, endpoint, jo
             assert (message.data["state"], message.gap) == ("idle", 0)
 
 
-def test_slow_reader_gets_the_newest_and_every_start_and_end(samples, hands, wire):
+@pytest.mark.fault
+def test_S1_slow_reader_gets_the_newest_and_every_start_and_end(samples, hands, wire):
     with wire.subscriber() as stream:
         wire.send(ACTION, samples.action("start", hands.now, 1), 1)
         for seq in range(2, 30):
@@ -132,7 +134,8 @@ def test_everything_in_order_if_asked_for(samples, hands, wire):
         assert [m.data["seq"] for m in take(stream, 19)] == list(range(1, 20))
 
 
-def test_lost_messages_are_counted_and_an_update_brings_the_event_back(samples, hands, endpoint, join):
+@pytest.mark.fault
+def test_S5_lost_messages_are_counted_and_an_update_brings_the_event_back(samples, hands, endpoint, join):
     """Fault S5: a relay between them loses some; the count is right and the open events are right again."""
     with Publisher(endpoint, clock=hands.clock()) as publisher, zmq.Context() as context:
         front, back = context.socket(zmq.SUB), context.socket(zmq.XPUB)
@@ -191,7 +194,8 @@ def test_a_heartbeat_of_an_older_capture_ends_nothing(samples, hands, wire):
         assert stream.recv(0) is None
 
 
-def test_publisher_restart(samples, hands, tmp_path, join):
+@pytest.mark.fault
+def test_S4_publisher_restart(samples, hands, tmp_path, join):
     """Fault S4: a new run is no gap, and what the old one left open ends here."""
     endpoint = f"ipc://{tmp_path}/s"
     with Publisher(endpoint, clock=hands.clock(), run="old") as publisher:
@@ -295,7 +299,8 @@ def test_no_liveness_limit_if_not_wanted(samples, hands, wire):
         assert stream.recv(0) is None
 
 
-def test_what_waited_longer_than_the_liveness_limit_is_not_given(samples, hands, wire):
+@pytest.mark.fault
+def test_S1_what_waited_longer_than_the_liveness_limit_is_not_given(samples, hands, wire):
     """Fault S1: after a stop of ten minutes the queue's old states are skipped; an awaited end is not."""
     with wire.subscriber() as stream:
         wire.send(ACTION, samples.action("start", hands.now, 1), 1)
@@ -352,10 +357,11 @@ def test_a_stream_that_is_always_too_old_is_silence(samples, hands, wire):
         assert steps(take(stream, 1, 0)) == [("state", "stale", None, True)]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("change", [
     {"boot": "another"}, {"boot": None}, {"boot": 7}, {"t_capture_mono_ns": "soon"}, {"t_capture_mono_ns": None},
 ])  # fmt: skip
-def test_age_is_unknown_rather_than_wrong(samples, hands, wire, change):
+def test_S6_age_is_unknown_rather_than_wrong(samples, hands, wire, change):
     """Fault S6: another machine's or boot's stamps are never compared, and wall clocks never looked at."""
     with wire.subscriber() as stream, wire.subscriber(max_age_ms=200) as strict:
         wire.send(STATE, samples.state(hands.now), 1, **change, t_capture_wall="1970-01-01T00:00:00.000Z")
@@ -372,7 +378,8 @@ def test_a_stamp_of_the_future_has_no_age(samples, hands, wire):
         assert take(stream, 1)[0].age_ms is None
 
 
-def test_replayed_and_broken_frames_are_not_given(samples, hands, wire):
+@pytest.mark.fault
+def test_X7_replayed_and_broken_frames_are_not_given(samples, hands, wire):
     with wire.subscriber() as stream:
         wire.send(STATE, samples.state(hands.now), 5)
         wire.send(STATE, samples.state(hands.now, "idle"), 5)

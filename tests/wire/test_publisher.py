@@ -99,7 +99,8 @@ def test_seq_counts_per_topic(samples, hands, endpoint, raw):
         assert [hear(sub)[1]["seq"] for _ in range(5)] == [1, 1, 2, 2, 3]
 
 
-def test_late_reader_gets_the_current_state_at_once_with_its_own_stamps(samples, hands, endpoint, raw, check):
+@pytest.mark.fault
+def test_S3_late_reader_gets_the_current_state_at_once_with_its_own_stamps(samples, hands, endpoint, raw, check):
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         published = hands.now
         publisher.publish(STATUS, samples.status(hands.now))
@@ -212,7 +213,8 @@ def test_nan_is_refused_and_nothing_of_it_stays(samples, hands, endpoint):
         assert publisher.publish(STATE, samples.state(hands.now))
 
 
-def test_wall_clock_jumps_change_only_the_text(samples, hands, endpoint, raw):
+@pytest.mark.fault
+def test_S7_wall_clock_jumps_change_only_the_text(samples, hands, endpoint, raw):
     """Fault S7."""
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         sub = raw(publisher)
@@ -230,7 +232,8 @@ def test_wall_clock_jumps_change_only_the_text(samples, hands, endpoint, raw):
         assert len({each["t_capture_wall"][:13] for each in heard}) == 4
 
 
-def test_slow_reader_with_conflate_gets_the_newest(samples, hands, endpoint, raw):
+@pytest.mark.fault
+def test_S1_slow_reader_with_conflate_gets_the_newest(samples, hands, endpoint, raw):
     """Fault S1: single frames make CONFLATE work for any program."""
     with Publisher(endpoint, clock=hands.clock()) as publisher:
         slow, witness = raw(publisher, STATE, conflate=True), raw(publisher, STATE)
@@ -246,7 +249,8 @@ def test_slow_reader_with_conflate_gets_the_newest(samples, hands, endpoint, raw
         assert not slow.poll(0)
 
 
-def test_stopped_reader_costs_no_memory_and_no_time_of_the_others(samples, hands, tmp_path, raw):
+@pytest.mark.fault
+def test_S1_stopped_reader_costs_no_memory_and_no_time_of_the_others(samples, hands, tmp_path, raw):
     """Fault S1: what waits for a reader that never reads is bounded by marks, not by how long it sleeps."""
     with Publisher(f"ipc://{tmp_path}/s", clock=hands.clock()) as publisher:
         stopped, other = raw(publisher, "v1/", hwm=10), raw(publisher, STATE)
@@ -264,7 +268,8 @@ def test_stopped_reader_costs_no_memory_and_no_time_of_the_others(samples, hands
         assert 0 < kept < sent / 2
 
 
-def test_flood_of_subscriptions_is_served_in_bounds(samples, hands, tmp_path, raw):
+@pytest.mark.fault
+def test_X9_flood_of_subscriptions_is_served_in_bounds(samples, hands, tmp_path, raw):
     with Publisher(f"ipc://{tmp_path}/s", clock=hands.clock()) as publisher:
         publisher.publish(STATE, samples.state(hands.now))
         sub = raw(publisher, STATE)
@@ -302,8 +307,9 @@ def test_number_of_cached_topics_is_capped(samples, hands, tmp_path):
         assert publisher.counters["heartbeats"] == 256
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["tcp", "ipc", "foreign"])
-def test_endpoint_in_use(kind, tmp_path):
+def test_S8_endpoint_in_use(kind, tmp_path):
     """Fault S8."""
     if kind == "foreign":
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -368,7 +374,8 @@ def test_ipc_folder_that_is_not_there(tmp_path):
         Publisher(f"ipc://{tmp_path}/{'x' * 200}")
 
 
-def test_readers_that_come_and_go_leave_no_descriptor(samples, hands, endpoint):
+@pytest.mark.fault
+def test_S2_readers_that_come_and_go_leave_no_descriptor(samples, hands, endpoint):
     """Fault S2, in small."""
     with Publisher(endpoint, clock=hands.clock()) as publisher, zmq.Context() as context:
         publisher.publish(STATE, samples.state(hands.now))
