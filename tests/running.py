@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.client import SELF_TOLD, Message, Subscriber
-from edge_app.recorder import Recorder, read_recording
+from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Poses
 
 START_S = 60.0
@@ -98,7 +98,7 @@ def repeat(recording: Path, out: Path, seconds: float) -> str:
     """The URI of a recording that goes over and over another, of one camera, for so many seconds."""
     items = [item for item in read_recording(recording) if isinstance(item, Poses)]
     step_ns = (items[-1].t_ns - items[0].t_ns) // (len(items) - 1)
-    with Recorder(out) as recorder:
+    with RecordingFile(out) as recorder:
         for index in range(int(seconds * 1e9 / step_ns)):
             recorder.poses(replace(items[index % len(items)], index=index, t_ns=index * step_ns))
     return f"pose://{out}"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edge_app.bundle import DEFAULT, load_arrays, load_bundle
+from edge_app.arrays import load_npz
+from edge_app.bundle import DEFAULT, load_bundle
 from edge_app.labels import Label, LabelTable, Text
 from edge_app.rankers.scale import CHUNK
 
@@ -51,7 +52,7 @@ def test_energies_are_those_of_the_plain_computation(count):
     bundle, labels = load_bundle(DEFAULT), table(count)
     ranker, encoder = bundle.ranker("scale"), bundle.encoder()
     ranker.set_labels(labels)
-    weights = {k: v.astype(np.float64) for k, v in load_arrays(DEFAULT / "ranker-scale.npz").items()}
+    weights = {k: v.astype(np.float64) for k, v in load_npz(DEFAULT / "ranker-scale.npz").items()}
     for window in bundle.golden()["windows"][:4]:
         vector = encoder.vector(window)
         found = ranker.energies(vector[None])[0, :count]

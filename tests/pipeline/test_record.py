@@ -16,7 +16,7 @@ import pytest
 from edge_app.client import Subscriber
 from edge_app.recording import read_recording, segments
 from edge_app.types import Poses
-from tests.pipeline.test_app import START_S, wait_for
+from tests.running import START_S, wait_for
 
 APP = [sys.executable, "-m", "edge_app"]
 

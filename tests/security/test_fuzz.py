@@ -26,7 +26,7 @@ from edge_app.control import CHANGES
 from edge_app.errors import AppError, UsageError
 from edge_app.labels import parse_lines, parse_text, read_labels
 from edge_app.link import unpack
-from edge_app.recorder import Recorder, read_recording
+from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Pose, Poses
 
 SIZES = [300, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
@@ -271,7 +271,7 @@ def recording() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "r.mcap"
         rng = np.random.default_rng(0)
-        with Recorder(path) as recorder:
+        with RecordingFile(path) as recorder:
             for n in range(5):
                 arrays = [rng.normal(size=(33, width)).astype(np.float32) for width in (2, 3)]
                 pose = Pose(n * 10**7, *arrays, np.ones(33, np.float32), (640, 480))
