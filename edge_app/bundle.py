@@ -175,7 +175,7 @@ def load_bundle(path: Path) -> Bundle:
         raise UsageError(f"bundle {path}: manifest.json is not JSON ({str(error)[:120]})") from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise UsageError(f"bundle {path}: format {found!r} found, {FORMAT!r} is allowed")
+        raise UsageError(f"bundle {path}: format {str(found)[:40]!r} found, {FORMAT!r} is allowed")
     if set(manifest) != _KEYS:
         odd = sorted(set(manifest) ^ _KEYS)
         raise UsageError(f"bundle {path}: manifest.json has missing or unknown keys: {', '.join(map(str, odd))[:200]}")

@@ -201,8 +201,8 @@ def test_P9_the_provider_changes_in_what_is_published(bundle, runtimes, tmp_path
         bundle=DEFAULT, labels=parse_labels("wave, squat"), ranker="scale", runtime="tensorrt",
         publish=f"ipc://{tmp_path}/stream", cameras=(("cam", ""),), settings=Settings(),
     )  # fmt: skip
-    recogniser = Recogniser(task)
     with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
+        recogniser = Recogniser(task, context)
         subscriber.subscribe("v1/cam/")
         subscriber.connect(task.publish)
         providers = {"state": [], "status": []}

@@ -276,7 +276,7 @@ def recording() -> bytes:
                 arrays = [rng.normal(size=(33, width)).astype(np.float32) for width in (2, 3)]
                 pose = Pose(n * 10**7, *arrays, np.ones(33, np.float32), (640, 480))
                 recorder.poses(Poses("cam", n, n * 10**7, (pose,)))
-                recorder.message("v1/cam/state", {"schema": "state/1.0"})
+                recorder.message("v1/cam/state", {"schema": "state/1.0", "t_publish_mono_ns": n * 10**7})
         return path.read_bytes()
 
 
@@ -338,11 +338,12 @@ def test_camera_reports(examples):
         "dropped": 0,
         "flags": [],
         "stage_ms": [["pose", 1.0]],
+        "people": [[1, 1, [640, 480]]],
         "window": {"track": 1, "t_ns": 1, "shape": [2, 3, 4], "fps_in": 1.0, "body_visibility": 1.0, "motion": 1.0},
     }
     text = as_json(head)
-    good = struct.pack("<I", len(text)) + text + bytes(98)
+    good = struct.pack("<I", len(text)) + text + bytes(98 + 4 * 6 * 33)
     unpack(good)
     wild_head = st.tuples(st.sampled_from(paths_in(head)), wild).map(lambda pair: as_json(with_value(head, *pair)))
-    framed = wild_head.map(lambda text: struct.pack("<I", len(text)) + text + bytes(98))
+    framed = wild_head.map(lambda text: struct.pack("<I", len(text)) + text + bytes(98 + 4 * 6 * 33))
     fuzz(examples, st.one_of(st.binary(max_size=60), damaged(good), framed), check)

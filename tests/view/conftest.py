@@ -87,6 +87,7 @@ class App:
         stages = {"encoder": {"state": "running", "progress": 41, "p50_ms": 6.5}}
         status = schema.status_message(
             camera=self.camera, version="0.1.0", stages=stages, cameras=[report], counters={}, labels_count=3,
+            label_age={}, recorder="off", unrecorded=0,
             **{key: ABOUT[key] for key in ("provider", "bundle", "labels_version")},
         )  # fmt: skip
         publisher.publish(schema.topic(self.camera, "status"), status)
