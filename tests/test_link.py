@@ -22,7 +22,7 @@ def report(number: int, with_window: bool = True) -> CameraReport:
     people = (Track(5, Pose(number, points[:, :2], points[:, 2:5], points[:, 5], (640, 480))),) * (number % 3)
     return CameraReport(
         "cam", "running", 2, number, 29.5, number, 4, window if with_window else None, ("dark",), (("pose", 12.5),),
-        people,
+        people=people,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import zmq
 
 from edge_app.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
@@ -31,8 +32,9 @@ def take(tmp_path):
         labels = load_bundle(DEFAULT).default_labels[:2]
         settings = Settings(publish=PublishConfig(pose=pose))
         task = RecogniserTask(DEFAULT, labels, "scale", "auto", endpoint, (("cam", ""),), settings)
-        recogniser = Recogniser(task)
-        with Subscriber(endpoint, topics=("v1/cam/pose", "v1/cam/status"), newest=False) as stream:
+        topics = ("v1/cam/pose", "v1/cam/status")
+        with zmq.Context() as context, Subscriber(endpoint, topics=topics, newest=False) as stream:
+            recogniser = Recogniser(task, context)
             until = time.monotonic() + 10
             while stream.recv(0.05) is None and time.monotonic() < until:
                 recogniser.tick()  # a status, once the subscription has come

@@ -51,9 +51,9 @@ class Usage:
 def _processes() -> dict[int, str]:
     """The supervisor, and its children that are stages of the app."""
     children = {
-        child.pid: child.name.removeprefix("edge-app-")
+        child.pid: child.name
         for child in multiprocessing.active_children()
-        if child.name.startswith("edge-app-") and child.pid is not None
+        if child.name.startswith(("recogniser", "camera-")) and child.pid is not None
     }
     return {os.getpid(): "supervisor", **children}
 
