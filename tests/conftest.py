@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from edge_app.log import setup
+
+CASE = re.compile(r"test_[CPASXR]\d+_")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that is named after a case of the reliability table is one of `pytest -m fault`."""
+    for item in items:
+        if CASE.match(item.name):
+            item.add_marker("fault")
 
 
 @pytest.fixture(autouse=True)
