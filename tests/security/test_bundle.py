@@ -47,6 +47,38 @@ def refused(bundle: Path, word: str) -> None:
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
+def test_A3_a_changed_missing_or_unlisted_file_is_refused_by_name_and_hash(bundle, tmp_path, capfd):
+    encoder = bundle / "encoder.onnx"
+    whole = encoder.read_bytes()
+    encoder.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert main(["bundle", "verify", str(bundle)]) == 2
+    found, stated = hashlib.sha256(encoder.read_bytes()).hexdigest()[:12], hashlib.sha256(whole).hexdigest()[:12]
+    line = capfd.readouterr().err
+    assert "encoder.onnx" in line and found in line and stated in line and line.count("\n") == 1
+    encoder.unlink()
+    refused(bundle, "encoder.onnx is missing")
+    encoder.write_bytes(whole)
+    (bundle / "more").touch()
+    refused(bundle, "'more' is not in the manifest")
+    (bundle / "more").unlink()
+    load_bundle(bundle)
+    (bundle / "manifest.json").unlink()
+    refused(bundle, "no manifest.json")
+
+
+@pytest.mark.parametrize(("key", "value"), [("format", "edge-bundle/2"), ("surprise", 1)])
+def test_A3_an_unknown_format_or_key_is_refused(bundle, key, value):
+    path = bundle / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    refused(bundle, str(value) if key != "surprise" else key)
+
+
+def test_A8_another_skeleton_is_refused(bundle):
+    path = bundle / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"skeleton": "coco17"}))
+    refused(bundle, "coco17")
+
+
 @pytest.mark.parametrize("name", [
     "../outside", "/etc/passwd", "a/b", "..", ".", "", "a/../../x", "manifest.json", "\0", "x" * 300,
 ])  # fmt: skip
