@@ -235,7 +235,7 @@ def recognise() -> Callable[[str], dict]:
     from edge_app.recognize import recognize
 
     bundle = load_bundle(DEFAULT)
-    encoder, ranker = bundle.encoder("auto"), bundle.ranker("scale")
+    encoder, ranker = bundle.encoder(), bundle.ranker("scale")
     table = build_table(parse_labels(LABELS), bundle.text_encoder(), 1)
     ranker.set_labels(table)
     return cache(lambda uri: recognize(uri, bundle, encoder, ranker, table, Settings()))
