@@ -68,16 +68,18 @@ CASES = {
 
 
 def table(files: Sequence[str]) -> str:
-    """Markdown: a row for each case, with its tests and how they ended."""
-    found: dict[str, dict[str, str]] = {case: {} for case in CASES}
+    """Markdown: a row for each case, with its tests and how they ended; of a test in several files the last."""
+    ended: dict[str, str] = {}
     for file in files:
         for test in ElementTree.parse(file).iter("testcase"):
-            name = test.get("name", "").partition("[")[0]
-            match = re.match(r"test_([ACPRSX]\d+)_", name)
-            if match is None or match[1] not in found:
-                continue
             outcome = next((kind for kind in ("failure", "error", "skipped") if test.find(kind) is not None), "passed")
-            worst = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
+            ended[test.get("name", "")] = outcome
+    found: dict[str, dict[str, str]] = {case: {} for case in CASES}
+    worst = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
+    for full, outcome in ended.items():
+        name = full.partition("[")[0]
+        match = re.match(r"test_([ACPRSX]\d+)_", name)
+        if match is not None and match[1] in found:
             before = found[match[1]].get(name, "passed")
             found[match[1]][name] = max(before, outcome, key=worst.__getitem__)
     lines = ["| id | fault or attack | result | tests |", "|---|---|---|---|"]
