@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from edge_app.bundle import DEFAULT, Bundle, load_bundle
@@ -54,7 +53,6 @@ def make_task(
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments)
-    settings = _with_endpoints(arguments, settings)
     keys = settings.publish.keys
     if keys:
         load_keys(Path(keys))
@@ -75,14 +73,6 @@ def make_task(
         settings=settings,
         record=new_run(record) if record else None,
     )
-
-
-def _with_endpoints(arguments: argparse.Namespace, settings: Settings) -> Settings:
-    """The settings with what --control and --keys say; verbs without these options leave them alone."""
-    publish = settings.publish
-    control = getattr(arguments, "control", None) or publish.control
-    keys = getattr(arguments, "keys", None) or publish.keys
-    return replace(settings, publish=replace(publish, control=control, keys=str(keys)))
 
 
 def record(source: str, out: Path, seconds: float | None) -> int:

@@ -219,9 +219,15 @@ def _run(arguments: argparse.Namespace) -> int:
     from edge_app.supervisor import run_app
     from edge_app.view.beside import beside
 
-    arguments.assignments[:0] = _poses(arguments)
-    if arguments.metrics is not None:
-        arguments.assignments = [*arguments.assignments, f"metrics.endpoint={json.dumps(arguments.metrics)}"]
+    options = (
+        ("publish.control", arguments.control),
+        ("publish.keys", arguments.keys),
+        ("metrics.endpoint", arguments.metrics),
+    )
+    arguments.assignments = [
+        *_poses(arguments), *arguments.assignments,
+        *(f"{key}={json.dumps(str(value), ensure_ascii=False)}" for key, value in options if value is not None),
+    ]  # fmt: skip
     task = make_task(arguments, arguments.sources, arguments.publish, arguments.record)
     with beside(task, arguments.view, arguments.token):
         return run_app(task)

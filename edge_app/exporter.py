@@ -6,7 +6,6 @@ recogniser up.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,25 +15,26 @@ from typing import Any
 
 from edge_app.errors import PortError, UsageError
 from edge_app.metrics import BUCKETS_MS, Histogram
+from edge_app.place import parse_place
 
 READER_S = 2.0
 
 
 def loopback_address(endpoint: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`; localhost is 127.0.0.1, and nothing is looked up.
+    """Host and port of `HOST:PORT`, as `parse_place` reads it.
 
     Raises:
         UsageError: malformed, or reachable from other machines.
     """
-    host, _, port = endpoint.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
     try:
-        loopback = ipaddress.ip_address(host).is_loopback and port.isascii() and port.isdigit() and int(port) < 1 << 16
+        address, port = parse_place(endpoint)
+        if not address.is_loopback:
+            raise ValueError
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise UsageError(f"metrics endpoint {endpoint!r}: allowed: 127.0.0.1:PORT, [::1]:PORT, localhost:PORT")
-    return host, int(port)
+        raise UsageError(
+            f"metrics endpoint {endpoint!r}: allowed: 127.0.0.1:PORT, [::1]:PORT, localhost:PORT"
+        ) from None
+    return str(address), port
 
 
 class Exporter:

@@ -239,31 +239,27 @@ class Recogniser:
         self._publisher.publish(topic(decision.camera, "state"), message)
 
     def _publish_status(self) -> None:
-        summary = self.times.summary()
         stages: dict[str, Mapping[str, Any]] = {
-            name: {"state": "running", "progress": row["count"], "p50_ms": row["p50_ms"]}
-            for name, row in summary.items()
+            name: {"state": "running", "progress": row["count"], **row} for name, row in self.times.summary().items()
         }
         counters = {**self._counters, **self._publisher.counters, **self._control.counters}
         if self._gate is not None:
             counters |= self._gate.counters
             stages["gate"] = {"state": self._gate.state, "progress": counters["peers_accepted"], "p50_ms": None}
-        processes = self._lifecycles()
-        stages.update(processes)
+        stages.update(self._lifecycles())
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
         recorders = [(report.recorder, report.unrecorded) for report in reports]
         if self._recorder is not None:
             recorders.append((self._recorder.state, self._recorder.dropped))
         recorder = max((state for state, _ in recorders if state), key="recorder_full".__eq__, default="off")
+        unrecorded, ages = sum(dropped for _, dropped in recorders), self._ages.summary()
         for name in self._cameras:
             message = status_message(
                 camera=name, version=__version__, stages=stages, cameras=reports,
                 counters=counters, provider=self._encoder.provider,
                 bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
-                label_age=self._ages.summary(), recorder=recorder, unrecorded=sum(dropped for _, dropped in recorders),
+                label_age=ages, recorder=recorder, unrecorded=unrecorded,
             )  # fmt: skip
-            for stage, row in (*summary.items(), *processes.items()):
-                message["stages"][stage].update(row)
             self._status = message
             self._publisher.publish(topic(name, "status"), message)
         if self._exporter is not None:

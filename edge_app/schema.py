@@ -148,7 +148,7 @@ def status_message(
     return {
         "schema": "status/1.1", "camera": camera, "version": version,
         "stages": {
-            name: {"state": stage["state"], "progress": int(stage["progress"]), "p50_ms": stage.get("p50_ms")}
+            name: {**stage, "progress": int(stage["progress"]), "p50_ms": stage.get("p50_ms")}
             for name, stage in stages.items()
         },
         "cameras": {

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from edge_app.camera import fault
 from edge_app.log import setup
 
 CASE = re.compile(r"test_[CPASXR]\d+_")
@@ -23,3 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def fresh_log() -> None:
     """What other tests said counts towards no test's limit of lines."""
     setup()
+
+
+@pytest.fixture(autouse=True)
+def fresh_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No `fault://` source was opened before."""
+    monkeypatch.setattr(fault, "_first_opened_ns", {})

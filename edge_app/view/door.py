@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from edge_app.errors import PortError, UsageError
+from edge_app.place import parse_place
 
 DEFAULT_PLACE = "127.0.0.1:8765"
 MIN_TOKEN = 16
@@ -61,12 +62,8 @@ def open_door(place: str = DEFAULT_PLACE, token: str = "") -> Door:
         UsageError: the place is malformed, or the token too short to be safe.
         PortError: the place is in use, or not permitted.
     """
-    host, _, port = place.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
     try:
-        address = ipaddress.ip_address(host)
-        if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-            raise ValueError
+        address, port = parse_place(place)
     except ValueError:
         raise UsageError(
             f"live page at {place!r:.80}: an IP address and a port are expected, such as {DEFAULT_PLACE}"
@@ -75,7 +72,7 @@ def open_door(place: str = DEFAULT_PLACE, token: str = "") -> Door:
         raise UsageError(f"--token: {len(token)} characters found, at least {MIN_TOKEN} are needed")
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     try:
-        listening = socket.create_server((host, int(port)), family=family)
+        listening = socket.create_server((str(address), port), family=family)
     except OSError as error:
         reason = error.strerror or str(error)
         raise PortError(f"live page at {place}: {reason}; choose another place with HOST:PORT") from None

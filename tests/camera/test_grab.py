@@ -4,7 +4,6 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -12,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.camera import fault, open_source
-from edge_app.camera.grab import Grabber, GrabStatus, grab
+from edge_app.camera import open_source
+from edge_app.camera.grab import Grabber, grab
 from edge_app.camera.source import Source
 from edge_app.errors import SourceError
 from edge_app.types import Frame, Poses
+from tests.grabbing import until
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), np.uint8)
 
@@ -61,20 +61,6 @@ class Script:
 
 def frame(t_ns: int, picture: int | np.ndarray = 0, index: int = 0) -> Frame:
     return Frame("cam", index, t_ns, PICTURES[picture % 50] if isinstance(picture, int) else picture)
-
-
-def until(grabber: Grabber, wanted: Callable[[GrabStatus], bool], timeout_s: float = 20) -> GrabStatus:
-    """Take what comes until the status is as wanted."""
-    deadline = time.monotonic() + timeout_s
-    while not wanted(status := grabber.status()):
-        assert time.monotonic() < deadline, status
-        grabber.newest(0.05)
-    return status
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault, "_first_opened_ns", {})
 
 
 def test_only_the_newest_is_kept() -> None:

@@ -20,33 +20,20 @@ import pytest
 import zmq
 
 from edge_app.bundle import DEFAULT, load_bundle
-from edge_app.camera import fault, open_source, opencv
-from edge_app.camera.grab import Grabber, GrabStatus, grab
+from edge_app.camera import open_source, opencv
+from edge_app.camera.grab import Grabber, grab
 from edge_app.camera_process import CameraTask, run_camera
 from edge_app.config import CameraConfig, Settings
 from edge_app.errors import SourceError
 from edge_app.link import report_receiver, unpack
 from edge_app.process import Child, Pulse
 from edge_app.types import CameraReport
+from tests.grabbing import until
 from tests.running import LABELS, SQUATS, action, children, repeat, stage, state, status, wait_for
 
 pytestmark = pytest.mark.fault
 DEFAULTS = Settings()
 RATE_HZ = load_bundle(DEFAULT).spec.rate_hz
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault, "_first_opened_ns", {})
-
-
-def until(grabber: Grabber, wanted: Callable[[GrabStatus], bool], timeout_s: float = 20) -> GrabStatus:
-    """Take what comes until the status is as wanted."""
-    deadline = time.monotonic() + timeout_s
-    while not wanted(status := grabber.status()):
-        assert time.monotonic() < deadline, status
-        grabber.newest(0.05)
-    return status
 
 
 @contextmanager
