@@ -41,7 +41,7 @@ from train.measures import class_mean, harmonic, mean_and_spread, places
 from train.models.baselines import Conse, Devise, RidgeToText
 from train.models.edge import Detailed
 from train.report import git_revision
-from train.whole import write_text
+from train.whole import whole, write_text
 
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
 """Features `[N, D]` and a table of labels to energies `[N, K]`."""
@@ -113,7 +113,8 @@ def _compare(
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
             if "split" in told:
                 path = folder / f"energies-{way}-{seed}.npz"
-                np.savez_compressed(path, energies=means, truth=trial.truth, unseen=trial.unseen)
+                with whole(path) as partial:
+                    np.savez_compressed(partial, energies=means, truth=trial.truth, unseen=trial.unseen)
                 row["energies"] = str(path)
             else:
                 row["set"] = told["set"]

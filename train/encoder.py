@@ -32,6 +32,7 @@ from train.data.sources import load_training_clips
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
 from train.teacher import Lessons, Teacher
 from train.texts import ConceptTexts, mean_text
+from train.whole import whole
 
 SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
 
@@ -295,17 +296,16 @@ def run(arguments: argparse.Namespace) -> None:
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")
         print(row, flush=True)
-        torch.save(
-            {
-                "model": average.module.state_dict(),
-                "config": dataclasses.asdict(config),
-                "window": {"seconds": SPEC.seconds, "rate_hz": SPEC.rate_hz, "skeleton": SPEC.skeleton.name},
-                "concepts": bank.concepts,
-                "withheld": sorted(withhold),
-                "left_out": sorted(leave_out),
-                "held_people": sorted(people),
-                "settings": settings,
-                "metrics": row,
-            },
-            arguments.out / "encoder.pt",
-        )
+        saved = {
+            "model": average.module.state_dict(),
+            "config": dataclasses.asdict(config),
+            "window": {"seconds": SPEC.seconds, "rate_hz": SPEC.rate_hz, "skeleton": SPEC.skeleton.name},
+            "concepts": bank.concepts,
+            "withheld": sorted(withhold),
+            "left_out": sorted(leave_out),
+            "held_people": sorted(people),
+            "settings": settings,
+            "metrics": row,
+        }
+        with whole(arguments.out / "encoder.pt") as partial:
+            torch.save(saved, partial)

@@ -44,7 +44,7 @@ from train.gzsl import seen_and_unseen
 from train.heads import load_heads
 from train.measures import harmonic, score, shuffled_top1
 from train.report import folds_table, summarise_folds
-from train.whole import write_text
+from train.whole import whole, write_text
 
 CLIPS = 800
 """Clips that a figure is made from, at most."""
@@ -160,7 +160,8 @@ def _some(clips: list[Clip]) -> list[Clip]:
 
 
 def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str], unseen: np.ndarray) -> None:
-    np.savez_compressed(folder / "fold.npz", energies=energies, truth=truth, names=np.array(names), unseen=unseen)
+    with whole(folder / "fold.npz") as partial:
+        np.savez_compressed(partial, energies=energies, truth=truth, names=np.array(names), unseen=unseen)
 
 
 @dataclass(frozen=True)

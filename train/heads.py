@@ -30,6 +30,7 @@ from train.models.fdsm import Fdsm
 from train.models.fs_vae import FsVae
 from train.models.sa_dvae import SaDvae
 from train.models.scale import Scale, ScaleConfig
+from train.whole import whole, write_text
 
 Head = Scale | Fdsm | SaDvae | FsVae
 
@@ -108,9 +109,9 @@ def read_by(kind: str, frozen: Frozen) -> Frozen:
 
 
 def save_head(kind: str, head: Head, folder: Path) -> None:
-    torch.save(
-        {"system": kind, "model": head.state_dict(), "config": dataclasses.asdict(head.config)}, folder / f"{kind}.pt"
-    )
+    saved = {"system": kind, "model": head.state_dict(), "config": dataclasses.asdict(head.config)}
+    with whole(folder / f"{kind}.pt") as partial:
+        torch.save(saved, partial)
 
 
 def load_heads(folder: Path) -> dict[str, dict[str, np.ndarray]]:
@@ -151,4 +152,4 @@ def run(arguments: argparse.Namespace) -> None:
         save_head(kind, head, arguments.out)
         metrics[kind] = read_by(kind, frozen).unseen(lambda x, text, head=head: -head.energies(x, text))
         print(kind, metrics[kind], flush=True)
-    (arguments.out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    write_text(arguments.out / "metrics.json", json.dumps(metrics, indent=1) + "\n")

@@ -17,6 +17,7 @@ from torch.nn import functional
 from edge_app.errors import UsageError
 from train.frozen import load_encoder
 from train.texts import ConceptTexts
+from train.whole import whole
 
 SAME = ("window", "withheld", "held_people")
 """What the parts must have in common."""
@@ -49,11 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
     model["text_map.weight"] = torch.cat(maps)
     model["text_mean"] = first["model"]["text_mean"]
     model["scale"] = torch.stack([part["model"]["scale"] for part in parts]).mean()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     merged = {
         "model": model, "config": [part["config"] for part in parts], "concepts": concepts, "left_out": left_out,
         "settings": first["settings"] | {"leave_out": ",".join(left_out)},
         "metrics": [part["metrics"] for part in parts],
     }  # fmt: skip
-    torch.save(first | merged, arguments.out)
+    with whole(arguments.out) as partial:
+        torch.save(first | merged, partial)
     print(f"{arguments.out}: {len(parts)} encoders side by side")

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
+from train.whole import whole, write_text
 
 FORMAT = "prepared/1"
 PLAN = "prepared.json"
@@ -111,10 +111,9 @@ def write_shard(path: Path, kind: Kind, made: Iterable[Record | Dropped]) -> Non
     records = [entry for entry in every if isinstance(entry, Record)]
     dropped = [entry for entry in every if isinstance(entry, Dropped)]
     poses = [record.joints.reshape(-1, kind.joints, 3) for record in records]
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("wb") as file:
+    with whole(path) as partial:
         np.savez(
-            file,
+            partial,
             about=np.array(ABOUT), dataset=np.array(kind.dataset), layout=np.array(kind.layout),
             fps=np.float64(kind.fps), names=np.array(kind.names, str), parts=np.array(kind.parts, str),
             joints=np.concatenate([np.zeros((0, kind.joints, 3), np.float32), *poses], dtype=np.float32),
@@ -134,7 +133,6 @@ def write_shard(path: Path, kind: Kind, made: Iterable[Record | Dropped]) -> Non
                 for key in ("name", "why", "detail")
             },
         )  # fmt: skip
-    os.replace(partial, path)
 
 
 def write_plan(folder: Path, shards: int, digest: str) -> None:
@@ -154,9 +152,7 @@ def write_plan(folder: Path, shards: int, digest: str) -> None:
     if folder.is_dir() and any(folder.glob("clips-*.npz")):
         raise UsageError(f"--out {folder}: holds clips but no {PLAN}; an empty folder is expected")
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{PLAN}.part"
-    partial.write_text(json.dumps(wanted, indent=1) + "\n")
-    os.replace(partial, path)
+    write_text(path, json.dumps(wanted, indent=1) + "\n")
 
 
 def _read_plan(folder: Path) -> dict[str, object]:
