@@ -160,6 +160,7 @@ def test_P4_the_back_off_of_one_stage_does_not_hold_up_another():
         assert row(bad)[0] == "failed"
 
 
+@pytest.mark.slow
 def test_P5_no_child_outlives_a_killed_supervisor_and_the_next_one_cleans_up(app, squats, tmp_path):
     it = app(squats)
     wait_for(it.stream, action("start"), ledger=it.ledger)
@@ -175,6 +176,7 @@ def test_P5_no_child_outlives_a_killed_supervisor_and_the_next_one_cleans_up(app
     again.stop()  # and the folder of the first is gone too
 
 
+@pytest.mark.slow
 def test_P6_a_process_that_grows_is_replaced_by_one_that_has_loaded(tmp_path, capfd):
     board: dict = {}
     pose = Stage("pose", bodies.leak, str(tmp_path), board, QUICK, recycle=True)
@@ -189,6 +191,7 @@ def test_P6_a_process_that_grows_is_replaced_by_one_that_has_loaded(tmp_path, ca
     assert "replacing it" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_P6_the_app_goes_on_while_a_camera_process_is_replaced(squats, tmp_path):
     stages = _stages(default_task(squats, LABELS, f"ipc://{tmp_path}/stream"), tmp_path)
     camera, ledger = stages[1], Ledger()
