@@ -61,6 +61,7 @@ def make_task(
         check_bind(settings.publish.control, with_keys=bool(keys))
     if settings.metrics.endpoint:
         loopback_address(settings.metrics.endpoint)
+    sources = [_listening(source, keys) for source in sources]
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
     return AppTask(
         sources=tuple(zip(names, sources, strict=True)),
@@ -73,6 +74,13 @@ def make_task(
         settings=settings,
         record=new_run(record) if record else None,
     )
+
+
+def _listening(source: str, keys: str) -> str:
+    """A `remote://` source with the keys that guard it."""
+    if not source.startswith("remote://") or not keys or "?" in source:
+        return source
+    return f"{source}?keys={keys}"
 
 
 def record(source: str, out: Path, seconds: float | None) -> int:

@@ -66,7 +66,7 @@ def _watch(
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
         child.alive()
-        _tell(task.name, before, status)
+        tell(task.name, before, status)
         before = status
         if status.epoch != epoch:
             epoch = status.epoch
@@ -75,7 +75,7 @@ def _watch(
             if estimator is not None:
                 estimator.reset()
         if item is not None:
-            poses = _estimate(item, estimator, times)
+            poses = estimate(item, estimator, times)
             child.progress()
             if recorder is not None:
                 recorder.poses(poses)
@@ -116,7 +116,7 @@ def _watch(
             return
 
 
-def _tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
+def tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
     """One line when the camera's state changes, or its picture another way (such as its size)."""
     if now.state not in (before.state, "ended"):
         why = f" ({now.error})" if now.error else ""
@@ -126,7 +126,7 @@ def _tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
         log.warning("%s: pictures are %dx%d now, %dx%d before", camera, *sizes, extra={"kind": "camera"})
 
 
-def _estimate(item: Frame | Poses, estimator: PoseEstimator | None, times: StageTimes) -> Poses:
+def estimate(item: Frame | Poses, estimator: PoseEstimator | None, times: StageTimes) -> Poses:
     if isinstance(item, Poses):
         return item
     assert estimator is not None

@@ -82,6 +82,15 @@ def _parser() -> argparse.ArgumentParser:
     recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
     recognize.set_defaults(verb_function=_recognize)
 
+    camera = verbs.add_parser("camera", help="send the poses of a camera here to an app on another machine")
+    camera.add_argument("source", metavar="SOURCE")
+    camera.add_argument(
+        "--to", required=True, metavar="ENDPOINT", help="tcp://HOST:PORT where 'run remote://…' listens"
+    )
+    camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
+    _add_settings(camera)
+    camera.set_defaults(verb_function=_camera)
+
     listen = verbs.add_parser("listen", help="print the labels of a stream")
     listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
     listen.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -176,9 +185,8 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     new = verbs.add_parser("new", help="make the app's own keys, or with --name those of a client")
     new.add_argument("folder", type=Path, metavar="DIR")
     new.add_argument("--name", metavar="N")
-    new.add_argument(
-        "--role", choices=("reader", "controller", "server"), help="default: server, or reader with a name"
-    )
+    roles = ("reader", "controller", "camera", "server")
+    new.add_argument("--role", choices=roles, help="default: server, or reader with a name")
     verbs.add_parser("list", help="role, name and fingerprint of each").add_argument("folder", type=Path, metavar="DIR")
     revoke = verbs.add_parser("revoke", help="cut a client off; a running app notices within a second")
     revoke.add_argument("folder", type=Path, metavar="DIR")
@@ -192,12 +200,16 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ranker", choices=RANKERS, default="scale")
     parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
     parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
-    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+    _add_settings(parser)
     parser.add_argument(
         "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
         help="fail where no GPU runtime passes the self-test",
     )  # fmt: skip
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
 
 
 def _add_view(parser: argparse.ArgumentParser) -> None:
@@ -304,6 +316,14 @@ def _readable(result: dict) -> str:
     return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
 
 
+def _camera(arguments: argparse.Namespace) -> int:
+    from edge_app.config import load_settings
+    from edge_app.remote_camera import SenderTask, send_camera
+
+    settings = load_settings(arguments.config, arguments.assignments)
+    return send_camera(SenderTask(arguments.source, arguments.to, arguments.keys, settings))
+
+
 def _listen(arguments: argparse.Namespace) -> int:
     from edge_app.listen import listen
 
@@ -380,7 +400,7 @@ def _keys(arguments: argparse.Namespace) -> int:
         new_server(folder)
     elif verb == "new":
         if not arguments.name or arguments.role == "server":
-            raise UsageError("keys new: --role reader and controller need --name, --role server has none")
+            raise UsageError("keys new: --role reader, controller and camera need --name, --role server has none")
         home = new_client(folder, arguments.name, arguments.role or "reader")
         print(f"{home}: move this folder to the client, and delete it here")
     print("\n".join(listing(folder)))

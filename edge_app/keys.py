@@ -3,6 +3,7 @@
     DIR/server.key, server.key_secret     the application's own pair; the secret has mode 0600
     DIR/authorized/readers/NAME.key       who may read the stream
     DIR/authorized/controllers/NAME.key   who may change the labels
+    DIR/authorized/cameras/NAME.key       who may send poses, for `remote://`
     DIR/clients/NAME/                     a new client's folder, to be moved to its machine
 
 Files are certificates in ZeroMQ's own format (`zmq.auth`). A client that made its pair itself is let in by putting its
@@ -27,8 +28,8 @@ from zmq.auth import create_certificates
 from edge_app.client import check_secret, read_certificate
 from edge_app.errors import UsageError
 
-Role = Literal["reader", "controller"]
-ROLES: tuple[Role, ...] = ("reader", "controller")
+Role = Literal["reader", "controller", "camera"]
+ROLES: tuple[Role, ...] = ("reader", "controller", "camera")
 MAX_KEYS = 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WRITABLE_BY_OTHERS = 0o022
@@ -55,6 +56,9 @@ def load_keys(folder: Path) -> Keys:
         allowed: dict[Role, dict[str, str]] = {}
         for role in ROLES:
             place = folder / "authorized" / f"{role}s"
+            if not place.exists():  # nobody has this role
+                allowed[role] = {}
+                continue
             files = sorted(place.glob("*.key"))
             if len(files) > MAX_KEYS:
                 raise ValueError(f"{place}: {len(files)} keys found, at most {MAX_KEYS} are allowed")
@@ -117,6 +121,7 @@ def new_client(folder: Path, name: str, role: Role) -> Path:
             create_certificates(work, "client")
             public = Path(work) / "client.key"
             shutil.copy(folder / "server.key", work)
+            (folder / "authorized" / f"{role}s").mkdir(exist_ok=True)
             home.mkdir()
             for file in ("client.key_secret", "server.key"):
                 os.replace(Path(work) / file, home / file)

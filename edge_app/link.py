@@ -17,7 +17,7 @@ import zmq
 from edge_app.types import CameraReport, Pose, Track, Window
 
 MAX_BYTES = 2**22
-_POSE = 33 * 6  # numbers of a person: image, world, visibility
+POSE_BYTES = 33 * 6 * 4  # of a person: image, world, visibility
 
 
 def pack(report: CameraReport) -> bytes:
@@ -35,9 +35,7 @@ def pack(report: CameraReport) -> bytes:
             "body_visibility": window.body_visibility, "motion": window.motion,
         }  # fmt: skip
         arrays = np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
-    for track in report.people:
-        pose = track.pose
-        arrays += np.column_stack([pose.image, pose.world, pose.visibility]).astype(np.float32).tobytes()
+    arrays += b"".join(points_of(track.pose) for track in report.people)
     text = json.dumps(head).encode()
     return struct.pack("<I", len(text)) + text + arrays
 
@@ -58,15 +56,24 @@ def unpack(data: bytes) -> CameraReport:
             window = Window(camera=head["camera"], joints=values, valid=valid, **described)
         people = []
         for number, (track, t_ns, frame) in enumerate(head.pop("people")):
-            points = np.frombuffer(data, np.float32, _POSE, at + 4 * _POSE * number).reshape(33, 6)
-            pose = Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], tuple(frame))
-            people.append(Track(track, pose))
+            people.append(Track(track, pose_at(data, at + POSE_BYTES * number, t_ns, tuple(frame))))
         head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
         return CameraReport(window=window, **head)
     except (struct.error, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a camera report: {error}") from None
+
+
+def points_of(pose: Pose) -> bytes:
+    """The landmarks as `POSE_BYTES` bytes of float32: image, world and visibility of each."""
+    return np.column_stack([pose.image, pose.world, pose.visibility]).astype(np.float32).tobytes()
+
+
+def pose_at(data: bytes, at: int, t_ns: int, size: tuple[int, int]) -> Pose:
+    """What `points_of` made, from byte `at` on. Raises ValueError where there are too few bytes."""
+    points = np.frombuffer(data, np.float32, POSE_BYTES // 4, at).reshape(33, 6)
+    return Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], size)
 
 
 class ReportSender:

@@ -8,7 +8,8 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
@@ -229,15 +230,10 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
     Raises:
         GaveUpError: a stage's restart budget is spent.
     """
-    stop = stop or threading.Event()
     # Stages share the cores: a ranker whose second thread waits for one takes ten times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    restore = _handle_signals(stop)
-    try:
-        with run_folder() as folder:
-            return supervise(_stages(task, folder), stop, seconds)
-    finally:
-        restore()
+    with stop_signals(stop) as stop, run_folder() as folder:
+        return supervise(_stages(task, folder), stop, seconds)
 
 
 def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | None = None) -> int:
@@ -301,21 +297,23 @@ def _stop_all(stages: Sequence[Stage]) -> None:
             process.join()
 
 
-def _handle_signals(stop: threading.Event) -> Callable[[], None]:
-    """SIGINT and SIGTERM set `stop`; returns what puts the old handlers back."""
+@contextmanager
+def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does."""
+    stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        return lambda: None
+        yield stop
+        return
 
     def handler(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
     old = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
-
-    def restore() -> None:
+    try:
+        yield stop
+    finally:
         for number, previous in old.items():
             signal.signal(number, previous)
-
-    return restore
 
 
 def _reason(code: int) -> str:

@@ -17,6 +17,7 @@ SCHEMES = (
     "a file path or file://…",
     "images://DIR",
     "pose://FILE",
+    "remote://HOST:PORT",
     "person://ACTION",
     "test://black|frozen|noise",
     "fault://KIND/SOURCE",
@@ -24,10 +25,10 @@ SCHEMES = (
 
 
 def gives_poses(uri: str) -> bool:
-    """Whether a source is a recording: its poses need no estimating."""
+    """Whether a source is a recording, or on another machine: its poses need no estimating."""
     while uri.startswith("fault://"):
         uri = uri.removeprefix("fault://").partition("/")[2]
-    return uri.startswith("pose://")
+    return uri.startswith(("pose://", "remote://"))
 
 
 def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Source:
@@ -74,6 +75,10 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
         from edge_app.recording import RecordingSource
 
         return RecordingSource(uri, camera=camera, realtime=realtime)
+    if scheme == "remote":
+        from edge_app.camera.remote import RemoteSource
+
+        return RemoteSource(uri, camera=camera)
     if scheme == "person":
         from edge_app.camera.person import PersonSource
 

@@ -1,0 +1,72 @@
+"""`edge-app camera`: the camera and its poses here, everything else on another machine (`edge_app.camera.remote`)."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_app.camera import gives_poses
+from edge_app.camera.grab import grab
+from edge_app.camera.remote import RemoteSender
+from edge_app.camera_process import IDLE_REPORT_S, estimate, tell
+from edge_app.config import Settings
+from edge_app.metrics import StageTimes
+from edge_app.pose import PoseEstimator
+from edge_app.pose_model import ensure_pose_model
+from edge_app.process import Board, Child
+from edge_app.supervisor import Stage, stop_signals, supervise
+
+
+@dataclass(frozen=True, slots=True)
+class SenderTask:
+    """source: a URI. to: where `edge-app run remote://…` listens. keys: a client's folder with a `camera` key."""
+
+    source: str
+    to: str
+    keys: Path | None
+    settings: Settings
+
+
+def send_camera(task: SenderTask) -> int:
+    """Send until the source ends, or SIGINT or SIGTERM arrives. Returns the exit code.
+
+    Raises:
+        UsageError: the endpoint or the keys are refused. GaveUpError: the restart budget is spent.
+    """
+    ensure_pose_model()
+    RemoteSender(task.to, task.keys).close()
+    with stop_signals() as stop:
+        board: Board = {}
+        return supervise([Stage("camera", run_sender, task, board, task.settings.supervise, recycle=True)], stop)
+
+
+def run_sender(task: SenderTask, child: Child) -> None:
+    """Run until the source ends or the child is told to stop.
+
+    Raises:
+        SourceError: the source cannot be opened at the first start. Later it is waited for.
+    """
+    with ExitStack() as stack:
+        sender = stack.enter_context(RemoteSender(task.to, task.keys))
+        estimator = None
+        if not gives_poses(task.source):
+            estimator = stack.enter_context(PoseEstimator(max_people=task.settings.camera.max_people))
+        child.wait_turn()
+        grabber = stack.enter_context(grab(task.source, must_open=not child.restarted))
+        child.ready()
+        before, times, epoch = grabber.status(), StageTimes(), 0
+        while not child.stopping:
+            item = grabber.newest(IDLE_REPORT_S)
+            status = grabber.status()
+            child.alive()
+            tell("camera", before, status)
+            before = status
+            if status.epoch != epoch and estimator is not None:
+                estimator.reset()
+            epoch = status.epoch
+            if item is not None:
+                child.progress()
+            sender.send(None if item is None else estimate(item, estimator, times), status.state, status.error)
+            if status.state == "ended":
+                return
