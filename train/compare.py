@@ -100,7 +100,7 @@ def _kept(path: Path, steps: int | None) -> list[dict[str, Any]]:
 def _compare(
     folder: Path, frozen: Frozen, data: Path, wanted: list[tuple[str, int]], steps: int | None, baseline: bool
 ) -> Iterable[dict[str, Any]]:
-    """A row for each way, seed and trial of a fold. Energies of splits are kept beside the fold, for GZSL."""
+    """A row for each way, seed and trial of a fold. Energies are kept beside the fold."""
     text, trials = TextEncoder(), []
     for told in json.loads((folder / "fold.json").read_text()):
         trial = split_trial(frozen.saved, data) if "split" in told else lab_trial(told["set"], data)
@@ -111,13 +111,10 @@ def _compare(
             found = energies(features, table)
             means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
-            if "split" in told:
-                path = folder / f"energies-{way}-{seed}.npz"
-                with whole(path) as partial:
-                    np.savez_compressed(partial, energies=means, truth=trial.truth, unseen=trial.unseen)
-                row["energies"] = str(path)
-            else:
-                row["set"] = told["set"]
+            path = folder / f"energies-{told.get('set', 'split')}-{way}-{seed}.npz"
+            with whole(path) as partial:
+                np.savez_compressed(partial, energies=means, truth=trial.truth, unseen=trial.unseen)
+            row |= {"set": told["set"]} if "set" in told else {"energies": str(path)}
             print({key: value for key, value in row.items() if key != "energies"}, flush=True)
             yield row
 
