@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zmq
 
 from edge_app.bench.environment import environment
 from edge_app.bench.run import SOURCE
@@ -73,10 +74,10 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
     settings = Settings(publish=PublishConfig(max_age_ms=10**7))
     spent: dict[str, list[int]] = {"pose": [], "window": [], "hand-over": [], "recogniser": []}
     tracker, buffer = Tracker(), WindowBuffer("cam", bundle.spec)
-    with tempfile.TemporaryDirectory() as folder, PoseEstimator() as estimator:
+    with tempfile.TemporaryDirectory() as folder, PoseEstimator() as estimator, zmq.Context() as context:
         endpoint = f"ipc://{folder}/stream"
         task = RecogniserTask(DEFAULT, tuple(names), "scale", "auto", endpoint, (("cam", ""),), settings)
-        recogniser = Recogniser(task)
+        recogniser = Recogniser(task, context)
         with Subscriber(endpoint) as subscriber:
             start_ns = time.monotonic_ns()
             for index in range(WARM_UP + round(seconds * FPS)):
