@@ -128,8 +128,8 @@ def read(endpoint: str, cameras: int, seconds: float, pipe: Connection) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    columns = ("cameras", "decisions a second", "of the slowest", "age p50", "p90", "p99, ms", "recogniser, CPU ms a decision",
-               "all, CPU ms a decision", "memory, MiB")  # fmt: skip
+    columns = ("cameras", "decisions a second", "of the slowest", "age p50", "p90", "p99, ms",
+               "recogniser, CPU ms a decision", "all, CPU ms a decision", "memory, MiB")  # fmt: skip
     lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         age = row["age_ms"]
