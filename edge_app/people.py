@@ -20,7 +20,6 @@ from edge_app.pose import PoseBackend, PoseEstimator
 from edge_app.track import Body, describe, overlap
 from edge_app.types import Frame, Pose, Poses
 
-MAX_PEOPLE = 8
 SEARCH_S = 0.15
 """Between two looks of the finder, while fewer people than allowed are followed. A look takes as long as one to two
 poses; the whole picture and its large squares come round in about a second, the small ones in up to five."""

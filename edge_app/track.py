@@ -22,6 +22,11 @@ class Body:
     torso: float
 
 
+def make_tracker(people: int) -> Tracker | MotionTracker:
+    """The tracker for a camera before which so many people are watched."""
+    return Tracker() if people == 1 else MotionTracker()
+
+
 class Tracker:
     """Gives every pose the id of the person it belongs to.
 
