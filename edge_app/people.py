@@ -1,9 +1,9 @@
 """The pose stage for several people: Frame -> Poses, with a landmarker of its own for each person.
 
 MediaPipe's own way of finding several, one detector for the whole picture, finds one of two and none that is small.
-Here a finder looks for somebody who is not followed yet, in the picture with the people who are painted out: in the
-whole of it, and then in parts, one look at a time. Who is found gets a landmarker that follows him alone in a part of
-the picture around him, without any detector. Nothing here knows who is who: that is `edge_app.track`'s.
+Here a finder looks for somebody who is not followed yet, in the picture with those who are painted out: in the whole
+of it, and then in parts, one look at a time. Who is found gets a landmarker that follows nobody else, in a part of the
+picture around them, without any detector. Nothing here knows who is who: that is `edge_app.track`'s.
 """
 
 from __future__ import annotations
@@ -87,11 +87,16 @@ class _Follower:
         self.estimator = PoseEstimator(model, confidence=CONFIDENCE)
         self.view = _View(0, 0, 1, 1)
         self.pose: Pose | None = None
+        self.outdated = False
 
     def begin(self, frame: Frame, wanted: Pose, view: _View, others: list[Pose]) -> bool:
         """Follow whoever is where `wanted` is; False, and free, if MediaPipe does not find the same again."""
         self.view = view
-        self.estimator.estimate(replace(frame, image=np.full_like(self.view.cut(frame.image), 128)))  # forget
+        if self.outdated:
+            self.estimator.reset()
+            self.outdated = False
+        else:  # a picture of nobody makes it forget too, and sooner
+            self.estimator.estimate(replace(frame, image=np.full_like(view.cut(frame.image), 128)))
         pose = _look(self.estimator, replace(frame, image=_painted(frame.image, others)), self.view)
         self.pose = pose if pose is not None and _continues(wanted, pose) else None
         return self.pose is not None
@@ -140,7 +145,8 @@ class PeopleEstimator:
         self._part()
         free = next((follower for follower in self._followers if follower.pose is None), None)
         if free is not None and (found := self._search(frame)) is not None:
-            free.begin(frame, *found, self._poses())
+            if free.begin(frame, *found, self._poses()):
+                self._soon.append(found[1])  # where one is, another may be
             self._part()
         return Poses(frame.camera, frame.index, frame.t_ns, tuple(self._poses()))
 
@@ -148,7 +154,7 @@ class PeopleEstimator:
         return [one.pose for one in self._followers if one.pose is not None and one is not but]
 
     def _part(self) -> None:
-        """Where two follow the same person, the one who sees less of him lets go."""
+        """Where two follow the same person, the one who sees less lets go."""
         followers = [one for one in self._followers if one.pose is not None]
         for number, one in enumerate(followers):
             for other in followers[:number]:
@@ -169,16 +175,12 @@ class PeopleEstimator:
         pose = _look(self._finder, replace(frame, image=_painted(frame.image, followed)), view)
         if pose is None or not view.has(describe(pose, 0).centre):
             return None
-        if any(_same(pose, other) for other in followed):
-            return None
-        self._soon.append(view)  # where one is, another may be
-        return pose, view
+        return None if any(_same(pose, other) for other in followed) else (pose, view)
 
     def reset(self) -> None:
-        """Forget everybody: after a reconnect, or for another file."""
+        """Forget everybody, and the stamps. Landmarkers are made anew when needed: all at once take seconds."""
         for follower in self._followers:
-            follower.estimator.reset()
-            follower.pose = None
+            follower.pose, follower.outdated = None, True
         self._forget()
 
     def close(self) -> None:

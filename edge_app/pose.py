@@ -28,7 +28,8 @@ _warmed = threading.Event()
 class PoseBackend(Protocol):
     """Frames of one camera in, in order, and everybody found in each out; a context manager.
 
-    `edge_app.people.pose_backend` picks one: `PoseEstimator` for one person, `PeopleEstimator` for several.
+    `edge_app.people.pose_backend` picks one: `PoseEstimator` for one person, `PeopleEstimator` for several. `reset`
+    makes it forget whom it followed, `close` gives its memory back.
     """
 
     def estimate(self, frame: Frame) -> Poses: ...
