@@ -87,10 +87,10 @@ class _Moving:
 class MotionTracker:
     """Gives every pose the id of the person it belongs to, among several: by where each was going, not by looks.
 
-    Each person goes on at a constant velocity; poses and people are put together so that the sum of distances (in torso
-    lengths, sizes that differ count too) is least. A pose that is farther than `reach` torso lengths, and `speed` more
-    for each second since, from where somebody should be is somebody new, and so is a person not seen for `max_gap_s`.
-    Ids are never used again.
+    Each person is taken to go on at the velocity of the last moments; poses and people are put together so that the sum
+    of distances (in torso lengths, sizes that differ count too) is least. A pose that is farther than `reach` torso
+    lengths, and `speed` more for each second since, from where somebody should be is somebody new, and so is a person
+    not seen for `max_gap_s`. Ids are never used again.
     """
 
     def __init__(self, *, max_gap_s: float = 1.5, reach: float = 1.0, speed: float = 2.0) -> None:

@@ -301,7 +301,7 @@ class WindowBuffer:
 
 
 class WindowBuffers:
-    """The buffers of everybody who is watched: of up to `people` people each his own; of one, the first in a frame."""
+    """The buffers of everybody who is watched: each of up to `people` has one; of one, the first in a frame."""
 
     def __init__(self, camera: str, spec: WindowSpec, people: int = 1) -> None:
         self._camera, self._spec, self._people = camera, spec, people
@@ -310,7 +310,7 @@ class WindowBuffers:
         self._now: list[int] = []
 
     def push(self, tracks: Sequence[Track]) -> None:
-        """Add the poses of one frame; who is not in it keeps his buffer for as long as a window."""
+        """Add the poses of one frame; who is not in it keeps a buffer for as long as a window."""
         self._now = []
         for track in tracks[: self._people]:
             key = track.id if self._people > 1 else 0  # a single buffer starts over with another person
