@@ -15,7 +15,7 @@ from edge_app.exporter import loopback_address
 from edge_app.keys import load_keys
 from edge_app.labels import Label, parse_labels
 from edge_app.log import log
-from edge_app.pose import PoseEstimator
+from edge_app.people import pose_backend
 from edge_app.pose_model import ensure_pose_model
 from edge_app.recorder import Recorder, new_run
 from edge_app.recording import RecordingFile
@@ -83,8 +83,10 @@ def _listening(source: str, keys: str) -> str:
     return f"{source}?keys={keys}"
 
 
-def record(source: str, out: Path, seconds: float | None) -> int:
+def record(source: str, out: Path, seconds: float | None, settings: Settings) -> int:
     """Write the poses of a source to a recording until it ends, `seconds` pass, or Ctrl-C.
+
+    settings: `camera.max_people` says of how many.
 
     Raises:
         SourceError: the source cannot be opened. UsageError: the file cannot be written.
@@ -94,7 +96,7 @@ def record(source: str, out: Path, seconds: float | None) -> int:
     frames = found = 0
     with (
         open_source(source, realtime=True) as opened,
-        PoseEstimator() as estimator,
+        pose_backend(settings.camera.max_people) as estimator,
         Recorder(RecordingFile(out)) as recorder,
     ):
         try:

@@ -12,12 +12,13 @@ from edge_app.config import Settings
 from edge_app.link import ReportSender
 from edge_app.log import log
 from edge_app.metrics import StageTimes
-from edge_app.pose import PoseEstimator
+from edge_app.people import pose_backend
+from edge_app.pose import PoseBackend
 from edge_app.process import Child
 from edge_app.recorder import Recorder, Segments
-from edge_app.track import Tracker
-from edge_app.types import CameraReport, Frame, Poses
-from edge_app.window import WindowBuffer, WindowSpec
+from edge_app.track import make_tracker
+from edge_app.types import CameraReport, Frame, Poses, Window
+from edge_app.window import WindowBuffers, WindowSpec
 
 IDLE_REPORT_S = 0.2
 
@@ -44,7 +45,7 @@ def run_camera(task: CameraTask, child: Child) -> None:
         sender = stack.enter_context(ReportSender(task.endpoint))
         estimator = None
         if not gives_poses(task.uri):
-            estimator = stack.enter_context(PoseEstimator(max_people=task.settings.camera.max_people))
+            estimator = stack.enter_context(pose_backend(task.settings.camera.max_people))
         child.wait_turn()
         recorder = None
         if task.record:
@@ -55,13 +56,16 @@ def run_camera(task: CameraTask, child: Child) -> None:
 
 
 def _watch(
-    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseEstimator | None, sender: ReportSender,
+    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseBackend | None, sender: ReportSender,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
-    buffer, tracker, times = WindowBuffer(task.name, task.skeleton_window), Tracker(), StageTimes()
+    people = task.settings.camera.max_people
+    buffers, tracker = WindowBuffers(task.name, task.skeleton_window, people), make_tracker(people)
+    times = StageTimes()
     before = grabber.status()
     stride_ns = int(task.settings.camera.stride_s * 1e9)
-    epoch, due_ns, window, slow, seen_ns = 0, 0, None, False, 0
+    epoch, due_ns, slow, seen_ns = 0, 0, False, 0
+    windows: tuple[Window, ...] = ()
     while not child.stopping:
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
@@ -70,7 +74,7 @@ def _watch(
         before = status
         if status.epoch != epoch:
             epoch = status.epoch
-            buffer.clear()
+            buffers.clear()
             tracker.reset()
             if estimator is not None:
                 estimator.reset()
@@ -80,8 +84,7 @@ def _watch(
             if recorder is not None:
                 recorder.poses(poses)
             tracks = tracker.update(poses)
-            if tracks:
-                buffer.push(tracks[0])
+            buffers.push(tracks)
             seen_ns = poses.t_ns
             if poses.t_ns < due_ns:
                 continue
@@ -89,22 +92,25 @@ def _watch(
             if due_ns <= poses.t_ns:  # the start, or a stall: what was not done is not made up for
                 due_ns = poses.t_ns + stride_ns
             with times.measure("window"):
-                window = buffer.window() if tracks else None
+                windows = buffers.windows()
+            window = windows[0] if windows else None
             slow = window is not None and window.fps_in < task.settings.camera.min_fps and window.valid.mean() >= 0.5
         elif status.state == "running":
             continue
+        shown = windows if item is not None and not slow else ()
         sender.send(
             CameraReport(
                 camera=task.name,
                 state=status.state,
                 epoch=epoch,
                 t_ns=seen_ns,
-                fps_in=window.fps_in if window else 0.0,
+                fps_in=windows[0].fps_in if windows else 0.0,
                 frames=status.frames,
                 dropped=status.dropped,
                 misordered=status.misordered,
                 reconnects=status.reconnects,
-                window=window if item is not None and not slow else None,
+                window=shown[0] if shown else None,
+                others=shown[1:],
                 flags=(*status.flags, *(["insufficient_rate"] if slow else [])),
                 stage_ms=times.take(),
                 recorder=recorder.state if recorder else "",
@@ -126,7 +132,7 @@ def tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
         log.warning("%s: pictures are %dx%d now, %dx%d before", camera, *sizes, extra={"kind": "camera"})
 
 
-def estimate(item: Frame | Poses, estimator: PoseEstimator | None, times: StageTimes) -> Poses:
+def estimate(item: Frame | Poses, estimator: PoseBackend | None, times: StageTimes) -> Poses:
     if isinstance(item, Poses):
         return item
     assert estimator is not None

@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(arguments, "rerank", None):
         arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
     try:
+        if getattr(arguments, "people", None) is not None:
+            arguments.assignments = [*arguments.assignments, _people(arguments.people)]
         return int(arguments.verb_function(arguments))
     except AppError as error:
         log.error("%s", error, extra={"kind": "failed"})
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
     _add_settings(camera)
+    _add_people(camera)
     camera.set_defaults(verb_function=_camera)
 
     listen = verbs.add_parser("listen", help="print the labels of a stream")
@@ -106,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the stream's messages, one JSON object a line")
     demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
+    _add_people(demo)
     _add_view(demo)
     demo.set_defaults(verb_function=_demo)
 
@@ -122,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("source", metavar="SOURCE")
     record.add_argument("out", type=Path, metavar="OUT")
     record.add_argument("--seconds", type=float, metavar="S")
+    _add_people(record)
     record.set_defaults(verb_function=_record)
 
     replay = verbs.add_parser("replay", help="the events of a recording again, always the same")
@@ -201,6 +206,7 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
     parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
     _add_settings(parser)
+    _add_people(parser)
     parser.add_argument(
         "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
         help="fail where no GPU runtime passes the self-test",
@@ -210,6 +216,19 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
     parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--people", metavar="N", help="watch up to N people before each camera (default 1, at most 8)")
+    parser.set_defaults(assignments=[])
+
+
+def _people(count: str) -> str:
+    from edge_app.config import MAX_PEOPLE
+
+    if not (count.isdecimal() and 1 <= int(count) <= MAX_PEOPLE):
+        raise UsageError(f"--people {count:.40}: a number from 1 to {MAX_PEOPLE} is allowed")
+    return f"camera.max_people={int(count)}"
 
 
 def _add_view(parser: argparse.ArgumentParser) -> None:
@@ -338,7 +357,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     return demo(
         source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json,
-        assignments=_poses(arguments), view=arguments.view, token=arguments.token,
+        assignments=[*_poses(arguments), *arguments.assignments], view=arguments.view, token=arguments.token,
     )  # fmt: skip
 
 
@@ -358,8 +377,9 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _record(arguments: argparse.Namespace) -> int:
     from edge_app.app import record
+    from edge_app.config import load_settings
 
-    return record(arguments.source, arguments.out, arguments.seconds)
+    return record(arguments.source, arguments.out, arguments.seconds, load_settings(None, arguments.assignments))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -16,12 +16,14 @@ from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 
 MAX_BYTES = 2**20
+MAX_PEOPLE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """stride_s: seconds between windows. max_people: tracked at once. min_fps: poses a second under which nothing is
-    named (state `degraded`, flag `insufficient_rate`).
+    """stride_s: seconds between windows. max_people: watched at once, 1 to 8.
+
+    min_fps: poses a second under which nothing is named (state `degraded`, flag `insufficient_rate`).
     """
 
     stride_s: float = 0.1
@@ -180,6 +182,8 @@ def _value(value: Any, old: Any, name: str, where: str) -> Any:
         raise UsageError(f"{where}: {name} must be between 0 and 1,000,000, {value!r:.40} found")
     if name == "runtime.on_error" and value not in ("cpu", "fail"):
         raise UsageError(f"{where}: {name} must be cpu or fail, {value!r:.40} found")
+    if name == "camera.max_people" and not 1 <= value <= MAX_PEOPLE:
+        raise UsageError(f"{where}: {name} must be between 1 and {MAX_PEOPLE}, {value!r:.40} found")
     share = name in ("events.enter", "events.exit", "events.still", "events.min_body", "events.min_present")
     if share and value > 1:
         raise UsageError(f"{where}: {name} must be between 0 and 1, {value!r:.40} found")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -57,13 +59,18 @@ class _Open:
 
 
 class EventDetector:
-    """Keeps what is going on for one person before one camera. Every start gets exactly one end."""
+    """Keeps what is going on for one person before one camera. Every start gets exactly one end.
 
-    def __init__(self, camera: str, spec: WindowSpec, config: EventConfig = EventConfig()) -> None:
+    numbers: the last part of the ids of events; shared between the detectors of one camera.
+    """
+
+    def __init__(
+        self, camera: str, spec: WindowSpec, config: EventConfig = EventConfig(), numbers: Iterator[int] | None = None
+    ) -> None:
         self._camera = camera
         self._spec = spec
         self._config = config
-        self._count = 0
+        self._numbers = numbers or count(1)
         self._track: int | None = None
         self._open: _Open | None = None
         self._version: int | None = None
@@ -209,10 +216,9 @@ class EventDetector:
         return self._belief
 
     def _start(self, window: Window, ranking: Ranking, score: float) -> list[Event]:
-        self._count += 1
         # A window shows an action once the action fills about half of it, so it began that much earlier.
         onset_ns = max(self._leader_since_ns - int(self._spec.seconds * 0.5e9), 0)
-        name = f"{self._camera}-{window.track}-{self._count}"
+        name = f"{self._camera}-{window.track}-{next(self._numbers)}"
         self._open = _Open(name, self._leader or "", onset_ns, window.t_ns, score=score)
         return [self._event("start", window.t_ns, ranking, None)]
 

@@ -21,20 +21,22 @@ POSE_BYTES = 33 * 6 * 4  # of a person: image, world, visibility
 
 
 def pack(report: CameraReport) -> bytes:
-    window = report.window
     head: dict[str, Any] = {
         field.name: getattr(report, field.name)
         for field in dataclasses.fields(report)
-        if field.name not in ("window", "people")
+        if field.name not in ("window", "others", "people")
     }
     head["people"] = [(track.id, track.pose.t_ns, track.pose.size) for track in report.people]
-    arrays = b""
-    if window is not None:
-        head["window"] = {
+    head["windows"] = [
+        {
             "track": window.track, "t_ns": window.t_ns, "shape": window.joints.shape, "fps_in": window.fps_in,
             "body_visibility": window.body_visibility, "motion": window.motion,
-        }  # fmt: skip
-        arrays = np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
+        }
+        for window in report.windows
+    ]  # fmt: skip
+    arrays = b""
+    for window in report.windows:
+        arrays += np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
     arrays += b"".join(points_of(track.pose) for track in report.people)
     text = json.dumps(head).encode()
     return struct.pack("<I", len(text)) + text + arrays
@@ -45,22 +47,21 @@ def unpack(data: bytes) -> CameraReport:
     try:
         (size,) = struct.unpack_from("<I", data)
         head = json.loads(data[4 : 4 + size])
-        described = head.pop("window", None)
-        window, at = None, 4 + size
-        if described is not None:
+        windows, at = [], 4 + size
+        for described in head.pop("windows"):
             steps, joints, channels = described.pop("shape")
             count = steps * joints * channels
             values = np.frombuffer(data, np.float32, count, at).reshape(steps, joints, channels)
             valid = np.frombuffer(data, np.uint8, steps, at + 4 * count).astype(bool)
             at += 4 * count + steps
-            window = Window(camera=head["camera"], joints=values, valid=valid, **described)
+            windows.append(Window(camera=head["camera"], joints=values, valid=valid, **described))
         people = []
         for number, (track, t_ns, frame) in enumerate(head.pop("people")):
             people.append(Track(track, pose_at(data, at + POSE_BYTES * number, t_ns, tuple(frame))))
         head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
-        return CameraReport(window=window, **head)
+        return CameraReport(window=windows[0] if windows else None, others=tuple(windows[1:]), **head)
     except (struct.error, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a camera report: {error}") from None
 

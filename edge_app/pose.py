@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -25,6 +25,24 @@ _CHATTER = re.compile(rb"^(?:[IW]\d{4} |INFO: |WARNING: )")
 _warmed = threading.Event()
 
 
+class PoseBackend(Protocol):
+    """Frames of one camera in, in order, and everybody found in each out; a context manager.
+
+    `edge_app.people.pose_backend` picks one: `PoseEstimator` for one person, `PeopleEstimator` for several. `reset`
+    makes it forget whom it followed, `close` gives its memory back.
+    """
+
+    def estimate(self, frame: Frame) -> Poses: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> PoseBackend: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
 class PoseEstimator:
     """Finds people and their 33 landmarks. One thread of one core; no GPU.
 
@@ -36,12 +54,17 @@ class PoseEstimator:
     Args:
         model: a pose landmarker `.task`; by default `ensure_pose_model()`.
         max_people: how many to look for. More than 1 costs the detector in every frame, and MediaPipe finds few.
+        video: follow people from frame to frame; otherwise every frame is looked at anew.
+        confidence: from which on MediaPipe takes something for a person, 0 to 1; 0.5 is its own.
 
     Raises:
         UsageError: the model cannot be had or loaded, or a system library is missing.
     """
 
-    def __init__(self, model: Path | None = None, *, max_people: int = 1) -> None:
+    def __init__(
+        self, model: Path | None = None, *, max_people: int = 1, video: bool = True, confidence: float = 0.5
+    ) -> None:
+        self._video, self._confidence = video, confidence
         self._model = model if model is not None else ensure_pose_model()
         self._max_people = max_people
         os.environ["https_proxy"] = NO_METRICS
@@ -60,8 +83,11 @@ class PoseEstimator:
 
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(self._model)),
-            running_mode=vision.RunningMode.VIDEO,
+            running_mode=vision.RunningMode.VIDEO if self._video else vision.RunningMode.IMAGE,
             num_poses=self._max_people,
+            min_pose_detection_confidence=self._confidence,
+            min_pose_presence_confidence=self._confidence,
+            min_tracking_confidence=self._confidence,
         )
         try:
             return vision.PoseLandmarker.create_from_options(options)
@@ -81,7 +107,10 @@ class PoseEstimator:
 
         self._last_ms = max(t_ns // 1_000_000, self._last_ms + 1)
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        return self._landmarker.detect_for_video(Image(image_format=ImageFormat.SRGB, data=rgb), self._last_ms)
+        picture = Image(image_format=ImageFormat.SRGB, data=rgb)
+        if not self._video:
+            return self._landmarker.detect(picture)
+        return self._landmarker.detect_for_video(picture, self._last_ms)
 
     def estimate(self, frame: Frame) -> Poses:
         """Everybody found in a frame. MediaPipe tracks from frame to frame: give the frames of one camera in order.

@@ -17,12 +17,12 @@ from edge_app import __version__
 from edge_app.bundle import load_bundle
 from edge_app.config import Settings
 from edge_app.control import Control, control_beside
-from edge_app.events import EventDetector
 from edge_app.exporter import Exporter, render
 from edge_app.labels import Label, LabelTable, build_table, read_labels, write_labels
 from edge_app.link import report_receiver, unpack
 from edge_app.log import log
 from edge_app.metrics import StageTimes
+from edge_app.people_events import PeopleEvents
 from edge_app.process import Child
 from edge_app.publisher import Publisher
 from edge_app.rankers.base import Ranker
@@ -64,7 +64,7 @@ class RecogniserTask:
 class _Camera:
     """What is remembered of one camera between reports."""
 
-    detector: EventDetector
+    detector: PeopleEvents
     report: CameraReport | None = None
     heard_ns: int = 0
     state: str = ""
@@ -112,7 +112,10 @@ class Recogniser:
         self.times, self._ages = TracedTimes(task.trace) if task.trace else StageTimes(), StageTimes()
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {
-            name: _Camera(EventDetector(name, bundle.spec, task.settings.events), open={}) for name, _ in task.cameras
+            name: _Camera(
+                PeopleEvents(name, bundle.spec, task.settings.events, task.settings.camera.max_people), open={}
+            )
+            for name, _ in task.cameras
         }
         publish = task.settings.publish
         self._recorder = Recorder(Segments(task.record, MESSAGES, task.settings.record)) if task.record else None
@@ -147,25 +150,25 @@ class Recogniser:
             camera.posed_ns = report.t_ns
             message = pose_message(report.camera, report.people, t_ns=report.t_ns)
             self._publisher.publish(topic(report.camera, "pose"), message)
-        ranking = self._rank(report)
+        rankings = self._rank(report)
         with self.times.measure("events"):
-            decision = camera.detector.update(report, ranking)
+            decision = camera.detector.update(report, rankings)
         with self.times.measure("publisher"):
             self._publish(camera, decision, report)
         if report.state == "running":
             self._ages.add(report.camera, self._age_ms(report.t_ns))
         self._counters["decisions"] += 1
 
-    def _rank(self, report: CameraReport) -> Ranking | None:
+    def _rank(self, report: CameraReport) -> list[Ranking]:
         if report.window is None:
-            return None
+            return []
         if not self._table.labels:
             none = np.zeros(0, np.float32)
-            return Ranking(report.window, (), self._table.version, none, none, 0.0)
+            return [Ranking(window, (), self._table.version, none, none, 0.0) for window in report.windows]
         with self.times.measure("encoder"):
-            features = self._encoder.encode([report.window])
+            features = self._encoder.encode(report.windows)
         with self.times.measure("ranker"):
-            return self._ranker.rank(features)[0]
+            return self._ranker.rank(features)
 
     def tick(self) -> None:
         """Readers, heartbeat, silent cameras, status; called at least ten times a second."""

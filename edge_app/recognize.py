@@ -13,14 +13,14 @@ from edge_app.bundle import Bundle
 from edge_app.camera import Source, open_source, redact
 from edge_app.config import Settings
 from edge_app.encoder import Encoder
-from edge_app.events import EventDetector
 from edge_app.labels import LabelTable
+from edge_app.people import pose_backend
+from edge_app.people_events import PeopleEvents
 from edge_app.picture import Moment, draw_run
-from edge_app.pose import PoseEstimator
 from edge_app.rankers.base import Ranker
-from edge_app.track import Tracker
+from edge_app.track import make_tracker
 from edge_app.types import CameraReport, Decision, Event, Pose, Poses, Ranking, Reason, Window
-from edge_app.window import WindowBuffer, WindowSpec
+from edge_app.window import WindowBuffers, WindowSpec
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
@@ -36,7 +36,8 @@ def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[
 class Step:
     """One frame on its way through the stages.
 
-    poses: in the frame; None once the source has ended. person: the one who is watched.
+    poses: in the frame; None once the source has ended. person: the one who is watched; of several, of whom the
+        decision tells, or who came first.
     decision: where one was due, else None. The step after the last frame holds what ends with the source.
     window: what was decided on, if anybody was in view.
     """
@@ -53,25 +54,29 @@ def steps(source: Source, spec: WindowSpec, encoder: Encoder, ranker: Ranker, se
     Raises:
         SourceError: the source cannot be decoded.
     """
-    buffer, tracker = WindowBuffer("file", spec), Tracker()
-    detector = EventDetector("file", spec, settings.events)
+    people = settings.camera.max_people
+    buffers, tracker = WindowBuffers("file", spec, people), make_tracker(people)
+    detector = PeopleEvents("file", spec, settings.events, people)
     stride_ns, due_ns, frames, last_ns = int(settings.camera.stride_s * 1e9), 0, 0, 0
-    with PoseEstimator() as estimator:
+    with pose_backend(people) as estimator:
         while (item := source.read()) is not None:
             poses = item if isinstance(item, Poses) else estimator.estimate(item)
             frames, last_ns = frames + 1, poses.t_ns
             tracks = tracker.update(poses)
             person = tracks[0].pose if tracks else None
-            if tracks:
-                buffer.push(tracks[0])
+            buffers.push(tracks)
             if poses.t_ns < due_ns:
                 yield Step(poses, person, None)
                 continue
             due_ns = poses.t_ns + stride_ns
-            window = buffer.window() if tracks else None
-            ranking = ranker.rank(encoder.encode([window]))[0] if window else None
-            report = CameraReport("file", "running", 0, poses.t_ns, source.fps, frames, 0, window)
-            yield Step(poses, person, detector.update(report, ranking), window)
+            windows = buffers.windows()
+            rankings = ranker.rank(encoder.encode(windows)) if windows else []
+            first, others = (windows[0], windows[1:]) if windows else (None, ())
+            report = CameraReport("file", "running", 0, poses.t_ns, source.fps, frames, 0, first, others=others)
+            decision = detector.update(report, rankings)
+            shown = next((window for window in windows if window.track == decision.track), first)
+            person = next((track.pose for track in tracks if shown and track.id == shown.track), person)
+            yield Step(poses, person, decision, shown)
     ended = detector.close(last_ns, "ended")
     yield Step(None, None, Decision("file", None, last_ns, "stale", ended, None, Reason("ended")))
 

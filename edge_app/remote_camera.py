@@ -12,7 +12,7 @@ from edge_app.camera.remote import RemoteSender
 from edge_app.camera_process import IDLE_REPORT_S, estimate, tell
 from edge_app.config import Settings
 from edge_app.metrics import StageTimes
-from edge_app.pose import PoseEstimator
+from edge_app.people import pose_backend
 from edge_app.pose_model import ensure_pose_model
 from edge_app.process import Board, Child
 from edge_app.supervisor import Stage, stop_signals, supervise
@@ -51,7 +51,7 @@ def run_sender(task: SenderTask, child: Child) -> None:
         sender = stack.enter_context(RemoteSender(task.to, task.keys))
         estimator = None
         if not gives_poses(task.source):
-            estimator = stack.enter_context(PoseEstimator(max_people=task.settings.camera.max_people))
+            estimator = stack.enter_context(pose_backend(task.settings.camera.max_people))
         child.wait_turn()
         grabber = stack.enter_context(grab(task.source, must_open=not child.restarted))
         child.ready()

@@ -93,6 +93,7 @@ class CameraReport:
     """What a camera process hands to the recogniser: always the newest, never queued.
 
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
+    others: where several people are watched, the windows of all but the one with the lowest track.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
     recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
@@ -115,6 +116,11 @@ class CameraReport:
     people: tuple[Track, ...] = ()
     misordered: int = 0
     reconnects: int = 0
+    others: tuple[Window, ...] = ()
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        return () if self.window is None else (self.window, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

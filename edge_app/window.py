@@ -6,7 +6,7 @@ Training and the device share this file, so that a clip of a data set and a pers
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -298,6 +298,38 @@ class WindowBuffer:
             joints, valid, self.spec, camera=self.camera, track=self._track, t_ns=poses[-1].t_ns,
             fps_in=(len(poses) - 1) / span_s if span_s > 0 else 0.0,
         )  # fmt: skip
+
+
+class WindowBuffers:
+    """The buffers of everybody who is watched: each of up to `people` has one; of one, the first in a frame."""
+
+    def __init__(self, camera: str, spec: WindowSpec, people: int = 1) -> None:
+        self._camera, self._spec, self._people = camera, spec, people
+        self._buffers: dict[int, WindowBuffer] = {}
+        self._seen: dict[int, int] = {}
+        self._now: list[int] = []
+
+    def push(self, tracks: Sequence[Track]) -> None:
+        """Add the poses of one frame; who is not in it keeps a buffer for as long as a window."""
+        self._now = []
+        for track in tracks[: self._people]:
+            key = track.id if self._people > 1 else 0  # a single buffer starts over with another person
+            self._buffers.setdefault(key, WindowBuffer(self._camera, self._spec)).push(track)
+            self._seen[key] = track.pose.t_ns
+            self._now.append(key)
+        newest = max(self._seen.values(), default=0)
+        for key in [k for k, t_ns in self._seen.items() if newest - t_ns > (self._spec.seconds + MAX_GAP_S) * 1e9]:
+            del self._buffers[key], self._seen[key]
+
+    def clear(self) -> None:
+        self._buffers.clear()
+        self._seen.clear()
+        self._now = []
+
+    def windows(self) -> tuple[Window, ...]:
+        """Of each person in the newest frame the window that ends there."""
+        windows = (self._buffers[key].window() for key in self._now)
+        return tuple(window for window in windows if window is not None)
 
 
 def make_window(

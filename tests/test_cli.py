@@ -33,6 +33,9 @@ def said(capfd, arguments: list[str], code: int) -> str:
     ("arguments", "words"),
     [
         (["--set", "nothing=1"], ["nothing", "camera, events"]),
+        (["--people", "0"], ["--people 0", "1 to 8"]),
+        (["--people", "9"], ["--people 9", "1 to 8"]),
+        (["--people", "two"], ["--people two", "1 to 8"]),
         (["--set", "events.enter=two"], ["events.enter", "float"]),
         (["--config", "/no/such.yaml"], ["/no/such.yaml"]),
         (["--bundle", "/no/such"], ["/no/such", "manifest.json"]),

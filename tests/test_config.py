@@ -52,7 +52,19 @@ def test_A7_what_is_wrong_is_said_in_one_line(tmp_path, text, words):
         assert word in message
 
 
-@pytest.mark.parametrize("assignment", ["events.enter", "=3", "events.enter=[", "nothing.here=1", "events=1"])
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "events.enter",
+        "=3",
+        "events.enter=[",
+        "nothing.here=1",
+        "events=1",
+        "camera.max_people=0",
+        "camera.max_people=9",
+        "camera.max_people=2.5",
+    ],
+)
 def test_bad_assignments(assignment):
     with pytest.raises(UsageError):
         load_settings(None, [assignment])

@@ -43,6 +43,16 @@ def test_what_is_packed_is_unpacked(with_window):
         assert got.window.motion == sent.window.motion
 
 
+def test_windows_of_several_people_arrive_in_their_order():
+    one, two = report(8), report(7)
+    sent = dataclasses.replace(one, others=(two.window, one.window))
+    got = unpack(pack(sent))
+    assert len(got.windows) == 3 and len(got.people) == 2
+    for window, other in zip(got.windows, sent.windows, strict=True):
+        np.testing.assert_array_equal(window.joints, other.joints)
+        np.testing.assert_array_equal(window.valid, other.valid)
+
+
 @given(st.binary(max_size=300))
 def test_anything_else_is_refused_with_a_value_error(data):
     with pytest.raises(ValueError):

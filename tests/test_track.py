@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_app.track import Tracker
+from edge_app.track import MotionTracker, Tracker, assign
 from edge_app.types import Pose, Poses
 
 
@@ -90,3 +92,74 @@ def test_degenerate_poses_are_no_error() -> None:
     tracker = Tracker()
     assert see(tracker, 0, flat, flat) == [1, 2]
     assert sorted(see(tracker, 0.1, flat, flat)) == [1, 2]
+
+
+def see_all(tracker: MotionTracker, seconds: float, *people: Pose) -> list[int]:
+    """The id of each of the poses, in the order given."""
+    tracks = tracker.update(Poses("cam", 0, round(seconds * 1e9), people))
+    assert [track.id for track in tracks] == sorted(track.id for track in tracks)
+    return [next(track.id for track in tracks if track.pose is one) for one in people]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.floats(0, 100), min_size=5, max_size=5), min_size=1, max_size=4))
+def test_the_assignment_costs_least(costs: list[list[float]]) -> None:
+    table = np.array(costs)
+    chosen = assign(table)
+    assert len(set(chosen)) == len(chosen) == len(table)
+    least = min(sum(table[row, column] for row, column in enumerate(way)) for way in permutations(range(5), len(table)))
+    assert np.isclose(sum(table[row, column] for row, column in enumerate(chosen)), least)
+
+
+@settings(deadline=None)
+@given(
+    speeds=st.tuples(st.floats(60, 250), st.floats(60, 250)),
+    size=st.floats(40, 120),
+    fps=st.sampled_from([10, 15, 30]),
+    jitter=st.integers(0, 2**32 - 1),
+    swapped=st.booleans(),
+)
+def test_two_who_cross_keep_their_ids(speeds, size, fps, jitter, swapped) -> None:
+    """They walk towards and past each other at constant speed; landmarks jitter, and their order in a frame is any."""
+    noise, tracker = np.random.default_rng(jitter), MotionTracker()
+    meet_s = 500 / sum(speeds)
+    for frame in range(int(2 * meet_s * fps)):
+        a = pose(70 + speeds[0] * frame / fps + noise.normal(0, 1), size=size)
+        b = pose(570 - speeds[1] * frame / fps + noise.normal(0, 1), size=size)
+        both = [b, a] if swapped and frame else [a, b]
+        ids = see_all(tracker, frame / fps, *both)
+        if abs(a.image[11, 0] - b.image[11, 0]) > 0.3 * size:  # nearer, a frame may confuse them
+            assert ids == ([2, 1] if swapped and frame else [1, 2])
+
+
+@settings(deadline=None)
+@given(speed=st.floats(50, 250), gap_s=st.floats(0.1, 0.8), size=st.floats(50, 120))
+def test_a_short_occlusion_keeps_the_id_of_who_walks_on(speed, gap_s, size) -> None:
+    tracker = MotionTracker()
+    for frame in range(15):
+        assert see_all(tracker, frame / 15, pose(50 + speed * frame / 15, size=size)) == [1]
+    later = 14 / 15 + gap_s
+    assert see_all(tracker, later, pose(50 + speed * later, size=size)) == [1]
+
+
+def test_a_small_one_who_appears_beside_a_large_one_is_somebody_else() -> None:
+    tracker = MotionTracker()
+    assert see_all(tracker, 0, pose(300, size=100)) == [1]
+    assert see_all(tracker, 0.1, pose(310, size=30), pose(302, size=100)) == [2, 1]
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.lists(st.floats(-1e4, 1e4), max_size=4)), max_size=20))
+def test_ids_of_several_are_distinct_and_never_come_back(frames) -> None:
+    tracker, now, last_seen = MotionTracker(), 0.0, {}
+    for step, xs in frames:
+        now += step
+        ids = see_all(tracker, now, *(pose(x) for x in xs))
+        assert len(set(ids)) == len(ids) == len(xs)
+        for i in sorted(ids):
+            assert now - last_seen.get(i, now) < 1.501
+            if i not in last_seen:
+                assert i == max(last_seen, default=0) + 1
+            last_seen[i] = now
+        if not xs:
+            tracker.reset()
+            assert see_all(tracker, now) == []

@@ -1,5 +1,7 @@
 """Windows: the same motion gives the same window whatever the camera's rate, scale or place."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from edge_app.types import Pose, Track
 from edge_app.window import (
     STANDARD_LENGTHS,
     WindowBuffer,
+    WindowBuffers,
     WindowSpec,
     body_scale,
     lift,
@@ -216,3 +219,31 @@ def test_make_window_of_nothing_is_calm():
     )
     assert window.body_visibility == 0.0
     assert window.motion == 0.0
+
+
+def test_each_of_several_people_has_a_window_and_who_is_gone_is_forgotten():
+    one, other = poses_of("wave", 30), poses_of("squat", 30)
+    buffers, alone = WindowBuffers("cam", SPEC, 2), WindowBuffer("cam", SPEC)
+    for a, b in zip(one, other, strict=True):
+        buffers.push([Track(3, a), Track(5, b), Track(6, b)])
+        alone.push(Track(5, b))
+    windows = buffers.windows()
+    assert [window.track for window in windows] == [3, 5]
+    np.testing.assert_array_equal(windows[1].joints, alone.window().joints)
+    later = [replace(a, t_ns=a.t_ns + one[-1].t_ns + 1) for a in one]
+    for pose in later:
+        buffers.push([Track(3, pose)])
+    assert [window.track for window in buffers.windows()] == [3]
+    buffers.push([Track(5, replace(later[-1], t_ns=later[-1].t_ns + 1))])
+    assert buffers.windows()[0].valid.sum() < 8
+    buffers.push([])
+    assert buffers.windows() == ()
+
+
+def test_one_buffer_starts_over_with_every_other_person():
+    buffers, alone = WindowBuffers("cam", SPEC), WindowBuffer("cam", SPEC)
+    for number, pose in enumerate(poses_of("wave", 30)):
+        track = Track(2 if number in (40, 41) else 1, pose)
+        buffers.push([track, Track(9, pose)])
+        alone.push(track)
+        np.testing.assert_array_equal(buffers.windows()[0].joints, alone.window().joints)

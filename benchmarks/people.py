@@ -1,0 +1,179 @@
+"""Several people: MediaPipe's own several poses against `edge_app.people`, over public clips.
+
+    python -m benchmarks.people --videos VIDEOS --out benchmarks/people
+
+Every frame of a clip is given to the pose stage and the tracker, nothing dropped. In the frames of `people-truth.json`
+poses and people are matched one to one, the nearest first. Times are processor times, which a busy machine changes
+less. Writes OUT.md and OUT.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_app.bench.environment import environment
+from edge_app.camera import open_source
+from edge_app.people import PeopleEstimator, pose_backend
+from edge_app.pose import PoseBackend, PoseEstimator, _figure
+from edge_app.track import MotionTracker, Tracker, describe
+from edge_app.types import Frame, Track
+
+TRUTH = Path(__file__).with_name("people-truth.json")
+PEOPLE = {
+    "hard_two_people_side_by_side": 2, "beam_two_people_cam2": 3, "people_aisle": 3, "worker_walk": 3,
+    "street_multi_vtest": 8,
+}  # fmt: skip
+"""Clip -> `--people`."""
+
+Marked = tuple[str, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one path made of one clip.
+
+    marked: people in the marked frames, found: of these, false: poses there that are nobody's.
+    switches: how often a person's id was another one than in the marked frame before in which it was found.
+    ids: made in the whole clip. poses: mean number in a frame. p50_ms, p95_ms: of a frame.
+    """
+
+    clip: str
+    path: str
+    people: int
+    frames: int
+    marked: int
+    found: int
+    false: int
+    switches: int
+    ids: int
+    poses: float
+    p50_ms: float
+    p95_ms: float
+
+
+def measure(clip: Path, path: str, people: int, truth: dict[int, list[Marked]]) -> Result:
+    """Run a clip through one path: `mediapipe` or `people`."""
+    backend: PoseBackend = PoseEstimator(max_people=people) if path == "mediapipe" else PeopleEstimator(people)
+    tracker = Tracker() if path == "mediapipe" else MotionTracker()
+    times, counts, ids = [], [], set()
+    found = false = switches = 0
+    last: dict[str, int] = {}
+    with backend, open_source(str(clip), realtime=False) as source:
+        while isinstance(frame := source.read(), Frame):
+            begun = time.process_time()
+            tracks = tracker.update(backend.estimate(frame))
+            times.append(1e3 * (time.process_time() - begun))
+            counts.append(len(tracks))
+            ids |= {track.id for track in tracks}
+            if frame.index not in truth:
+                continue
+            matched = match(tracks, truth[frame.index])
+            found, false = found + len(matched), false + len(tracks) - len(matched)
+            for index, number in matched.items():
+                who = truth[frame.index][index][0]
+                if who:
+                    switches += last.get(who, number) != number
+                    last[who] = number
+    return Result(
+        clip=clip.stem, path=path, people=people, frames=len(times), marked=sum(map(len, truth.values())), found=found,
+        false=false, switches=switches, ids=len(ids), poses=round(float(np.mean(counts)), 2),
+        p50_ms=round(float(np.median(times)), 1), p95_ms=round(float(np.quantile(times, 0.95)), 1),
+    )  # fmt: skip
+
+
+def cost(shown: int, people: int, path: str, frames: int = 60) -> tuple[float, float]:
+    """Of a drawn picture with `shown` people and `--people people`: poses a frame, and ms of a frame, means.
+
+    The first half of the frames is left out, in which people are found.
+    """
+    image = np.full((720, 1280, 3), 190, np.uint8)
+    for number in range(shown):
+        image[180:540, 320 * number : 320 * number + 320] = cv2.resize(_figure()[:, 107:533], (320, 360))
+    times, counts = [], []
+    with PoseEstimator(max_people=people) if path == "mediapipe" else pose_backend(people) as backend:
+        for index in range(frames):
+            begun = time.process_time()
+            counts.append(len(backend.estimate(Frame("cam", index, index * 66_000_000, image)).poses))
+            times.append(1e3 * (time.process_time() - begun))
+    return round(float(np.mean(counts[frames // 2 :])), 2), round(float(np.mean(times[frames // 2 :])), 1)
+
+
+def match(tracks: tuple[Track, ...], marked: list[Marked]) -> dict[int, int]:
+    """Index of the marked person -> id of the track that is nearest to it, one to one, within reach."""
+    pairs = []
+    for index, (_, x, y, reach) in enumerate(marked):
+        for track in tracks:
+            apart = float(np.linalg.norm(describe(track.pose, 0).centre - (x, y)))
+            if apart <= reach:
+                pairs.append((apart / reach, index, track.id))
+    matched: dict[int, int] = {}
+    for _, index, number in sorted(pairs):
+        if index not in matched and number not in matched.values():
+            matched[index] = number
+    return matched
+
+
+def read_truth() -> dict[str, dict[int, list[Marked]]]:
+    """Clip -> frame -> people."""
+    tree = json.loads(TRUTH.read_text("utf-8"))
+    return {
+        clip: {int(frame): [(str(who), *map(float, at)) for who, *at in people] for frame, people in frames.items()}
+        for clip, frames in tree.items()
+        if isinstance(frames, dict)
+    }
+
+
+def table(results: list[Result]) -> str:
+    """The results as Markdown."""
+    lines = [
+        "| clip | `--people` | path | people found | false | id switches | ids | poses a frame | p50 ms | p95 ms |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in results:
+        share = one.found / max(one.marked, 1)
+        lines.append(
+            f"| {one.clip} | {one.people} | {one.path} | {one.found} of {one.marked} ({share:.2f}) | {one.false} | "
+            f"{one.switches} | {one.ids} | {one.poses} | {one.p50_ms} | {one.p95_ms} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--videos", type=Path, required=True)
+    parser.add_argument("--clips", nargs="*", default=list(PEOPLE))
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    truth, results = read_truth(), []
+    for clip in arguments.clips:
+        for path in ("mediapipe", "people"):
+            results.append(measure(arguments.videos / f"{clip}.mp4", path, PEOPLE[clip], truth[clip]))
+            print(results[-1], flush=True)
+    costs = {(shown, path): cost(shown, shown, path) for shown in (1, 2, 3, 4) for path in ("mediapipe", "people")}
+    searching = cost(1, 2, "people")
+    lines = [f"| {shown} | {path} | {found} | {ms} |" for (shown, path), (found, ms) in costs.items()]
+    text = [
+        "# Several people", "", "`python -m benchmarks.people`; columns: `Result` in its source.", "",
+        table(results), "", "A drawn picture, 1280x720, `--people` as many as shown, after they were found:", "",
+        "| shown | path | poses a frame | ms |", "|---|---|---|---|", *lines,
+        f"| 1, one more looked for | people | {searching[0]} | {searching[1]} |", "",
+    ]  # fmt: skip
+    arguments.out.with_suffix(".md").write_text("\n".join(text), "utf-8")
+    tree = {
+        "clips": [asdict(one) for one in results],
+        "drawn": [{"shown": s, "path": p, "poses": n, "ms": ms} for (s, p), (n, ms) in costs.items()],
+        "searching": {"shown": 1, "people": 2, "poses": searching[0], "ms": searching[1]},
+        "environment": environment(),
+    }
+    arguments.out.with_suffix(".json").write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

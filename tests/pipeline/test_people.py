@@ -1,0 +1,69 @@
+"""`--people` in the whole app: a recording of two people, in real processes, read from the stream."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+
+from edge_app.cli import main
+from edge_app.client import Subscriber
+from edge_app.recording import RecordingFile, read_recording
+from edge_app.types import Poses
+from tests.running import SQUATS, Ledger, action, running, wait_for
+
+APART = np.array([400, 0], np.float32)
+
+
+def two_people(out: Path, both_s: float, one_s: float) -> Path:
+    """A recording in which one squats all the time, and another beside them for the first `both_s` seconds."""
+    items = [item for item in read_recording(SQUATS) if isinstance(item, Poses)]
+    step_ns = (items[-1].t_ns - items[0].t_ns) // (len(items) - 1)
+    with RecordingFile(out) as recorder:
+        for index in range(int((both_s + one_s) * 1e9 / step_ns)):
+            item = items[index % len(items)]
+            others = [replace(pose, image=pose.image + APART) for pose in item.poses if index * step_ns < both_s * 1e9]
+            recorder.poses(replace(item, index=index, t_ns=index * step_ns, poses=(*item.poses, *others)))
+    return out
+
+
+def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> None:
+    recording = two_people(tmp_path / "two.mcap", both_s=12, one_s=30)
+    endpoint, ledger = f"ipc://{tmp_path}/s", Ledger()
+    with (
+        Subscriber(endpoint, newest=False) as stream,
+        running(endpoint, f"pose://{recording}", "--people", "2"),
+    ):
+        heard = wait_for(
+            stream, lambda m: m.kind == "action" and m.data["type"] == "end" and m.data["track"] == 2, ledger=ledger
+        )
+        end = heard[-1].data
+        assert end["reason"]
+        heard += wait_for(stream, lambda m: m.kind == "state" and m.data["track"] == 1, ledger=ledger)
+    assert not ledger.wrong
+    starts = [m.data for m in heard if action("start")(m)]
+    assert {start["track"] for start in starts} == {1, 2}
+    assert {start["label"] for start in starts} == {"squat"}
+    states = [m.data for m in heard if m.kind == "state"]
+    assert any({item["track"] for item in state["open"]} == {1, 2} for state in states)
+    schema = json.loads((files("edge_app") / "schemas" / "state-1.0.json").read_text("utf-8"))
+    for state in states:
+        jsonschema.validate(state, schema)
+
+
+def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) -> None:
+    recording = two_people(tmp_path / "two.mcap", both_s=6, one_s=3)
+    common = ["replay", str(recording), "--json", "--labels", "squat, clap, bow"]
+    ends = {}
+    for people in ("1", "2"):
+        assert main([*common, "--people", people]) == 0
+        events = [json.loads(line) for line in capfd.readouterr().out.splitlines()[:-1]]
+        ends[people] = [(e["track"], e["t_capture_mono_ns"] / 1e9, e["reason"]) for e in events if e["type"] == "end"]
+    assert {track for track, _, _ in ends["1"]} == {1}
+    assert {track for track, _, _ in ends["2"]} == {1, 2}
+    (left,) = [(at_s, reason) for track, at_s, reason in ends["2"] if track == 2]
+    assert left[1] == "no_person" and 6.5 < left[0] < 7
