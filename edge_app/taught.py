@@ -195,11 +195,11 @@ def read(path: Path) -> Taught:
         raise UsageError(f"taught: {path} is larger than the {MAX_FILE // 2**20} MiB allowed; it is not used")
     try:
         arrays = load_npz(path, MAX_FILE)
-        if set(arrays) != _KEYS or str(arrays["format"]) != FORMAT:
+        if set(arrays) != _KEYS or arrays["format"].item() != FORMAT:
             raise ValueError(f"format {FORMAT} is allowed")
-        (label,) = parse_lines([str(arrays["label"])[: MAX_LINE + 1]], "label")
+        (label,) = parse_lines([str(arrays["label"].item())[: MAX_LINE + 1]], "label")
         seconds, rate_hz = (float(value) for value in arrays["window"])
-        spec = WindowSpec(seconds, rate_hz, LAYOUTS[str(arrays["skeleton"])])
+        spec = WindowSpec(seconds, rate_hz, LAYOUTS[arrays["skeleton"].item()])
         joints, valid, shot = arrays["joints"], arrays["valid"], arrays["shot"]
         shape = (len(shot), spec.length, len(spec.skeleton.joints), 4)
         if (joints.dtype, valid.dtype, shot.dtype.kind) != (np.float32, np.bool_, "i") or shot.ndim != 1:
