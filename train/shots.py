@@ -8,8 +8,8 @@ one of them taught; all clips of what is not on the list are strangers, which sh
 set's, or says nothing ("my gesture"). A clip is named by the mean belief (score times `known`) of its windows, as the
 event stage has it: at least `EventConfig.enter`. Windows, ranker, prototypes and their mix are the device's own code.
 
-The constants of the mix (`edge_app.rankers.prototypes.MIX`) are the best of a small grid on the sets of `--fit`; all
-sets are then measured with what is in the code, and those of `--fit` are marked.
+The constants of the mix (`edge_app.rankers.prototypes.MIX`) are among the best of a small grid on the sets of `--fit`;
+all sets are then measured with what is in the code, and those of `--fit` are marked. The report holds the whole grid.
 """
 
 from __future__ import annotations
@@ -288,7 +288,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"`python -m train shots`, {report['seeds']} seeds, mean ± deviation; shots of other people than those asked. "
         f"Constants chosen on {' and '.join(report['chosen_on'])}; the other sets chose nothing.", "",
         "All labels taught: class-mean top-1.", "",
-        "| set (labels) | " + " | ".join("words only" if n == 0 else f"{n} shots" for n in SHOTS) + " |",
+        "| set (labels) | " + " | ".join("words only" if n == 0 else f"{n} shot{'s' * (n > 1)}" for n in SHOTS) + " |",
         "|---|" + "---|" * len(SHOTS),
     ]  # fmt: skip
     for name, row in report["sets"].items():

@@ -26,7 +26,7 @@ class Mix(NamedTuple):
 
 
 MIX = Mix(0.5, 16.0, -11.2)
-"""Chosen by `train shots` on other sets than it reports on; the best for one, three and five shots hardly differ."""
+"""Chosen on other sets than `train shots` reports on; what is best for one, three and five shots hardly differs."""
 
 
 def prototype(shots: Sequence[np.ndarray], centre: np.ndarray) -> np.ndarray:

@@ -73,8 +73,9 @@ def test_from_clips_without_an_app(home, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "code", "line"), [
-    (("x", "--clip", "/no/such.mp4"), 4, "no/such.mp4"), (("a,b",), 2, "no ','"), (("x", "--shots", "0"), 2, "--shots 0"),
-    (("x", "--clip", "test://black?seconds=1"), 2, "in view in 0"), (("x\x1b[31m",), 2, "U+001B"), (("",), 2, "none found"),
+    (("x", "--clip", "/no/such.mp4"), 4, "no/such.mp4"), (("x", "--clip", "test://black?seconds=1"), 2, "in view in 0"),
+    (("a,b",), 2, "no ','"), (("x", "--shots", "0"), 2, "--shots 0"), (("x\x1b[31m",), 2, "U+001B"),
+    (("",), 2, "none found"),
 ])  # fmt: skip
 def test_what_cannot_be_taught_is_one_line(home, tmp_path, words, code, line):
     done = command("teach", *words, "--control", f"ipc://{tmp_path}/nobody")
