@@ -341,6 +341,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         return compare(*arguments.compare)
     source = arguments.source or SOURCE
+    arguments.assignments = ["taught.use=false", *arguments.assignments]  # what is measured must not depend on the user
     return bench(
         lambda endpoint: make_task(arguments, [source], endpoint),
         seconds=arguments.seconds, out=arguments.json, pictures=arguments.pictures,

@@ -130,17 +130,17 @@ class TaughtFolder:
         write(self._place(label.name), taught)
         return taught
 
-    def forget(self, name: str) -> bool:
-        """Remove a label's shots, whether they can be read or not; False where there are none.
+    def forget(self, name: str) -> None:
+        """Remove a label's shots, whether they can be read or not.
 
         Raises:
-            UsageError: the file cannot be removed.
+            UsageError: there are none, or the file cannot be removed.
         """
         try:
             self._place(name).unlink()
-            return True
         except FileNotFoundError:
-            return False
+            known = ", ".join(ascii(each.label.name)[1:-1] for each in self.all().values())
+            raise UsageError(f"nothing was taught as {name!a}; taught are: {known[:200] or 'none'}") from None
         except OSError as error:
             raise UsageError(f"taught: {error.filename}: {error.strerror}") from None
 

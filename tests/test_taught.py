@@ -84,7 +84,10 @@ def test_too_much_is_refused(folder, monkeypatch):
 
 def test_forgetting(folder):
     folder.add(Label("Bow"), [window()])
-    assert folder.forget("bOW") and not folder.forget("bow") and folder.all() == {}
+    folder.forget("bOW")
+    assert folder.all() == {}
+    with pytest.raises(UsageError, match="nothing was taught as 'bow'; taught are: none"):
+        folder.forget("bow")
 
 
 def test_windows_of_another_bundle_are_said_and_not_used(folder, caplog):
