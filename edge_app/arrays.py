@@ -18,18 +18,18 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError)
 
 
-def load_npz(path: Path) -> dict[str, np.ndarray]:
+def load_npz(path: Path, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """Arrays of an npz file, never unpickled.
 
     Raises:
-        UsageError: no npz of plain arrays, more than 512 MiB of them, or sizes that contradict each other.
+        UsageError: no npz of plain arrays, more than `limit` bytes of them, or sizes that contradict each other.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             total = sum(member.file_size for member in members)
-            if len(members) > MAX_ARRAYS or total > MAX_BYTES:
-                raise ValueError(f"{len(members)} arrays of {total:,} bytes; allowed: {MAX_ARRAYS}, {MAX_BYTES:,}")
+            if len(members) > MAX_ARRAYS or total > limit:
+                raise ValueError(f"{len(members)} arrays of {total:,} bytes; allowed: {MAX_ARRAYS}, {limit:,}")
             arrays = {}
             for member in members:
                 with archive.open(member) as file:

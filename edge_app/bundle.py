@@ -116,6 +116,12 @@ class Bundle:
         weights = load_npz(self.path / self.manifest["rankers"][kind]["file"])
         return weights, Calibration(**self.calibration["rankers"][kind])
 
+    def feature_mean(self) -> np.ndarray:
+        """The mean feature of the training data: float32 `[D]`."""
+        with _sound(self.path):
+            weights, _ = self._head(next(iter(self.manifest["rankers"])))
+            return weights["feature_mean"][: self.manifest["encoder"]["feature"]].astype(np.float32)
+
     def text_encoder(self) -> BundleText:
         with _sound(self.path):
             return BundleText(self)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_app.encoder import Encoder
     from edge_app.labels import LabelTable
     from edge_app.rankers.base import Ranker
+    from edge_app.taught import TaughtFolder
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
@@ -172,12 +173,22 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="op", required=True, metavar="VERB")
     lists = 'names, "a,b,c", a label file, or a list that ships, such as fitness'
     for name, text in (("list", "print them, as lines of a label file"), ("set", lists), ("add", lists),
-                       ("remove", "names"), ("describe", "a name, and how the body moves")):  # fmt: skip
+                       ("remove", "names"), ("describe", "a name, and how the body moves"),
+                       ("teach", "show a motion: shots from the camera of a running app, or from clips"),
+                       ("forget", "what was taught under a name")):  # fmt: skip
         verb = verbs.add_parser(name, help=text)
-        if name == "describe":
+        if name in ("teach", "forget"):
+            verb.add_argument("name", metavar="NAME")
+            verb.add_argument("--bundle", type=Path, metavar="DIR", help="the app's (default: the one that ships)")
+        if name == "teach":
+            verb.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of a shot (default 5)")
+            verb.add_argument("--shots", type=int, default=3, metavar="N", help="how many (default 3)")
+            verb.add_argument("--camera", default="", metavar="NAME", help="of the app, where it has several")
+            verb.add_argument("--clip", action="append", metavar="FILE", help="a shot from a file instead; repeat it")
+        elif name == "describe":
             verb.add_argument("name", metavar="NAME")
             verb.add_argument("description", metavar="TEXT")
-        elif name != "list":
+        elif name not in ("list", "forget"):
             verb.add_argument("labels", nargs="+", metavar="LABEL", help=text)
         verb.add_argument("--control", metavar="ENDPOINT", help="of the app (default: beside the default stream)")
         verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
@@ -369,6 +380,7 @@ def _bench(arguments: argparse.Namespace) -> int:
     if arguments.compare:
         return compare(*arguments.compare)
     source = arguments.source or SOURCE
+    arguments.assignments = ["taught.use=false", *arguments.assignments]  # what is measured must not depend on the user
     return bench(
         lambda endpoint: make_task(arguments, [source], endpoint),
         seconds=arguments.seconds, out=arguments.json, pictures=arguments.pictures,
@@ -392,6 +404,8 @@ def _labels(arguments: argparse.Namespace) -> int:
     from edge_app.control import ask
     from edge_app.labels import Label, line_of, parse_labels, parse_text
 
+    if arguments.op in ("teach", "forget"):
+        return int((_teach if arguments.op == "teach" else _forget)(arguments))
     lines = None
     if arguments.op == "describe":
         lines = [line_of(Label(arguments.name, (), arguments.description))]
@@ -405,6 +419,55 @@ def _labels(arguments: argparse.Namespace) -> int:
         print(json.dumps(reply))
     elif arguments.op == "list":
         print("\n".join(reply["labels"]))
+        for name, shots in reply.get("taught", {}).items():
+            print(f"# taught: {name} ({shots} shots)")
+    else:
+        print(f"version {reply['labels_version']}: {reply['count']} labels")
+    return 0
+
+
+def _teach(arguments: argparse.Namespace) -> int:
+    from edge_app import lesson
+    from edge_app.config import Settings
+    from edge_app.pose_model import ensure_pose_model
+
+    label, app = lesson.one_label(arguments.name), lesson.asking(arguments.control, arguments.keys)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+    if arguments.clip:
+        ensure_pose_model()
+        bundle, folder = _taught(arguments)
+        lesson.teach_from(arguments.clip, label, bundle, Settings(), folder, say)
+        reply = lesson.in_force(label, app)
+    else:
+        how = {"seconds": arguments.seconds, "shots": arguments.shots, "camera": arguments.camera}
+        reply = lesson.teach(label, app, say, **how)
+    return _taught_reply(arguments, reply)
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    from edge_app import lesson
+
+    app = lesson.asking(arguments.control, arguments.keys)
+    return _taught_reply(arguments, lesson.forget(lesson.one_label(arguments.name), app, _taught(arguments)[1]))
+
+
+def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
+    from edge_app.bundle import DEFAULT, load_bundle
+    from edge_app.taught import TaughtFolder, taught_folder
+
+    bundle = load_bundle(arguments.bundle or DEFAULT)
+    return bundle, TaughtFolder(taught_folder(), bundle.spec)
+
+
+def _taught_reply(arguments: argparse.Namespace, reply: dict | None) -> int:
+    """reply: of the app; None where none is running."""
+    if arguments.json:
+        print(json.dumps(reply))
+    elif reply is None:
+        print("no app answers here: it counts from the next start on")
     else:
         print(f"version {reply['labels_version']}: {reply['count']} labels")
     return 0

@@ -69,6 +69,13 @@ class MetricsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TaughtConfig:
+    """use: look for what this user has taught (`edge-app labels teach`) beside the words."""
+
+    use: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeConfig:
     """on_error: what to do when a runtime fails while running: "cpu" goes on with ONNX Runtime on the CPU, "fail" ends.
 
@@ -104,6 +111,7 @@ class Settings:
     supervise: SuperviseConfig = field(default_factory=SuperviseConfig)
     record: RecordConfig = field(default_factory=RecordConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    taught: TaughtConfig = field(default_factory=TaughtConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 

@@ -2,7 +2,8 @@
 
 A request is one JSON object, `{"schema": "control/1.0", "op": "labels.set", "labels": ["wave", "fall = collapse"]}`,
 from a ZeroMQ REQ or DEALER socket; the reply has `"ok": true` and what was asked for, or `"ok": false` and an `error`.
-Every label is a line of a label file; nothing that comes over the socket opens a file.
+Every label is a line of a label file; nothing that comes over the socket opens a file but those of what was taught,
+which are named after a hash. docs/messages.md has every request.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ import zmq
 from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json
 from edge_app.endpoint import Endpoint
 from edge_app.errors import PortError, SourceError, UsageError
-from edge_app.labels import Label, line_of, parse_lines
+from edge_app.labels import Label, fold, line_of, parse_lines
 from edge_app.security import Gate, check_bind
-from edge_app.swap import Change, Swapper
+from edge_app.swap import Change, Labels, Swapper
+from edge_app.teach import Teacher
 
 SCHEMA = "control/1.0"
 MAX_REQUEST = 2**16
@@ -36,10 +38,11 @@ Request = dict[str, Any]
 
 @dataclass(slots=True)
 class _Asked:
-    """A request whose change is on its way."""
+    """A request whose change is on its way. taught: the name that is to have shots then, if that was asked for."""
 
     peer: list[bytes]
     number: Any
+    taught: str = ""
 
 
 class Control:
@@ -53,10 +56,10 @@ class Control:
 
     def __init__(
         self, context: zmq.Context[Any], endpoint: str, swapper: Swapper, status: Callable[[], dict[str, Any]],
-        gate: Gate | None = None,
+        gate: Gate | None = None, teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
         self.counters = {"control_requests": 0, "control_refused": 0}
-        self._swapper, self._status = swapper, status
+        self._swapper, self._status, self._teacher = swapper, status, teacher
         self._waiting: dict[int, _Asked] = {}
         self._count = 0
         address = check_bind(endpoint, with_keys=gate is not None)
@@ -82,6 +85,8 @@ class Control:
             except zmq.Again:
                 break
             self._take(peer, body)
+        if self._teacher is not None and (finished := self._teacher.finished()) is not None:
+            self._swapper.submit(*finished)
         newest = None
         for change in self._swapper.done():
             newest = newest if change.error else change
@@ -90,6 +95,8 @@ class Control:
                     self._refuse(asked.peer, asked.number, change.error)
                 else:
                     answer = {"labels_version": change.version, "count": len(change.labels)}
+                    if asked.taught:
+                        answer["shots"] = self._shots().get(fold(asked.taught), 0)
                     self._reply(asked.peer, asked.number, answer)
         return newest
 
@@ -129,19 +136,41 @@ class Control:
             return {"status": self._status()}
         if op == "labels.list":
             version, labels = self._swapper.current
-            return {"labels": [line_of(label) for label in labels], "labels_version": version}
-        if not isinstance(op, str) or op not in CHANGES:
-            raise ValueError(f"op {_show(op)} found; allowed: status, labels.list, {', '.join(CHANGES)}")
+            return {
+                "labels": [line_of(label) for label in labels], "labels_version": version,
+                "taught": {label.name: n for label in labels if (n := self._shots().get(fold(label.name)))},
+            }  # fmt: skip
+        if not isinstance(op, str) or op not in (*CHANGES, *TEACHING):
+            raise ValueError(f"op {_show(op)} found; allowed: status, labels.list, {', '.join((*CHANGES, *TEACHING))}")
         lines = request.get("labels")
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError("'labels' must be a list of lines of a label file")
-        given, change = parse_lines(lines, "label", may_be_empty=op == "labels.set"), CHANGES[op]
+        given = parse_lines(lines, "label", may_be_empty=op == "labels.set")
         if len(self._waiting) >= _MAX_WAITING:
             raise ValueError(f"{_MAX_WAITING} changes are on their way; try again later")
         self._count += 1
-        self._waiting[self._count] = _Asked(peer, request.get("id"))
-        self._swapper.submit(self._count, lambda old: change(old, given))
+        change = self._change(op, given, request)
+        taught = given[0].name if op == "labels.teach" else ""
+        self._waiting[self._count] = _Asked(peer, request.get("id"), taught)
+        if change is not None:
+            self._swapper.submit(self._count, change)
         return None
+
+    def _change(self, op: str, given: Labels, request: Request) -> Callable[[Labels], Labels] | None:
+        """What a request asks for, or None where it comes at the end of a shot."""
+        if op in CHANGES:
+            combine = CHANGES[op]
+            return lambda old: combine(old, given)
+        if self._teacher is None:
+            raise ValueError(f"{op}: nothing can be taught here")
+        if len(given) != 1:
+            raise ValueError(f"{op}: {len(given)} labels found, one is allowed")
+        if op == "labels.forget":
+            return self._teacher.forget(given[0])
+        return self._teacher.begin(self._count, given[0], request.get("camera"), request.get("seconds"))
+
+    def _shots(self) -> dict[str, int]:
+        return self._teacher.shots if self._teacher is not None else {}
 
     def _refuse(self, peer: list[bytes], number: Any, error: str) -> None:
         self.counters["control_refused"] += 1
@@ -188,6 +217,7 @@ def _must_be_there(old: tuple[Label, ...], given: tuple[Label, ...]) -> None:
 CHANGES: dict[str, Callable[[tuple[Label, ...], tuple[Label, ...]], tuple[Label, ...]]] = {
     "labels.set": lambda old, given: given, "labels.add": _add, "labels.remove": _remove, "labels.describe": _describe,
 }  # fmt: skip
+TEACHING = ("labels.teach", "labels.forget")
 
 
 def control_beside(endpoint: str) -> str:
@@ -213,18 +243,19 @@ def control_beside(endpoint: str) -> str:
 
 
 def ask(
-    endpoint: str | None, op: str, labels: list[str] | None = None, *, keys: Path | None = None, timeout_s: float = 60.0
-) -> Request:
+    endpoint: str | None, op: str, labels: list[str] | None = None, *, keys: Path | None = None,
+    timeout_s: float = 60.0, **more: object,
+) -> Request:  # fmt: skip
     """Send one request and wait for its reply.
 
-    endpoint: None for that of an app with the default stream. labels: lines of a label file.
+    endpoint: None for that of an app with the default stream. labels: lines of a label file. more: other keys.
 
     Raises:
         UsageError: the request is refused, or a key or the endpoint malformed.
         SourceError: no reply within `timeout_s`.
     """
     where = endpoint or control_beside(DEFAULT_ENDPOINT)
-    body = json.dumps({"schema": SCHEMA, "op": op, "labels": labels}).encode()
+    body = json.dumps({"schema": SCHEMA, "op": op, "labels": labels, **more}).encode()
     if len(body) > MAX_REQUEST:
         raise UsageError(f"{op}: a request of {len(body):,} bytes, {MAX_REQUEST:,} are allowed; use run --labels FILE")
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:

@@ -298,7 +298,7 @@ def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
 
 def _meaning(name: str) -> str:
     action = find_action(name)
-    return action.name if action else _fold(name)
+    return action.name if action else fold(name)
 
 
 @cache
@@ -329,7 +329,7 @@ def find_action(name: str) -> Action | None:
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):
-        action = _by_name().get(_fold(part).strip()) or _by_key().get(action_key(part))
+        action = _by_name().get(fold(part).strip()) or _by_key().get(action_key(part))
         if action is not None:
             return action
     return _by_words().get(_words(name))
@@ -341,7 +341,7 @@ def action_key(name: str) -> str:
     Articles, possessives, the side of the body, plural -s and -ing go. "Hands" and "arms" stay, since one hand and
     both hands move differently.
     """
-    words = [word for word in re.findall(r"\w+", re.sub(r"['’]s\b", "", _fold(name))) if word not in _SMALL]
+    words = [word for word in re.findall(r"\w+", re.sub(r"['’]s\b", "", fold(name))) if word not in _SMALL]
     text = re.sub(r"\b(left|right|other) (?=(hand|arm|leg|foot)\b)", "", " ".join(words))
     return " ".join(map(_stem, text.split()))
 
@@ -378,7 +378,7 @@ def _by_words() -> dict[frozenset[str], Action | None]:
 def _by_name() -> dict[str, Action]:
     named = [(action.name, action) for action in actions()]
     named += [(name, action) for action in actions() for name in action.paraphrases]
-    return {_fold(name): action for name, action in reversed(named)}
+    return {fold(name): action for name, action in reversed(named)}
 
 
 @cache
@@ -386,7 +386,8 @@ def _by_key() -> dict[str, Action]:
     return {action_key(name): action for name, action in _by_name().items()}
 
 
-def _fold(name: str) -> str:
+def fold(name: str) -> str:
+    """What is the same for two names that are the same label."""
     return unicodedata.normalize("NFKC", name).casefold()
 
 
@@ -400,7 +401,7 @@ def _check_names(names: Sequence[tuple[str, str]]) -> None:
         raise UsageError(f"labels: {len(names):,} found, at most {MAX_LABELS:,} are allowed")
     first: dict[str, str] = {}
     for name, place in names:
-        key = _fold(name)
+        key = fold(name)
         if key in first:
             raise UsageError(f"{place}: {_show(name)} is there already ({first[key]}); each name is allowed once")
         first[key] = place

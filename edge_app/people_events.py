@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from edge_app.events import EventConfig, EventDetector
-from edge_app.types import CameraReport, Decision, Event, Ranking
+from edge_app.types import CameraReport, Decision, Event, Ranking, Window
 from edge_app.window import WindowSpec
 
 KEPT_S = 5.0
@@ -63,6 +63,10 @@ class PeopleEvents:
         decisions = decisions or [self._camera_itself.update(alone, None)]
         shown = max(decisions, key=lambda decision: _ORDER.index(decision.state) if decision.state in _ORDER else 0)
         return replace(shown, events=tuple(event for decision in decisions for event in decision.events))
+
+    def body_seen(self, window: Window) -> bool:
+        """As `EventDetector.body_seen`."""
+        return self._camera_itself.body_seen(window)
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""

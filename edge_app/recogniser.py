@@ -32,6 +32,8 @@ from edge_app.runtime.choose import choose
 from edge_app.schema import action_message, pose_message, state_message, status_message, topic
 from edge_app.security import Gate
 from edge_app.swap import Swapper
+from edge_app.taught import TaughtFolder
+from edge_app.teach import Teacher
 from edge_app.trace import TracedTimes
 from edge_app.types import CameraReport, Decision, Event, Ranking
 
@@ -45,7 +47,7 @@ class RecogniserTask:
     """What the recogniser is told. `cameras`: name -> endpoint of its reports.
 
     remember: a file for the label set in force, which a recogniser started anew goes on with.
-    record: a folder for messages. trace: a file for every duration.
+    record: a folder for messages. trace: a file for every duration. taught: the folder of what the user has taught.
     """
 
     bundle: Path
@@ -58,6 +60,7 @@ class RecogniserTask:
     remember: Path | None = None
     record: Path | None = None
     trace: Path | None = None
+    taught: Path | None = None
 
 
 @dataclass(slots=True)
@@ -95,15 +98,22 @@ class Recogniser:
         self._encoder, self._why = chosen.encoder, chosen.why
         text, blank = bundle.text_encoder(), bundle.ranker(task.ranker)
 
+        self._teacher: Teacher | None = None
+        if task.taught is not None:
+            folder, names = TaughtFolder(task.taught, bundle.spec), [name for name, _ in task.cameras]
+            self._teacher = Teacher(folder, bundle, names, task.labels, use=task.settings.taught.use)
+
         def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, Ranker]:
             table, ranker = build_table(labels, text, version), copy.deepcopy(blank)
+            if self._teacher is not None:
+                ranker = self._teacher.with_examples(ranker)
             if labels:
                 ranker.set_labels(table)
             if task.remember is not None:
                 write_labels(task.remember, labels)
             return table, ranker
 
-        labels = task.labels
+        labels = self._teacher.extended(task.labels) if self._teacher else task.labels
         if task.remember is not None and task.remember.exists():
             labels = read_labels(task.remember, may_be_empty=True)
         self._table, self._ranker = build(labels, 1)
@@ -129,7 +139,8 @@ class Recogniser:
             gate=self._gate,
         )
         control = publish.control or control_beside(self._publisher.endpoint)
-        self._control = Control(context, control, Swapper(labels, 1, build), lambda: self._status, self._gate)
+        swapper = Swapper(labels, 1, build)
+        self._control = Control(context, control, swapper, lambda: self._status, self._gate, self._teacher)
         self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0
@@ -150,6 +161,8 @@ class Recogniser:
             camera.posed_ns = report.t_ns
             message = pose_message(report.camera, report.people, t_ns=report.t_ns)
             self._publisher.publish(topic(report.camera, "pose"), message)
+        if self._teacher is not None:
+            self._teacher.take(report, camera.detector.body_seen)
         rankings = self._rank(report)
         with self.times.measure("events"):
             decision = camera.detector.update(report, rankings)

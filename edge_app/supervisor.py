@@ -27,6 +27,7 @@ from edge_app.log import log
 from edge_app.process import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
 from edge_app.recogniser import RecogniserTask, run_recogniser
 from edge_app.systemd import Notifier
+from edge_app.taught import taught_folder
 from edge_app.window import WindowSpec
 
 WATCH_S = 0.05
@@ -274,7 +275,7 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
     recogniser = RecogniserTask(
         bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
         cameras=endpoints, settings=task.settings, remember=Path(folder) / "labels.txt", record=task.record,
-        trace=task.trace,
+        trace=task.trace, taught=taught_folder(),
     )  # fmt: skip
     board: Board = {}
     config = task.settings.supervise

@@ -17,6 +17,7 @@ VERBS = {
     "head": ("train.heads", "train a ranker on a trained encoder's features"),
     "ablate": ("train.ablate", "what each term of SCALE is worth"),
     "compare": ("train.compare", "all systems on the same features and splits, and what each costs"),
+    "shots": ("train.shots", "what a few shots of a motion are worth beside its words"),
     "calibrate": ("train.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.extract", "run MediaPipe over videos once and keep the poses"),
     "sensor": ("train.sensor", "fit the imitation of MediaPipe's errors to drawn clips"),

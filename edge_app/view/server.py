@@ -24,10 +24,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from edge_app.errors import AppError
 from edge_app.view.door import Door
 from edge_app.view.hub import Hub, View
-from edge_app.view.words import get_labels, set_labels
+from edge_app.view.words import get_labels, set_labels, teach
 
 MAX_PAGES = 16
 MAX_WORDS = 2**16  # bytes
+MAX_SHOT_S = 30
 _OPEN = ("/style.css", "/icon.svg")  # what the page that asks for the token looks like
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
@@ -105,10 +106,22 @@ def make_app(view: View, door: Door, hub: Hub) -> ASGIApp:
             return JSONResponse({"error": f"a list of at most {MAX_WORDS:,} bytes of words is expected"}, 400)
         return await _answer(lambda: set_labels(view, lines))
 
+    async def shot(request: Request) -> Response:
+        try:
+            asked = json.loads(await _body(request))
+            line, camera, seconds = asked["line"], asked["camera"], asked["seconds"]
+            if not (isinstance(line, str) and isinstance(camera, str) and type(seconds) in (int, float)):
+                raise TypeError
+            if not 0 < seconds <= MAX_SHOT_S:
+                raise ValueError
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return JSONResponse({"error": f"a line, a camera and at most {MAX_SHOT_S} seconds are expected"}, 400)
+        return await _answer(lambda: teach(view, line, camera, seconds))
+
     files = {f"/{path.name}": path.read_bytes() for path in (resources.files(__package__) / "page").iterdir()}
     routes = [Route("/", _file("index.html", files["/index.html"]))]
     routes += [Route(path, _file(path, content)) for path, content in files.items()]
-    routes += [Route("/words", words, methods=["GET", "PUT"])]
+    routes += [Route("/words", words, methods=["GET", "PUT"]), Route("/shot", shot, methods=["POST"])]
     app = Starlette(routes=[*routes, WebSocketRoute("/live", live)])
     return Guard(app, door, files["/enter.html"])
 

@@ -28,5 +28,15 @@ def set_labels(view: View, lines: list[str]) -> dict[str, Any]:
     return _ask(view, "labels.set", lines, _WRITE_S)
 
 
-def _ask(view: View, op: str, lines: list[str] | None, timeout_s: float) -> dict[str, Any]:
-    return ask(view.control or control_beside(view.stream), op, lines, keys=view.keys, timeout_s=timeout_s)
+def teach(view: View, line: str, camera: str, seconds: float) -> dict[str, Any]:
+    """Take one shot of a label; `{"labels_version": n, "count": n, "shots": n}` once it is in force.
+
+    Raises:
+        SourceError: the app has no control socket. UsageError: it refuses the shot.
+    """
+    return _ask(view, "labels.teach", [line], seconds + _WRITE_S, camera=camera, seconds=seconds)
+
+
+def _ask(view: View, op: str, lines: list[str] | None, timeout_s: float, **more: object) -> dict[str, Any]:
+    where = view.control or control_beside(view.stream)
+    return ask(where, op, lines, keys=view.keys, timeout_s=timeout_s, **more)

@@ -14,7 +14,7 @@ import zmq
 
 from edge_app.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
-from edge_app.config import PublishConfig, Settings
+from edge_app.config import PublishConfig, Settings, TaughtConfig
 from edge_app.labels import Label
 from edge_app.recogniser import Recogniser, RecogniserTask
 from edge_app.types import CameraReport, Window
@@ -25,14 +25,16 @@ SETS = [["wave", "clap", "bow"], ["squat", "wave"], ["bow", "jump", "kick", "cla
 class Fed:
     """The real recogniser on the bundle that ships, fed with the bundle's own windows at ten a second."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, taught: Path | None = None, *, use: bool = True) -> None:
         self.stream, self.control = f"ipc://{folder}/s", f"ipc://{folder}/c"
         bundle = load_bundle(DEFAULT)
         self._windows, self._spec = bundle.golden()["windows"], bundle.spec
-        settings = Settings(publish=PublishConfig(control=self.control))
+        settings = Settings(publish=PublishConfig(control=self.control), taught=TaughtConfig(use))
         labels = tuple(map(Label, SETS[0]))
         self.context = zmq.Context()
-        task = RecogniserTask(DEFAULT, labels, "scale", "onnxruntime", self.stream, (("cam", ""),), settings)
+        task = RecogniserTask(
+            DEFAULT, labels, "scale", "onnxruntime", self.stream, (("cam", ""),), settings, taught=taught
+        )
         self.recogniser = Recogniser(task, self.context)
         self._count = 0
 

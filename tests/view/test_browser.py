@@ -195,13 +195,26 @@ def test_words_typed_here_take_effect_in_the_running_app(tab, tmp_path):
     pytest.importorskip("edge_app.control", reason="this version has no control socket")
     with running("run", "person://squat", "--labels", "wave, bow", "--publish", f"ipc://{tmp_path}/s") as url:
         tab.goto(url)
-        box = tab.get_by_role("textbox")
+        box = tab.locator("#lines")
         box.wait_for(timeout=60_000)
         assert box.input_value() == "wave\nbow"
         box.fill("wave\nwave")
-        tab.get_by_role("button").last.click()
+        tab.locator("#apply").click()
         tab.wait_for_selector("#said[data-kind=error]")
         box.fill("wave\nsquat")
         box.press("Control+Enter")
         tab.wait_for_selector("#said[data-kind=done]")
         says(tab, "#label", "squat", 60_000)
+
+
+@pytest.mark.slow
+def test_a_motion_shown_here_is_named_from_then_on(tab, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    source = "person://jumping%20jack?idle=0"
+    with running("run", source, "--labels", "bow, sit down", "--publish", f"ipc://{tmp_path}/s") as url:
+        tab.goto(url)
+        tab.locator("#gesture").fill("windmill", timeout=60_000)
+        tab.locator("#teach button").click()
+        tab.wait_for_selector("#taught[data-kind=done]", timeout=60_000)
+        says(tab, "#label", "windmill", 60_000)
+    assert len(list((tmp_path / "data").rglob("*.npz"))) == 1

@@ -193,6 +193,22 @@ def test_words_that_are_no_list_are_refused_in_one_line(same_page, body):
     assert "expected" in json.loads(content)["error"]
 
 
+@pytest.mark.parametrize("body", [
+    "", "[]", "{}", '{"line": 1, "camera": "", "seconds": 5}', '{"line": "a", "camera": "", "seconds": "5"}',
+    '{"line": "a", "camera": "", "seconds": 1e9}', '{"line": "a", "camera": "", "seconds": NaN}',
+    '{"line": "a", "camera": "", "seconds": true}', '{"line": "a", "seconds": 5}', "[" * 5000, "x" * 100_000,
+])  # fmt: skip
+def test_shots_that_make_no_sense_are_refused_in_one_line(same_page, body):
+    status, _, content = ask(same_page, "/shot", "POST", body, Origin=f"http://{place(same_page)}")
+    assert status == 400
+    assert "expected" in json.loads(content)["error"]
+
+
+def test_a_shot_from_another_site_is_refused(same_page):
+    body = '{"line": "a", "camera": "", "seconds": 5}'
+    assert ask(same_page, "/shot", "POST", body, Origin="http://evil.example")[0] == 403
+
+
 def test_without_a_control_socket_the_words_say_so(same_page):
     assert json.loads(ask(same_page, "/words")[2])["error"]
 

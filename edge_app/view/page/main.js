@@ -5,6 +5,7 @@ import { drawBeliefs } from "./beliefs.js";
 import { drawHealth } from "./health.js";
 import { follow, now } from "./link.js";
 import { Stage } from "./stage.js";
+import { listen } from "./teach.js";
 import { Timeline } from "./timeline.js";
 import { drawWords } from "./words.js";
 
@@ -15,6 +16,7 @@ const stage = new Stage(by("stage"), calm), timeline = new Timeline(by("timeline
 const nobody = new Camera("");
 let chosen = null, limit = 1000, stream = "", heard = -Infinity, believed = null;
 
+listen(() => chosen ?? "");
 follow((batch) => {
   ({ limit_ms: limit, stream } = batch);
   heard = now();

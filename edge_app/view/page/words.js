@@ -2,6 +2,7 @@
 
 const lines = document.getElementById("lines"), apply = document.getElementById("apply"), said = document.getElementById("said");
 const box = lines.form, none = document.getElementById("no-words");
+const lesson = document.getElementById("teach");
 let shown = null, asking = false; // run and version of the words in the box
 
 async function ask(method, body) {
@@ -19,10 +20,10 @@ export async function drawWords(state) {
   shown = key;
   try {
     lines.value = (await ask("GET")).labels.join("\n");
-    box.hidden = false;
+    box.hidden = lesson.hidden = false;
     none.hidden = true;
   } catch (error) {
-    box.hidden = true;
+    box.hidden = lesson.hidden = true;
     none.hidden = false;
     none.textContent = `They cannot be changed here: ${error.message}.`;
     setTimeout(() => (shown = null), 10_000); // and is asked again
