@@ -6,7 +6,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak lint audit train-default clean
+.PHONY: demo test slow-test reliability soak triton lint audit train-default clean
 
 demo: .venv/.runtime
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -27,6 +27,13 @@ reliability: .venv/.dev
 SECONDS ?= 300
 soak: .venv/.dev
 	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
+
+# A real Triton server for the slow tests, apart from all else, for it wants another NumPy: x86-64 only, half a gigabyte.
+triton: .venv/triton/.done
+.venv/triton/.done:
+	$(PYTHON) -m venv .venv/triton
+	.venv/triton/bin/pip install -q nvidia-pytriton onnxruntime
+	@touch $@
 
 lint: .venv/.dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     listen = verbs.add_parser("listen", help="print the labels of a stream")
     listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
     listen.add_argument("--json", action="store_true", help="one JSON object a line")
+    listen.add_argument("--plain", action="store_true", help="lines, on a terminal too")
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
     listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
@@ -358,8 +359,8 @@ def _listen(arguments: argparse.Namespace) -> int:
     from edge_app.listen import listen
 
     return listen(
-        arguments.endpoint, json_lines=arguments.json, count=arguments.count, timeout_s=arguments.timeout,
-        keys=arguments.keys,
+        arguments.endpoint, json_lines=arguments.json, plain=arguments.plain, count=arguments.count,
+        timeout_s=arguments.timeout, keys=arguments.keys,
     )  # fmt: skip
 
 

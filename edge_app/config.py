@@ -79,11 +79,13 @@ class TaughtConfig:
 class RuntimeConfig:
     """on_error: what to do when a runtime fails while running: "cpu" goes on with ONNX Runtime on the CPU, "fail" ends.
 
-    require_gpu: refuse to run on the CPU, from the start and on an error.
+    require_gpu: refuse to run on the CPU, from the start and on an error. triton: the server of `--runtime triton`, see
+    `edge_app.runtime.triton`.
     """
 
     on_error: str = "cpu"
     require_gpu: bool = False
+    triton: str = "grpc://127.0.0.1:8001"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Show the label stream on the terminal: readable lines, or one JSON object a line."""
+"""Show the label stream on the terminal: a board, readable lines, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -7,17 +7,25 @@ import math
 import os
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
 from edge_app.errors import UsageError
 from edge_app.log import printable
+
+if TYPE_CHECKING:
+    from edge_app.terminal import Board
+
+REFRESH_S = 0.2
 
 
 def listen(
     endpoint: str = DEFAULT_ENDPOINT,
     *,
     json_lines: bool = False,
+    plain: bool = False,
     count: int | None = None,
     timeout_s: float | None = None,
     keys: Path | None = None,
@@ -25,8 +33,8 @@ def listen(
     """Print what comes until `count` messages were received, `timeout_s` passed, or Ctrl-C.
 
     json_lines: the data of each message as received; what the reader itself concludes from silence has `"local": true`
-    and does not count. Otherwise a line for each step of an action and each change of state; heartbeats count but
-    print nothing.
+    and does not count. Otherwise, on a terminal and where rich is installed, a board of all cameras. Otherwise, or if
+    `plain`, a line for each step of an action and each change of state; heartbeats count but print nothing.
 
     keys: a client's folder made by `edge-app keys new`, for a stream that lets in keys only.
 
@@ -43,15 +51,22 @@ def listen(
     received = 0
     shown: dict[tuple[str, str], str] = {}  # topic and action -> what was last said of it
     deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
-    with stream:
+    board = None if json_lines or plain or not sys.stdout.isatty() else _board()
+    with stream, ExitStack() as stack:
         try:
+            if board:
+                stack.enter_context(board.live)
             while count is None or received < count:
-                left_s = deadline - time.monotonic()
+                left_s = min(deadline - time.monotonic(), REFRESH_S if board else math.inf)
                 message = stream.recv(None if left_s == math.inf else max(left_s, 0.0))
-                if message is None:
+                if message is None and time.monotonic() >= deadline:
                     return 0 if received else 4
-                received += not message.local
-                if json_lines:
+                received += message is not None and not message.local
+                if board:
+                    board.show(message)
+                elif message is None:
+                    continue
+                elif json_lines:
                     _print(json.dumps({**message.data, "local": True} if message.local else message.data))
                 else:
                     line, news = _readable(message)
@@ -66,6 +81,14 @@ def listen(
         except BrokenPipeError:  # the reader of our output has gone, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _board() -> Board | None:
+    try:
+        from edge_app.terminal import Board
+    except ImportError:  # of the extra "view"
+        return None
+    return Board()
 
 
 def _print(line: str) -> None:

@@ -13,6 +13,7 @@ VERBS = {
     "engine": "build TensorRT engines ahead of time; needs no torch",
     "parity": "compare every runtime and precision on real windows",
     "precision": "add the network in half precision or 8-bit integers",
+    "triton": "write a model repository for NVIDIA's Triton server; needs no torch",
 }
 """Each is a module, loaded when asked for: a device that builds its engines has no torch."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import json
 import re
 import shlex
@@ -13,12 +15,17 @@ import pytest
 
 from edge_app.cli import _parser
 from edge_app.config import load_settings
+from train.__main__ import VERBS
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "edge_app/schemas").glob("*.json")}
 KINDS = sorted({name.partition("-")[0] for name in SCHEMAS})
 COMMON, *SECTIONS = re.split(r"^## ", (ROOT / "docs/messages.md").read_text(), flags=re.M)
-PAGES = ["docs/messages.md", "docs/troubleshooting.md", "examples/README.md", "examples/ros2/README.md", "README.md"]
+COMMANDS = [
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("quickstart-*.md")),
+    "docs/gallery.md", "docs/growth.md", "docs/troubleshooting.md", "examples/ros2/README.md", "README.md",
+]  # fmt: skip
+PAGES = ["docs/messages.md", "docs/how-it-works.md", "examples/README.md", *COMMANDS]
 PAGE = {section.partition("\n")[0]: section for section in SECTIONS}
 
 
@@ -64,9 +71,23 @@ def commands(page: str) -> Iterator[str]:
         yield from re.findall(r"(?<![\w/.-])edge-app ((?:'[^']*'|\"[^\"]*\"|[^'\"|;&#\n])+)", block)
 
 
-@pytest.mark.parametrize("page", ["docs/troubleshooting.md", "examples/ros2/README.md", "README.md"])
+@pytest.mark.parametrize("page", COMMANDS)
 def test_commands_are_understood(page):
     assert list(commands(page))
     for command in commands(page):
         arguments = _parser().parse_args(shlex.split(command))
         load_settings(None, getattr(arguments, "assignments", ()))
+
+
+@pytest.mark.parametrize("page", [page for page in COMMANDS if "python -m " in (ROOT / page).read_text()])
+def test_commands_of_training_and_export_are_understood(page):
+    """Parsed as far as they are written out: `…` stands for more."""
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text().replace("\\\n", " "), flags=re.S):
+        for package, command in re.findall(r"python -m (train|export) ([^#&;|\n]+)", block):
+            verb, *arguments = shlex.split(command)
+            if "…" in arguments:
+                continue
+            name = VERBS[verb][0] if package == "train" else f"export.{verb}"
+            parser = argparse.ArgumentParser()
+            importlib.import_module(name).add_arguments(parser)
+            parser.parse_args(arguments)

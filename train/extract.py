@@ -2,7 +2,8 @@
 
     python -m train extract --videos ../shared/videos --out cache/poses --shard 0/1
 
-A file that is there already is not done again; a file that cannot be decoded is named and passed over.
+A file that is there already is not done again; a file that cannot be decoded is named and passed over. `--engine ray`
+shares the files out among this machine's cores, or with `--ray-address` among a cluster's; what is written is the same.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from itertools import starmap
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +22,7 @@ from edge_app.pose import PoseEstimator
 from edge_app.pose_model import ensure_pose_model
 from edge_app.recording import RecordingFile
 from edge_app.types import Frame
+from train.spread import spread
 from train.whole import whole
 
 VIDEOS = {".mp4", ".avi", ".mkv", ".mov", ".ts", ".webm"}
@@ -29,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--videos", type=Path, required=True, help="folder of video files")
     parser.add_argument("--out", type=Path, required=True, help="folder of recordings, one for each video")
     parser.add_argument("--shard", default="0/1", metavar="I/N", help="do every N-th file, beginning with I")
+    parser.add_argument("--engine", choices=("here", "ray"), default="here", help="one file after another, or Ray Data")
+    parser.add_argument("--ray-address", metavar="HOST:PORT", help="of a Ray cluster (default: this machine alone)")
 
 
 def parse_shard(text: str) -> tuple[int, int]:
@@ -64,14 +69,23 @@ def extract(video: Path | str, out: Path, alter: Callable[[Frame], Frame | None]
 
 def run(arguments: argparse.Namespace) -> None:
     index, count = parse_shard(arguments.shard)
+    if arguments.ray_address and arguments.engine != "ray":
+        raise UsageError("--ray-address: needs --engine ray")
     ensure_pose_model()
     arguments.out.mkdir(parents=True, exist_ok=True)
     videos = sorted(path for path in arguments.videos.iterdir() if path.suffix.lower() in VIDEOS)[index::count]
-    for video in tqdm(videos, desc="videos", disable=None):
-        out = arguments.out / f"{video.stem}.mcap"
-        if out.is_file():
-            continue
-        try:
-            extract(video, out)
-        except SourceError as error:
-            print(f"train extract: {error}; passed over", file=sys.stderr)
+    pairs = [(video, arguments.out / f"{video.stem}.mcap") for video in videos]
+    todo = [(video, out) for video, out in pairs if not out.is_file()]
+    done = spread(attempt, todo, arguments.ray_address) if arguments.engine == "ray" else starmap(attempt, todo)
+    for problem in tqdm(done, desc="videos", total=len(todo), disable=None):
+        if problem:
+            print(f"train extract: {problem}; passed over", file=sys.stderr)
+
+
+def attempt(video: Path, out: Path) -> str:
+    """`extract`; why the video was passed over, empty if it was not."""
+    try:
+        extract(video, out)
+    except SourceError as error:
+        return str(error)
+    return ""

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from edge_app.encoder import Encoder
 from edge_app.errors import AppError, UsageError
 from edge_app.log import log
 from edge_app.runtime.session import GPU_RUNTIMES, PRECISIONS, RUNTIMES, Session
+from edge_app.runtime.triton import TritonSession
 
 CLEARLY = 0.8
 """A runtime is preferred to one named before it if it takes at most this share of the time.
@@ -83,23 +85,26 @@ def choose(
     """
     if runtime not in RUNTIMES:
         raise UsageError(f"--runtime {runtime}: allowed are {', '.join(RUNTIMES)}")
-    names = [
-        name for name in PRECISIONS
+    ways: list[tuple[str, Callable[[], Session]]] = [
+        (name, partial(bundle.session, name, precision, waiting))
+        for name in PRECISIONS
         if runtime in ("auto", name) and (name in GPU_RUNTIMES or not config.require_gpu)
-    ]  # fmt: skip
-    if not names:
-        raise UsageError(f"--require-gpu: --runtime {runtime} runs on the CPU; allowed are {', '.join(GPU_RUNTIMES)}")
+        for precision in bundle.precisions(name)
+    ]
+    if runtime == "triton" and not config.require_gpu:
+        ways = [(runtime, partial(TritonSession, config.triton))]
+    if not ways:
+        raise UsageError(f"--require-gpu: --runtime {runtime} uses no GPU here; allowed are {', '.join(GPU_RUNTIMES)}")
     passed: list[_Candidate] = []
     rejected: dict[str, str] = {}
-    for name in names:
-        for precision in bundle.precisions(name):
-            waiting()
-            try:
-                session = bundle.session(name, precision, waiting)
-                self_test(bundle, Encoder(session, bundle.spec), ranker)
-                passed.append(_Candidate(name, session))
-            except Exception as error:  # the next one may do
-                rejected[name] = _line(error)
+    for name, opened in ways:
+        waiting()
+        try:
+            session = opened()
+            self_test(bundle, Encoder(session, bundle.spec), ranker)
+            passed.append(_Candidate(name, session))
+        except Exception as error:  # the next one may do
+            rejected[name] = _line(error)
     for window in [*bundle.golden()["windows"]] * ROUNDS:  # in turn, so that all have the same disturbance
         for candidate in list(passed):
             begun = time.perf_counter()

@@ -17,9 +17,10 @@ PRECISIONS = {
     "cuda": ("fp32", "fp16"),
     "tensorrt": ("fp32", "fp16", "int8"),
 }
-"""Every runtime by its name for `--runtime`, and which of a bundle's networks it is for."""
+"""Every runtime that loads a file, by its name for `--runtime`, and which of a bundle's networks it is for."""
 GPU_RUNTIMES = ("cuda", "tensorrt")
-RUNTIMES = ("auto", *PRECISIONS)
+RUNTIMES = ("auto", *PRECISIONS, "triton")
+"""For `--runtime`: "auto" tries all the others but "triton", a server that runs whatever network it was given."""
 
 
 class Session(Protocol):
