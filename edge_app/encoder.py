@@ -10,9 +10,11 @@ from edge_app.runtime.session import Session
 from edge_app.types import Feature, Window
 from edge_app.window import WindowSpec, normalise
 
+MAX_BATCH = 64  # as engines are built for
+
 
 class Encoder:
-    """The bundle's network behind a runtime's session. One window at a time: results do not depend on the batch."""
+    """The bundle's network behind a runtime's session."""
 
     def __init__(self, session: Session, spec: WindowSpec) -> None:
         self._session = session
@@ -24,7 +26,17 @@ class Encoder:
         return self._session.provider
 
     def encode(self, windows: Sequence[Window]) -> list[Feature]:
-        return [Feature(window, self.vector(self.read(window))) for window in windows]
+        """A feature for each window, several in one batch: on a CPU for about half the time of one by one.
+
+        Results do not depend on who else is in the batch, bit for bit, with ONNX Runtime on the CPU (a test asks); on
+        a GPU the last bits may.
+        """
+        features: list[Feature] = []
+        for start in range(0, len(windows), MAX_BATCH):
+            part = windows[start : start + MAX_BATCH]
+            vectors = self._session.run(np.stack([self.read(window) for window in part]))
+            features += [Feature(window, vector) for window, vector in zip(part, vectors, strict=True)]
+        return features
 
     def read(self, window: Window) -> np.ndarray:
         """What the network reads: float32 `[T, J, 4]`."""

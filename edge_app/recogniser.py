@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,10 @@ from edge_app.swap import Swapper
 from edge_app.taught import TaughtFolder
 from edge_app.teach import Teacher
 from edge_app.trace import TracedTimes
-from edge_app.types import CameraReport, Decision, Event, Ranking
+from edge_app.types import CameraReport, Decision, Event, Ranking, Window
 
 POLL_MS = 50
+BATCH_MS = 5  # that a camera's report may wait for others
 STATUS_S = 1.0
 POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a second become 15
 
@@ -145,8 +146,15 @@ class Recogniser:
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0
 
-    def take(self, report: CameraReport) -> None:
-        """One report through encoder, ranker, events and publisher."""
+    def take(self, *reports: CameraReport) -> None:
+        """Reports of different cameras through encoder, ranker, events and publisher; their windows in one batch."""
+        reports = tuple(report for report in reports if self._note(report))
+        rankings = iter(self._rank([window for report in reports for window in report.windows]))
+        for report in reports:
+            self._decide(report, [next(rankings) for _ in report.windows])
+
+    def _note(self, report: CameraReport) -> bool:
+        """What a report tells of its camera; whether it is young enough to be decided on."""
         if self._why:  # said once a camera works, so that of an app that ends at once only the error is heard
             log.info("%s", self._why, extra={"kind": "runtime"})
             self._why = ""
@@ -156,14 +164,17 @@ class Recogniser:
             self.times.add(stage, ms)
         if report.state == "running" and self._age_ms(report.t_ns) > self._settings.publish.max_age_ms:
             self._counters["late_reports"] += 1
-            return
+            return False
         if self._settings.publish.pose and report.state == "running" and report.t_ns - camera.posed_ns >= POSE_NS:
             camera.posed_ns = report.t_ns
             message = pose_message(report.camera, report.people, t_ns=report.t_ns)
             self._publisher.publish(topic(report.camera, "pose"), message)
         if self._teacher is not None:
             self._teacher.take(report, camera.detector.body_seen)
-        rankings = self._rank(report)
+        return True
+
+    def _decide(self, report: CameraReport, rankings: list[Ranking]) -> None:
+        camera = self._cameras[report.camera]
         with self.times.measure("events"):
             decision = camera.detector.update(report, rankings)
         with self.times.measure("publisher"):
@@ -172,14 +183,14 @@ class Recogniser:
             self._ages.add(report.camera, self._age_ms(report.t_ns))
         self._counters["decisions"] += 1
 
-    def _rank(self, report: CameraReport) -> list[Ranking]:
-        if report.window is None:
+    def _rank(self, windows: list[Window]) -> list[Ranking]:
+        if not windows:
             return []
         if not self._table.labels:
             none = np.zeros(0, np.float32)
-            return [Ranking(window, (), self._table.version, none, none, 0.0) for window in report.windows]
+            return [Ranking(window, (), self._table.version, none, none, 0.0) for window in windows]
         with self.times.measure("encoder"):
-            features = self._encoder.encode(report.windows)
+            features = self._encoder.encode(windows)
         with self.times.measure("ranker"):
             return self._ranker.rank(features)
 
@@ -286,6 +297,17 @@ class Recogniser:
         return (time.monotonic_ns() - t_ns) / 1e6
 
 
+def _gather(poller: zmq.Poller, cameras: int) -> Iterable[bytes]:
+    """A report of each camera that has one; the first waits a moment for others, which then share its batch."""
+    found: dict[Any, bytes] = {}
+    wait_ms, until = POLL_MS, 0.0
+    while wait_ms > 0 and (ready := poller.poll(wait_ms)):
+        found |= {socket: socket.recv() for socket, _ in ready}
+        until = until or time.monotonic() + BATCH_MS / 1e3
+        wait_ms = int(1e3 * (until - time.monotonic())) if len(found) < cameras else 0
+    return found.values()
+
+
 def run_recogniser(task: RecogniserTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
 
@@ -303,14 +325,14 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
     child.ready()
     try:
         while not child.stopping and not recogniser.ended():
-            for socket, _ in poller.poll(POLL_MS):
-                data = socket.recv()
+            reports = []
+            for data in _gather(poller, len(sockets)):
                 try:
-                    report = unpack(data)
+                    reports.append(unpack(data))
                 except ValueError:
                     recogniser.bad_report()
-                    continue
-                recogniser.take(report)
+            if reports:
+                recogniser.take(*reports)
                 child.progress()
             recogniser.tick()
             child.alive()
