@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--heads", type=Path, required=True, help="run folder of `train head`")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--lists", type=int, default=3000, help="label lists drawn")
+    parser.add_argument("--lists", type=int, default=6000, help="label lists drawn")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -119,6 +119,16 @@ def _energies(ranker: Ranker, table: LabelTable, vectors: np.ndarray) -> np.ndar
     return np.concatenate(parts).astype(np.float64)
 
 
+def _rivals(ranker: FdsmRanker, table: LabelTable, vectors: np.ndarray, apart: list[np.ndarray]) -> np.ndarray:
+    """Of the background it matches the nearest foreign ones only; the others are infinitely far: `[N, K]`."""
+    ranker.set_labels(table)
+    energies = np.full((len(vectors), len(table.labels)), np.inf, np.float32)
+    for i, nearest in enumerate(np.argsort(ranker.away(vectors), axis=1, kind="stable")):
+        chosen = nearest[apart[i][nearest]][:RIVALS]
+        energies[i, chosen] = ranker.match(vectors[i], chosen)
+    return energies
+
+
 def run(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(arguments.seed)
     encoder, spec, saved = load_encoder(arguments.encoder)
@@ -155,11 +165,12 @@ def run(arguments: argparse.Namespace) -> None:
     for kind, weights in load_heads(arguments.heads).items():
         plain = Calibration(1.0, 1.0, 0.0, alike=-np.inf)
         ranker = RANKERS[kind](weights, plain, told if SYSTEMS[kind].detailed else background)
-        own, other = (_energies(ranker, table, vectors) for table in (concepts, everyday))
-        if isinstance(ranker, FdsmRanker):  # it matches the nearest of the background only
-            nearest = np.argsort(ranker.away(vectors), axis=1, kind="stable")
-            order = [columns[apart[i][columns]][:RIVALS] for i, columns in enumerate(nearest)]
-            other = np.where([np.isin(np.arange(other.shape[1]), columns) for columns in order], other, np.inf)
+        own = _energies(ranker, concepts, vectors)
+        other = (
+            _rivals(ranker, everyday, vectors, apart)
+            if isinstance(ranker, FdsmRanker)
+            else (_energies(ranker, everyday, vectors))
+        )
         rankers[kind], fit[kind] = calibrate(own, other, sample)
         print(json.dumps({kind: fit[kind]}))
     how = {"lists": len(lists), "withheld": saved["withheld"], "seed": arguments.seed}
