@@ -20,12 +20,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_app.bundle import load_bundle
+from edge_app.camera import remote
 from edge_app.client import Subscriber, client_keys, decode, read_certificate, strict_json
 from edge_app.config import Settings, load_settings
 from edge_app.control import CHANGES
 from edge_app.errors import AppError, UsageError
 from edge_app.labels import parse_lines, parse_text, read_labels
-from edge_app.link import unpack
+from edge_app.link import POSE_BYTES, unpack
 from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Pose, Poses
 
@@ -320,30 +321,35 @@ def test_keys(tmp_path, examples):
     fuzz(examples, st.one_of(st.binary(max_size=80), damaged(good)), check)
 
 
-@pytest.mark.parametrize("examples", SIZES)
-def test_camera_reports(examples):
+def fuzz_framed(examples: int, head: dict, numbers: int, read: Callable[[bytes], object]) -> None:
+    """A JSON header and numbers behind it: noise, damaged ones, wild values in the header."""
+
     def check(data: bytes) -> None:
         try:
-            unpack(data)
+            read(data)
         except ValueError:
             return
 
-    head = {
-        "camera": "c",
-        "state": "running",
-        "epoch": 0,
-        "t_ns": 1,
-        "fps_in": 1.0,
-        "frames": 1,
-        "dropped": 0,
-        "flags": [],
-        "stage_ms": [["pose", 1.0]],
-        "people": [[1, 1, [640, 480]]],
-        "window": {"track": 1, "t_ns": 1, "shape": [2, 3, 4], "fps_in": 1.0, "body_visibility": 1.0, "motion": 1.0},
-    }
-    text = as_json(head)
-    good = struct.pack("<I", len(text)) + text + bytes(98 + 4 * 6 * 33)
-    unpack(good)
+    def framed(text: bytes) -> bytes:
+        return struct.pack("<I", len(text)) + text + bytes(numbers)
+
+    good = framed(as_json(head))
+    read(good)
     wild_head = st.tuples(st.sampled_from(paths_in(head)), wild).map(lambda pair: as_json(with_value(head, *pair)))
-    framed = wild_head.map(lambda text: struct.pack("<I", len(text)) + text + bytes(98 + 4 * 6 * 33))
-    fuzz(examples, st.one_of(st.binary(max_size=60), damaged(good), framed), check)
+    fuzz(examples, st.one_of(st.binary(max_size=60), damaged(good), wild_head.map(framed)), check)
+
+
+@pytest.mark.parametrize("examples", SIZES)
+def test_camera_reports(examples):
+    window = {"track": 1, "t_ns": 1, "shape": [2, 3, 4], "fps_in": 1.0, "body_visibility": 1.0, "motion": 1.0}
+    head = {
+        "camera": "c", "state": "running", "epoch": 0, "t_ns": 1, "fps_in": 1.0, "frames": 1, "dropped": 0, "flags": [],
+        "stage_ms": [["pose", 1.0]], "people": [[1, 1, [640, 480]]], "windows": [window],
+    }  # fmt: skip
+    fuzz_framed(examples, head, 98 + POSE_BYTES, unpack)
+
+
+@pytest.mark.parametrize("examples", SIZES)
+def test_poses_of_remote_cameras(examples):
+    head = {"run": "a", "echo": [1, 2], "state": "running", "why": "", "index": 3, "t_ns": 4, "sizes": [[640, 480]]}
+    fuzz_framed(examples, head, POSE_BYTES, lambda data: remote.unpack(data, "cam"))
