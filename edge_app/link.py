@@ -62,7 +62,7 @@ def unpack(data: bytes) -> CameraReport:
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
         return CameraReport(window=windows[0] if windows else None, others=tuple(windows[1:]), **head)
-    except (struct.error, KeyError, TypeError, AttributeError) as error:
+    except (struct.error, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a camera report: {error}") from None
 
 

@@ -86,7 +86,7 @@ def unpack(data: bytes, camera: str) -> Said:
         frames = [(_stamp(width), _stamp(height)) for width, height in sizes]
         people = tuple(pose_at(data, at + POSE_BYTES * i, t_ns, frame) for i, frame in enumerate(frames))
         return Said(run, echo, state, why, Poses(camera, _stamp(head["index"]), t_ns, people))
-    except (struct.error, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+    except (struct.error, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not poses: {error}") from None
 
 
