@@ -141,6 +141,12 @@ def client_keys(folder: str | os.PathLike[str]) -> tuple[str, str, str]:
     return server, public, secret
 
 
+def use_keys(socket: zmq.Socket[bytes], server: str, public: str, secret: str) -> None:
+    """Have a client's socket speak CURVE, with what `client_keys` gives. Before `connect`."""
+    socket.curve_serverkey, socket.curve_publickey = server.encode(), public.encode()
+    socket.curve_secretkey = secret.encode()
+
+
 def read_certificate(path: str | os.PathLike[str]) -> tuple[str, str]:
     """Public and secret key ("" where there is none) of a ZeroMQ certificate, as Z85 text.
 
@@ -259,8 +265,7 @@ class Subscriber:
             if public is None or secret is None:
                 new_public, new_secret = zmq.curve_keypair()
                 public, secret = new_public.decode(), new_secret.decode()
-            self._socket.curve_publickey, self._socket.curve_secretkey = public.encode(), secret.encode()
-            self._socket.curve_serverkey = server.encode()
+            use_keys(self._socket, server, public, secret)
         for prefix in topics:
             self._socket.subscribe(prefix)
         self._socket.connect(endpoint)

@@ -19,7 +19,7 @@ from typing import Any
 
 import zmq
 
-from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json
+from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json, use_keys
 from edge_app.endpoint import Endpoint
 from edge_app.errors import PortError, SourceError, UsageError
 from edge_app.labels import Label, fold, line_of, parse_lines
@@ -263,8 +263,7 @@ def ask(
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_REPLY)
         try:
             if keys is not None:
-                server, public, secret = (key.encode() for key in client_keys(keys))
-                socket.curve_serverkey, socket.curve_publickey, socket.curve_secretkey = server, public, secret
+                use_keys(socket, *client_keys(keys))
             socket.ipv6 = "[" in where
             socket.connect(where)
             socket.send(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,28 +81,22 @@ def teach_from(
 
 def seen_in(clip: str, spec: WindowSpec, settings: Settings) -> tuple[list[Window], float]:
     """Windows of a file in which a body is seen, `SPACING_S` apart, and how long the file is, at least one window."""
-    detector, last_s, found = EventDetector("file", spec, settings.events), 0.0, []
+    detector, buffer, tracker = EventDetector("file", spec, settings.events), WindowBuffer("file", spec), Tracker()
+    due_s, last_s, found = spec.seconds, 0.0, []
     with open_source(clip, camera="file", realtime=False) as source, PoseEstimator() as estimator:
-        due_s = spec.seconds
-        for poses, window in _windows(source, estimator, spec):
+        while (item := source.read()) is not None:
+            poses = item if isinstance(item, Poses) else estimator.estimate(item)
             last_s = poses.t_ns / 1e9
-            if window is not None and last_s >= due_s - 0.5 / spec.rate_hz:
+            tracks = tracker.update(poses)
+            if tracks:
+                buffer.push(tracks[0])
+            if tracks and last_s >= due_s - 0.5 / spec.rate_hz and (window := buffer.window()) is not None:
                 due_s = last_s + SPACING_S
                 if detector.body_seen(window):
                     found.append(window)
-        if not found and 0 < last_s < spec.seconds and window is not None and detector.body_seen(window):
-            found = [window]  # a clip shorter than a window is one
+    if not found and 0 < last_s < spec.seconds and tracks and (window := buffer.window()) is not None:
+        found = [window] if detector.body_seen(window) else []  # a clip shorter than a window is one
     return found, max(last_s, spec.seconds)
-
-
-def _windows(source: Any, estimator: PoseEstimator, spec: WindowSpec) -> Iterator[tuple[Poses, Window | None]]:
-    buffer, tracker = WindowBuffer("file", spec), Tracker()
-    while (item := source.read()) is not None:
-        poses = item if isinstance(item, Poses) else estimator.estimate(item)
-        tracks = tracker.update(poses)
-        if tracks:
-            buffer.push(tracks[0])
-        yield poses, buffer.window() if tracks else None
 
 
 def in_force(label: Label, ask_app: Ask) -> dict[str, Any] | None:

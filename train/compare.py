@@ -37,7 +37,7 @@ from train.evaluate import clip_windows
 from train.folds import Trial, lab_trial, split_trial, stack_over_splits
 from train.frozen import Frozen, encode, freeze
 from train.heads import SYSTEMS, arrays, fit_head, parse_systems, read_by
-from train.measures import class_mean, harmonic, mean_and_spread, places
+from train.measures import class_mean, harmonic, places, rounded_spread
 from train.models.baselines import Conse, Devise, RidgeToText
 from train.models.edge import Detailed
 from train.report import git_revision
@@ -196,21 +196,21 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         for way in dict.fromkeys(row["way"] for row in own):
             by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
             ways[way] = {
-                key: _spread([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
+                key: rounded_spread([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
                 for key in ("top1", "top5")
             }
             folds = [
                 float(np.mean([r["top1"] for r in own if r["way"] == way and r["fold"] == f])) for f in _folds(own)
             ]
-            ways[way]["over_folds"] = _spread(folds)
+            ways[way]["over_folds"] = rounded_spread(folds)
             if part == "splits":
                 ways[way] |= _gzsl(by_seed)
             else:
                 ways[way]["sets"] = {
-                    name: _spread([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
+                    name: rounded_spread([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
                     for name in dict.fromkeys(r["set"] for r in own)
                 }
-        found[part] = {"folds": len(_folds(own)), "chance": _spread([r["chance"] for r in own])[0], "ways": ways}
+        found[part] = {"folds": len(_folds(own)), "chance": rounded_spread([r["chance"] for r in own])[0], "ways": ways}
     return found
 
 
@@ -226,7 +226,8 @@ def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
             figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
     keys = ("seen", "unseen", "harmonic")
     return {
-        name: {key: _spread([row[i] for row in rows]) for i, key in enumerate(keys)} for name, rows in figures.items()
+        name: {key: rounded_spread([row[i] for row in rows]) for i, key in enumerate(keys)}
+        for name, rows in figures.items()
     }
 
 
@@ -236,11 +237,6 @@ def _seeds(rows: list[dict[str, Any]], way: str) -> list[int]:
 
 def _folds(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(row["fold"] for row in rows))
-
-
-def _spread(values: list[float]) -> list[float | None]:
-    mean, spread = mean_and_spread(values)
-    return [round(mean, 4), None if spread is None else round(spread, 4)]
 
 
 def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> dict[str, dict[str, Any]]:

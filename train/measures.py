@@ -158,6 +158,11 @@ def label_changes(t_s: np.ndarray, best: np.ndarray, start_s: float, end_s: floa
     return int((np.diff(best[inside]) != 0).sum()), float(np.ptp(t_s[inside]))
 
 
+def rounded_spread(values: Sequence[float], digits: int = 4) -> list[float | None]:
+    """`mean_and_spread` for JSON."""
+    return [None if value is None else round(value, digits) for value in mean_and_spread(values)]
+
+
 def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and standard deviation (n - 1); None instead of the latter for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None

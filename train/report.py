@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_app.bundle import Bundle
 from edge_app.errors import UsageError
-from train.measures import mean_and_spread
+from train.measures import rounded_spread
 
 SCHEMA = "evaluation/1"
 FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "cosine", "alone", "shuffled", "overlap", "novel")
@@ -122,7 +122,7 @@ def _spread(values: Iterable[float | None]) -> list[float | None] | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
-    return [None if value is None else round(value, 4) for value in mean_and_spread(known)]
+    return rounded_spread(known)
 
 
 def write(folder: Path, report: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ from edge_app.events import EventConfig
 from edge_app.labels import Label, actions, build_table
 from edge_app.rankers.prototypes import MIX, Mix, mixed, placed, prototype
 from edge_app.rankers.scale import ScaleRanker
-from edge_app.rankers.scores import Calibration, foreign, log_sum_exp
+from edge_app.rankers.scores import Calibration, foreign, judge
 from edge_app.rankers.stacked import Stacked
 from edge_app.teach import lively
 from edge_app.text import TextEncoder
@@ -40,8 +40,8 @@ from train.evaluate import clip_windows
 from train.folds import lab_trial
 from train.frozen import encode, load_encoder
 from train.heads import load_heads
-from train.measures import class_mean, mean_and_spread
-from train.report import git_revision
+from train.measures import class_mean, rounded_spread
+from train.report import git_revision, plus_minus
 from train.whole import write_text
 
 SHOTS = (0, 1, 3, 5)
@@ -147,12 +147,9 @@ def listed(asked: Asked, labels: Sequence[int], windows: np.ndarray) -> np.ndarr
 
 
 def beliefs(energies: np.ndarray, labels: int, clips: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Mean over each clip's windows of score times `known`, as `make_rankings` has them: `[C, K]`, clips in order."""
-    logits = -energies[:, :labels] / calibration.temperature
-    total = log_sum_exp(logits)
-    odds = total - log_sum_exp(-energies[:, labels:] / calibration.temperature)
-    known = 1 / (1 + np.exp(-np.clip(calibration.known_slope * odds + calibration.known_bias, -30, 30)))
-    scores = np.exp(logits - total[:, None]) * known[:, None]
+    """Mean over each clip's windows of score times `known`, of `judge`: `[C, K]`, clips in order."""
+    scores, known = judge(energies[:, :labels], energies[:, labels:], calibration)
+    scores = scores * known[:, None]
     return np.stack([scores[clips == clip].mean(axis=0) for clip in np.unique(clips)])
 
 
@@ -266,19 +263,16 @@ def run(arguments: argparse.Namespace) -> None:
 def measure(asked: Asked, seeds: int) -> dict[str, Any]:
     """Mean and deviation over seeds of every figure, by way and number of shots."""
     every = [all_taught(asked, seed) for seed in range(seeds)]
-    found: dict[str, Any] = {"all": {str(n): {"top1": _spread([one[n] for one in every])} for n in SHOTS}}
+    found: dict[str, Any] = {"all": {str(n): {"top1": rounded_spread([one[n] for one in every], 3)} for n in SHOTS}}
     for way, nameless in (("one", False), ("nameless", True)):
         ones = [one_taught(asked, seed, nameless) for seed in range(seeds)]
         found[way] = {
-            str(n): {key: _spread([one[n][key] for one in ones]) for key in ("found", "stolen", "alarms", "others")}
+            str(n): {
+                key: rounded_spread([one[n][key] for one in ones], 3) for key in ("found", "stolen", "alarms", "others")
+            }
             for n in SHOTS
         }
     return found
-
-
-def _spread(values: list[float]) -> list[float | None]:
-    mean, spread = mean_and_spread(values)
-    return [round(mean, 3), None if spread is None else round(spread, 3)]
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -292,7 +286,7 @@ def markdown(report: dict[str, Any]) -> str:
         "|---|" + "---|" * len(SHOTS),
     ]  # fmt: skip
     for name, row in report["sets"].items():
-        cells = [_cell(row["all"][str(n)]["top1"]) for n in SHOTS]
+        cells = [plus_minus(row["all"][str(n)]["top1"]) for n in SHOTS]
         lines.append(f"| {_named(name, report)} ({row['labels']}) | {' | '.join(cells)} |")
     for way, title in (("one", "its own name"), ("nameless", f'the name "{NAMELESS}", which says nothing')):
         lines += [
@@ -302,14 +296,10 @@ def markdown(report: dict[str, Any]) -> str:
         ]  # fmt: skip
         for name, row in report["sets"].items():
             for n in SHOTS:
-                cells = [_cell(row[way][str(n)][key]) for key in ("found", "stolen", "alarms", "others")]
+                cells = [plus_minus(row[way][str(n)][key]) for key in ("found", "stolen", "alarms", "others")]
                 lines.append(f"| {_named(name, report)} | {n} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _named(name: str, report: dict[str, Any]) -> str:
     return f"{name} (constants chosen here)" if name in report["chosen_on"] else name
-
-
-def _cell(pair: list[float | None]) -> str:
-    return f"{pair[0]:.3f}" + (f" ± {pair[1]:.3f}" if pair[1] is not None else "")

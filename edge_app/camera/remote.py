@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.client import client_keys
+from edge_app.client import client_keys, use_keys
 from edge_app.endpoint import Endpoint
 from edge_app.errors import UsageError
 from edge_app.link import POSE_BYTES, points_of, pose_at
@@ -229,9 +229,7 @@ class RemoteSender:
             self._socket.setsockopt(option, value)
         try:
             if keys is not None:
-                server, public, secret = client_keys(keys)
-                self._socket.curve_serverkey, self._socket.curve_publickey = server.encode(), public.encode()
-                self._socket.curve_secretkey = secret.encode()
+                use_keys(self._socket, *client_keys(keys))
             self._socket.connect(endpoint)
         except (zmq.ZMQError, ValueError) as error:
             self.close()

@@ -46,15 +46,8 @@ def foreign(labels: np.ndarray, background: np.ndarray, alike: float) -> np.ndar
     return (background @ labels.T).max(axis=1) < alike
 
 
-def make_rankings(
-    features: list[Feature],
-    names: tuple[str, ...],
-    version: int,
-    energies: np.ndarray,
-    background: np.ndarray,
-    calibration: Calibration,
-) -> list[Ranking]:
-    """Rankings from energies.
+def judge(energies: np.ndarray, background: np.ndarray, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+    """Scores `[B, K]`, and `known` `[B]`.
 
     The background is a bank of other everyday actions. `known` asks whether some label explains the window better than
     everything in the background does; this comparison within one window is ours (energies of different windows cannot
@@ -64,9 +57,22 @@ def make_rankings(
         energies: float32 `[B, K]` of the labels; background: float32 `[B, N]`, of the foreign background texts.
     """
     logits = -energies / np.float32(calibration.temperature)
-    scores = np.exp(logits - log_sum_exp(logits)[:, None])
-    odds = log_sum_exp(logits) - log_sum_exp(-background / np.float32(calibration.temperature))
+    total = log_sum_exp(logits)
+    odds = total - log_sum_exp(-background / np.float32(calibration.temperature))
     known = 1 / (1 + np.exp(-np.clip(calibration.known_slope * odds + calibration.known_bias, -30, 30)))
+    return np.exp(logits - total[:, None]), known
+
+
+def make_rankings(
+    features: list[Feature],
+    names: tuple[str, ...],
+    version: int,
+    energies: np.ndarray,
+    background: np.ndarray,
+    calibration: Calibration,
+) -> list[Ranking]:
+    """Rankings from energies, as `judge` takes them."""
+    scores, known = judge(energies, background, calibration)
     return [
         Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]))
         for i, feature in enumerate(features)

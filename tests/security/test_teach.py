@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import zmq
@@ -77,14 +79,21 @@ def test_what_was_taught_can_be_turned_off(start):
     assert names(start()) == (*SETS[0], "my gesture")
 
 
-def test_decisions_go_on_during_a_shot_and_another_one_waits(start):
-    fed = start()
+@contextmanager
+def taking_a_shot(fed) -> Iterator[zmq.Socket]:
+    """The label "a" is asked for; the reply is still to come."""
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
         socket.connect(fed.control)
         socket.send(
             json.dumps({"schema": "control/1.0", "op": "labels.teach", "labels": ["a"], "seconds": 2.5}).encode()
         )
+        yield socket
+
+
+def test_decisions_go_on_during_a_shot_and_another_one_waits(start):
+    fed = start()
+    with taking_a_shot(fed) as socket:
         for _ in range(5):
             fed.turn()
         assert "another shot" in asked(fed, "labels.teach", ["b"], seconds=SECONDS)["error"]
@@ -99,12 +108,7 @@ def test_decisions_go_on_during_a_shot_and_another_one_waits(start):
 
 def test_a_shot_of_nobody_changes_nothing(start, tmp_path):
     fed = start()
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.connect(fed.control)
-        socket.send(
-            json.dumps({"schema": "control/1.0", "op": "labels.teach", "labels": ["a"], "seconds": 2.5}).encode()
-        )
+    with taking_a_shot(fed) as socket:
         while not socket.poll(0):
             fed.turn(decide=False)
         reply = json.loads(socket.recv())
