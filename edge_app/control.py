@@ -200,7 +200,12 @@ def _describe(old: tuple[Label, ...], given: tuple[Label, ...]) -> tuple[Label, 
     _must_be_there(old, given)
     new = {label.name.casefold(): label for label in given}
     return tuple(
-        Label(label.name, found.synonyms or label.synonyms, found.description)
+        Label(
+            label.name,
+            found.synonyms or label.synonyms,
+            found.description,
+            label.enter if found.enter is None else found.enter,
+        )
         if (found := new.get(label.name.casefold()))
         else label
         for label in old

@@ -18,6 +18,7 @@ class EventConfig:
 
     smooth_s: time constant of the exponential average over rankings, seconds.
     enter: a label starts at this share of the belief (all labels and "unknown" share 1), exit: it ends under this one.
+        A label with a threshold of its own (`Ranking.enter`) starts there, and ends under it if that is less than exit.
     hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
@@ -140,9 +141,10 @@ class EventDetector:
         belief = self._smooth(window.t_ns, ranking)
         top = float(belief.max(initial=0.0))
         label = ranking.labels[int(np.argmax(belief))] if len(belief) else None
+        enter, _ = self._limits(ranking, label)
         quiet = window.motion < self._config.idle_motion and top < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        leading = present and loose <= self._config.firm and not quiet and top >= self._config.enter
+        leading = present and loose <= self._config.firm and not quiet and top >= enter
         if not leading:
             self._leader = None
         elif label != self._leader:
@@ -157,39 +159,49 @@ class EventDetector:
             if self._open is None:
                 events += self._start(window, ranking, top)
         state: State = "running" if self._open else "idle" if quiet else "unknown"
-        why = self._why(window, loose, label or "", top, quiet, tuple(events))
+        why = self._why(window, loose, ranking, label or "", top, quiet, tuple(events))
         return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
 
     def _why(
-        self, window: Window, loose: float, best: str, belief: float, quiet: bool, events: tuple[Event, ...]
-    ) -> Reason:
+        self, window: Window, loose: float, ranking: Ranking, best: str, belief: float, quiet: bool,
+        events: tuple[Event, ...],
+    ) -> Reason:  # fmt: skip
         """The rule that made the state what it is; of several, the first that `_present` asks."""
-        config, now_ns = self._config, window.t_ns
+        config, now_ns, (enter, _) = self._config, window.t_ns, self._limits(ranking, best)
         led_s = (now_ns - self._leader_since_ns) / 1e9
         last = events[-1] if events else None
         if last is not None and last.type == "start":
-            return Reason("started", best, belief, config.enter, led_s, config.hold_s)
+            return Reason("started", best, belief, enter, led_s, config.hold_s)
         if last is not None and last.type == "end" and last.reason == "over":
-            return Reason("over", last.label, last.score, config.exit, config.release_s, config.release_s)
+            _, end = self._limits(ranking, last.label)
+            return Reason("over", last.label, last.score, end, config.release_s, config.release_s)
         if last is not None and last.type == "end" and last.reason == "idle":
             return Reason("rest", last.label, window.motion, config.idle_motion, config.release_s, config.release_s)
         if self._open is not None:
             label, since_ns = self._open.label, self._open.weak_since_ns
+            _, end = self._limits(ranking, label)
             if since_ns is None:
-                return Reason("goes_on", label, self._open.score, config.exit)
+                return Reason("goes_on", label, self._open.score, end)
             weak_s = (now_ns - since_ns) / 1e9
             if quiet:
                 return Reason("resting", label, window.motion, config.idle_motion, weak_s, config.release_s)
-            return Reason("fading", label, self._open.score, config.exit, weak_s, config.release_s)
+            return Reason("fading", label, self._open.score, end, weak_s, config.release_s)
         if quiet:
             return Reason("idle", best, window.motion, config.idle_motion)
         if (present := float(window.valid.mean())) < config.min_present:
             return Reason("present", best, present, config.min_present)
         if loose > config.firm:
             return Reason("firm", best, loose, config.firm)
-        if belief < config.enter:
-            return Reason("belief", best, belief, config.enter)
-        return Reason("hold", best, belief, config.enter, led_s, config.hold_s)
+        if belief < enter:
+            return Reason("belief", best, belief, enter)
+        return Reason("hold", best, belief, enter, led_s, config.hold_s)
+
+    def _limits(self, ranking: Ranking, label: str | None) -> tuple[float, float]:
+        """The beliefs at which a label starts, and under which it ends."""
+        enter = self._config.enter
+        if ranking.enter and label in ranking.labels:
+            enter = ranking.starts_at(ranking.labels.index(label), enter)
+        return enter, min(enter, self._config.exit)
 
     def _relabel(self, t_ns: int, ranking: Ranking) -> tuple[Event, ...]:
         """Carry on under another label set: what is in both goes on, what is gone ends."""
@@ -226,7 +238,7 @@ class EventDetector:
         current = self._open
         assert current is not None
         current.score = float(belief[ranking.labels.index(current.label)])
-        if current.score >= self._config.exit and not quiet:
+        if current.score >= self._limits(ranking, current.label)[1] and not quiet:
             current.weak_since_ns = None
         elif current.weak_since_ns is None:
             current.weak_since_ns = window.t_ns

@@ -44,11 +44,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One thing to look for, as the user wrote it: a name, other names for it, and a description ("" for none)."""
+    """One thing to look for, as the user wrote it: a name, other names for it, and a description ("" for none).
+
+    enter: the belief from which on it starts; None for that of the settings (`edge_app.events.EventConfig.enter`).
+    """
 
     name: str
     synonyms: tuple[str, ...] = ()
     description: str = ""
+    enter: float | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -112,6 +116,12 @@ class LabelTable:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(label.name for label in self.labels)
+
+    @property
+    def enter(self) -> tuple[float | None, ...]:
+        """As in `Ranking`: empty where no label has a threshold of its own."""
+        own = tuple(label.enter for label in self.labels)
+        return own if any(own) else ()
 
     @property
     def dim(self) -> int:
@@ -218,15 +228,16 @@ def write_labels(path: Path, labels: Iterable[Label]) -> None:
 def line_of(label: Label) -> str:
     """The line of a label file that `parse_lines` reads as this label."""
     synonyms = f" = {', '.join(label.synonyms)}" if label.synonyms else ""
-    return label.name + synonyms + (f": {label.description}" if label.description else "")
+    enter = "" if label.enter is None else f" @ {label.enter:g}"
+    return label.name + enter + synonyms + (f": {label.description}" if label.description else "")
 
 
 def parse_lines(lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """One label a line: `name`, `name = synonym, synonym`, `name: a description`, or `name = synonym: a description`.
 
-    Blank lines and what follows a `#` (at the start, or after a space) are passed over. At most 10,000 labels, 80
-    characters a name, 16 synonyms, 400 characters a description; printable characters only; no name twice, whatever
-    its case.
+    After the name there may be the belief from which on the label starts: `name @ 0.6`. Blank lines and what follows a
+    `#` (at the start, or after a space) are passed over. At most 10,000 labels, 80 characters a name, 16 synonyms, 400
+    characters a description; printable characters only; no name twice, whatever its case.
 
     Raises:
         UsageError: one line that names the line, what was found, and what is allowed.
@@ -421,6 +432,7 @@ def _parse_line(line: str, place: str) -> Label | None:
     before, _, description = line.partition(":")
     name, equals, listed = before.partition("=")
     name, description = name.strip(), description.strip()
+    name, enter = _threshold(name, place)
     synonyms = tuple(part.strip() for part in listed.split(",")) if equals else ()
     if len(synonyms) > MAX_SYNONYMS:
         raise UsageError(f"{place}: {len(synonyms)} synonyms found, at most {MAX_SYNONYMS} are allowed")
@@ -433,4 +445,14 @@ def _parse_line(line: str, place: str) -> Label | None:
             raise UsageError(f"{place}: a name of {len(part):,} characters found, 1 to {MAX_NAME} are allowed")
         if "," in part or "=" in part or not any(char.isalnum() for char in part):
             raise UsageError(f"{place}: the name {_show(part)} found; names need a letter or digit, and no ',' or '='")
-    return Label(name, synonyms, description)
+    return Label(name, synonyms, description, enter)
+
+
+def _threshold(name: str, place: str) -> tuple[str, float | None]:
+    found = re.fullmatch(r"(.*?) ?@ ?([0-9]*\.?[0-9]+)", name)
+    if found is None:
+        return name, None
+    enter = round(float(found[2]), 3)
+    if not 0 < enter <= 1:
+        raise UsageError(f"{place}: threshold {_show(found[2])} found; more than 0, at most 1 is allowed")
+    return found[1], enter

@@ -32,7 +32,8 @@ class Moment:
 def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, enter: float, lines: Sequence[str]) -> str:
     """The SVG text of one decision: `lines`, the window as a row of figures, and the five best labels.
 
-    A label's bar is its score; the dark part is score times `known`, which has to reach `enter` for a start.
+    A label's bar is its score; the dark part is score times `known`, which has to reach `enter`, or what the best label
+    has of its own, for a start.
     """
     top = 30 + 20 * len(lines)
     best = [] if ranking is None else list(ranking.order()[:5])
@@ -42,6 +43,7 @@ def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, ent
         parts.append(f'<text x="20" y="{26 + 20 * row}"{weight}>{escape(line)}</text>')
     parts += _row_of_figures(window, spec, top)
     if ranking is not None:
+        enter = ranking.starts_at(best[0], enter) if best else enter
         parts += _bars(ranking, best, top + FIGURE_H + 10, enter)
     return "\n".join([*parts, "</svg>"]) + "\n"
 

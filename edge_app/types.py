@@ -141,6 +141,7 @@ class Ranking:
     energies: float32 `[K]`, lower is better; comparable only within one window.
     scores: float32 `[K]`, sums to 1.
     known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration.
+    enter: the belief from which on each label starts, None for that of the settings; empty where no label has its own.
     """
 
     window: Window
@@ -149,10 +150,16 @@ class Ranking:
     energies: np.ndarray
     scores: np.ndarray
     known: float
+    enter: tuple[float | None, ...] = ()
 
     def order(self) -> np.ndarray:
         """Label indices, best first; ties go to the lower index."""
         return np.argsort(self.energies, kind="stable")
+
+    def starts_at(self, index: int, usual: float) -> float:
+        """The belief from which on a label starts; `usual` where it has none of its own."""
+        own = self.enter[index] if self.enter else None
+        return usual if own is None else own
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,8 @@ def _half(value: np.ndarray) -> np.ndarray:
 
 
 def write_labels(folder: Path, table: LabelTable) -> None:
+    if table.enter:
+        raise UsageError("labels: a threshold (name @ 0.6) found; the labels of a bundle have none")
     rows = [
         {
             "name": label.name,

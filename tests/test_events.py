@@ -22,7 +22,7 @@ def window(t_ns: int, *, track: int = 1, motion: float = 1.0, seen: float = 1.0)
 
 def step(
     detector: EventDetector, number: int, label: int | None, *, known: float = 0.95, version: int = 1,
-    state: str = "running", labels: tuple[str, ...] = LABELS, **shape: float,
+    state: str = "running", labels: tuple[str, ...] = LABELS, enter: tuple[float | None, ...] = (), **shape: float,
 ):  # fmt: skip
     """One report in which `label` has nearly all of the score; None: nobody in view."""
     t_ns = (number + 1) * STEP_NS
@@ -31,7 +31,7 @@ def step(
     if seen is not None:
         scores = np.full(len(labels), 0.02, np.float32)
         scores[label : label + 1] = 0.96
-        ranking = Ranking(seen, labels, version, -scores, scores, known)
+        ranking = Ranking(seen, labels, version, -scores, scores, known, enter)
     return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, seen), ranking)
 
 
@@ -68,6 +68,20 @@ def test_what_no_label_explains_is_unknown():
     events, states = run([0] * 20, known=0.2)
     assert not events
     assert states[-1] == "unknown"
+
+
+def test_a_label_with_a_threshold_of_its_own_starts_there_and_the_others_as_ever():
+    def starts(label: int, known: float, own: tuple[float | None, ...]) -> list[str]:
+        return [e.label for e in run([label] * 20, known=known, enter=own)[0] if e.type == "start"]
+
+    strict, easy = (0.8, None, None), (0.1, None, None)
+    assert starts(0, 0.6, ()) == ["wave"] and starts(0, 0.6, strict) == [] and starts(0, 0.9, strict) == ["wave"]
+    assert starts(1, 0.6, strict) == ["squat"]
+    assert starts(0, 0.15, ()) == [] and starts(0, 0.15, easy) == ["wave"] and starts(1, 0.15, easy) == []
+    detector = EventDetector("cam", SPEC)
+    assert step(detector, 0, 0, known=0.6, enter=strict).reason.limit == 0.8
+    events, _ = run([0] * 30, known=0.15, enter=easy)
+    assert [e.type for e in events].count("end") == 0  # not ended by an exit above its start
 
 
 def test_a_still_person_is_idle_unless_a_label_is_sure():

@@ -22,6 +22,7 @@ from edge_app.labels import (
     LabelTable,
     build_table,
     find_action,
+    line_of,
     parse_labels,
     parse_lines,
     parse_text,
@@ -100,6 +101,9 @@ def test_text_from_elsewhere_opens_no_file(tmp_path: Path) -> None:
         ("one\ntwo = three,", "line 2: a name of 0 characters"),
         ("one\n: a description", "line 2: a name of 0 characters"),
         ("wave, !?", "need a letter or digit"),
+        ("wave, clap @ 1.5", "label 2: threshold '1.5' found; more than 0, at most 1 is allowed"),
+        ("wave @ 0", "threshold '0' found"),
+        ("one\n@ 0.5", "line 2: a name of 0 characters"),
         ("\n".join(f"label {i}" for i in range(MAX_LABELS + 1)), "more than 10,000 labels found"),
         ("nowhere/at/all.txt", "no file"),
         ("missing.TXT", "no file"),
@@ -142,7 +146,7 @@ def test_files_that_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
         read_labels(tmp_path)
 
 
-_WILD = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t,:=# #wav\u202e\x00\ud800/.")), max_size=200)
+_WILD = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t,:=# #wav@05\u202e\x00\ud800/.")), max_size=200)
 
 
 @given(_WILD)
@@ -157,6 +161,17 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
         for part in label.texts:
             assert part.isprintable() and part == part.strip() and part
         assert len(label.name) <= MAX_NAME and len(label.description) <= MAX_DESCRIPTION
+        assert parse_lines([line_of(label)]) == (label,)
+
+
+@pytest.mark.parametrize(("line", "label"), [
+    ("fall down @ 0.6", Label("fall down", enter=0.6)),
+    ("fall down@.6 = collapse: to the floor", Label("fall down", ("collapse",), "to the floor", 0.6)),
+    ("meet @ home", Label("meet @ home")),
+    ("a @ 0.5 @ 1", Label("a @ 0.5", enter=1.0)),
+])  # fmt: skip
+def test_a_label_may_have_a_threshold_of_its_own(line: str, label: Label) -> None:
+    assert parse_lines([line]) == (label,) and parse_lines([line_of(label)]) == (label,)
 
 
 @given(st.binary(max_size=300))

@@ -70,11 +70,12 @@ def make_rankings(
     energies: np.ndarray,
     background: np.ndarray,
     calibration: Calibration,
+    enter: tuple[float | None, ...] = (),
 ) -> list[Ranking]:
-    """Rankings from energies, as `judge` takes them."""
+    """Rankings from energies, as `judge` takes them; `enter` as in `Ranking`."""
     scores, known = judge(energies, background, calibration)
     return [
-        Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]))
+        Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]), enter)
         for i, feature in enumerate(features)
     ]
 
@@ -91,4 +92,5 @@ def rank_each(
         return []
     both = np.concatenate([energies(feature.vector[None]) for feature in features])
     labels = len(table.labels)
-    return make_rankings(features, table.names, table.version, both[:, :labels], both[:, labels:], calibration)
+    energy, background = both[:, :labels], both[:, labels:]
+    return make_rankings(features, table.names, table.version, energy, background, calibration, table.enter)

@@ -32,6 +32,10 @@ def starts(message: Message) -> bool:
     return message.topic.endswith("/action") and message.data["type"] == "start" and message.data["label"] == NAME
 
 
+def lasts(message: Message) -> bool:
+    return message.kind == "state" and any(event["label"] == NAME for event in message.data["open"])
+
+
 def test_shown_published_kept_over_a_restart_and_forgotten(home, tmp_path):
     endpoint = f"ipc://{tmp_path}/stream"
     control = ("--control", f"{endpoint}.control")
@@ -49,7 +53,7 @@ def test_shown_published_kept_over_a_restart_and_forgotten(home, tmp_path):
         process.terminate()
         process.wait(20)
     with running(endpoint, source) as process, Subscriber(endpoint, topics=("v1/",), newest=False) as stream:
-        wait_for(stream, starts)
+        wait_for(stream, lasts)
         done = command("forget", NAME, "--json", *control)
         assert json.loads(done.stdout)["count"] == 5
         process.terminate()

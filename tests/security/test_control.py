@@ -124,10 +124,10 @@ def test_a_req_socket_is_answered_too(private):
 
 
 def test_labels_are_set_added_described_and_removed(private):
-    assert change(private, "set", ["bow", "sip = drink: the hand goes to the mouth"])["labels_version"] == 2
+    assert change(private, "set", ["bow @ 0.5", "sip = drink: the hand goes to the mouth"])["labels_version"] == 2
     assert change(private, "add", ["wave # a comment"])["count"] == 3
     assert change(private, "describe", ["BOW: the back bends"])["labels_version"] == 4
-    assert labels(private) == ["bow: the back bends", "sip = drink: the hand goes to the mouth", "wave"]
+    assert labels(private) == ["bow @ 0.5: the back bends", "sip = drink: the hand goes to the mouth", "wave"]
     assert change(private, "describe", ["sip: the arm bends"])["ok"]
     assert change(private, "remove", ["bow", "Wave"])["count"] == 1
     assert labels(private) == ["sip = drink: the arm bends"]
