@@ -70,17 +70,20 @@ def recognize(arguments: argparse.Namespace) -> int:
 
 
 def _stages(arguments: argparse.Namespace) -> tuple[Bundle, Encoder, Ranker, LabelTable, Settings]:
-    """What stands between a source and its events, tested."""
+    """What stands between a source and its events, tested; what was taught counts as it does in a running app."""
     from edge_app.app import prepare
     from edge_app.labels import build_table
     from edge_app.runtime.choose import choose
+    from edge_app.taught import TaughtFolder, taught_folder
+    from edge_app.teach import Teacher
 
     bundle, labels, settings = prepare(arguments)
-    table = build_table(labels, bundle.text_encoder(), 1)
+    teacher = Teacher(TaughtFolder(taught_folder(), bundle.spec), bundle, (), labels, use=settings.taught.use)
+    table = build_table(teacher.extended(labels), bundle.text_encoder(), 1)
     chosen = choose(bundle, arguments.runtime, arguments.ranker, settings.runtime)
     if sys.stderr.isatty():
         log.info("%s", chosen.why, extra={"kind": "runtime"})
-    return bundle, chosen.encoder, bundle.ranker(arguments.ranker), table, settings
+    return bundle, chosen.encoder, teacher.with_examples(bundle.ranker(arguments.ranker)), table, settings
 
 
 def replay(arguments: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from edge_app.errors import AppError
 from edge_app.view.door import Door
 from edge_app.view.hub import Hub, View
-from edge_app.view.words import get_labels, set_labels, teach
+from edge_app.view.words import forget, get_labels, set_labels, teach
 
 MAX_PAGES = 16
 MAX_WORDS = 2**16  # bytes
@@ -109,7 +109,10 @@ def make_app(view: View, door: Door, hub: Hub) -> ASGIApp:
     async def shot(request: Request) -> Response:
         try:
             asked = json.loads(await _body(request))
-            line, camera, seconds = asked["line"], asked["camera"], asked["seconds"]
+            line = asked["line"]
+            if request.method == "DELETE" and isinstance(line, str):
+                return await _answer(lambda: forget(view, line))
+            camera, seconds = asked["camera"], asked["seconds"]
             if not (isinstance(line, str) and isinstance(camera, str) and type(seconds) in (int, float)):
                 raise TypeError
             if not 0 < seconds <= MAX_SHOT_S:
@@ -121,7 +124,7 @@ def make_app(view: View, door: Door, hub: Hub) -> ASGIApp:
     files = {f"/{path.name}": path.read_bytes() for path in (resources.files(__package__) / "page").iterdir()}
     routes = [Route("/", _file("index.html", files["/index.html"]))]
     routes += [Route(path, _file(path, content)) for path, content in files.items()]
-    routes += [Route("/words", words, methods=["GET", "PUT"]), Route("/shot", shot, methods=["POST"])]
+    routes += [Route("/words", words, methods=["GET", "PUT"]), Route("/shot", shot, methods=["POST", "DELETE"])]
     app = Starlette(routes=[*routes, WebSocketRoute("/live", live)])
     return Guard(app, door, files["/enter.html"])
 

@@ -11,7 +11,7 @@ _READ_S, _WRITE_S = 2.0, 30.0
 
 
 def get_labels(view: View) -> dict[str, Any]:
-    """`{"labels": lines of a label file, "labels_version": n}` of the running app.
+    """`{"labels": lines of a label file, "labels_version": n, "taught": name -> shots}` of the running app.
 
     Raises:
         SourceError: the app has no control socket. UsageError: it refuses.
@@ -35,6 +35,15 @@ def teach(view: View, line: str, camera: str, seconds: float) -> dict[str, Any]:
         SourceError: the app has no control socket. UsageError: it refuses the shot.
     """
     return _ask(view, "labels.teach", [line], seconds + _WRITE_S, camera=camera, seconds=seconds)
+
+
+def forget(view: View, name: str) -> dict[str, Any]:
+    """Forget what was taught under a name; `{"labels_version": n, "count": n}` once that is in force.
+
+    Raises:
+        SourceError: the app has no control socket. UsageError: nothing was taught under this name.
+    """
+    return _ask(view, "labels.forget", [name], _WRITE_S)
 
 
 def _ask(view: View, op: str, lines: list[str] | None, timeout_s: float, **more: object) -> dict[str, Any]:

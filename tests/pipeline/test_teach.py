@@ -28,6 +28,14 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def ranked(clip: str, *more: str) -> list[str]:
+    """The labels of a clip, best first."""
+    words = ("recognize", clip, "--labels", "wave, squat, clap", "--json", *more)
+    done = subprocess.run([sys.executable, "-m", "edge_app", *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [label for label, _ in json.loads(done.stdout)["ranking"]]
+
+
 def starts(message: Message) -> bool:
     return message.topic.endswith("/action") and message.data["type"] == "start" and message.data["label"] == NAME
 
@@ -72,6 +80,7 @@ def test_from_clips_without_an_app(home, tmp_path):
     assert done.stdout.splitlines()[-1] == "no app answers here: it counts from the next start on"
     (path,) = (tmp_path / "data").rglob("*.npz")
     assert path.stat().st_mode & 0o777 == 0o600
+    assert ranked(clip)[0] == NAME and NAME not in ranked(clip, "--set", "taught.use=false")
     done = command("forget", NAME, "--control", f"ipc://{tmp_path}/nobody")
     assert done.returncode == 0 and not path.exists()
 

@@ -217,4 +217,10 @@ def test_a_motion_shown_here_is_named_from_then_on(tab, tmp_path, monkeypatch):
         tab.locator("#teach button").click()
         tab.wait_for_selector("#taught[data-kind=done]", timeout=60_000)
         says(tab, "#label", "windmill", 60_000)
-    assert len(list((tmp_path / "data").rglob("*.npz"))) == 1
+        assert len(list((tmp_path / "data").rglob("*.npz"))) == 1
+        says(tab, "#taught", "Shot 3 of 3: in force, version 4", 60_000)
+        assert "windmill" in tab.locator("#lines").input_value()
+        tab.get_by_role("button", name="Forget windmill").click()
+        says(tab, "#taught", "windmill: forgotten")
+        sync_api.expect(tab.locator("#lines")).to_have_value("bow\nsit down")
+    assert not list((tmp_path / "data").rglob("*.npz"))

@@ -204,9 +204,17 @@ def test_shots_that_make_no_sense_are_refused_in_one_line(same_page, body):
     assert "expected" in json.loads(content)["error"]
 
 
-def test_a_shot_from_another_site_is_refused(same_page):
+@pytest.mark.parametrize("body", ["", "[]", "{}", '{"line": 1}', "[" * 5000])
+def test_what_cannot_be_forgotten_is_refused_in_one_line(same_page, body):
+    status, _, content = ask(same_page, "/shot", "DELETE", body, Origin=f"http://{place(same_page)}")
+    assert status == 400
+    assert "expected" in json.loads(content)["error"]
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_shot_from_another_site_is_refused(same_page, method):
     body = '{"line": "a", "camera": "", "seconds": 5}'
-    assert ask(same_page, "/shot", "POST", body, Origin="http://evil.example")[0] == 403
+    assert ask(same_page, "/shot", method, body, Origin="http://evil.example")[0] == 403
 
 
 def test_without_a_control_socket_the_words_say_so(same_page):

@@ -1,5 +1,7 @@
 // The words that the app looks for: read from it, changed in a box, and said to be in force once they are.
 
+import { list } from "./teach.js";
+
 const lines = document.getElementById("lines"), apply = document.getElementById("apply"), said = document.getElementById("said");
 const box = lines.form, none = document.getElementById("no-words");
 const lesson = document.getElementById("teach");
@@ -19,7 +21,9 @@ export async function drawWords(state) {
   asking = true;
   shown = key;
   try {
-    lines.value = (await ask("GET")).labels.join("\n");
+    const { labels, taught } = await ask("GET");
+    lines.value = labels.join("\n");
+    list(taught ?? {});
     box.hidden = lesson.hidden = false;
     none.hidden = true;
   } catch (error) {
