@@ -36,7 +36,8 @@ class PublishConfig:
     """max_age_ms: a label older than this is never published. pose: publish poses too. topk: labels in a message.
 
     control: where labels can be changed; empty for a socket file beside the stream. keys: a folder made by
-    `edge-app keys`; with it only the keys in it can connect by tcp, and other machines can be let in.
+    `edge-app keys`; with it only the keys in it can connect by tcp, and other machines can be let in. max_readers: so
+    many may be connected by tcp at a time, and as many controllers.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
@@ -46,6 +47,7 @@ class PublishConfig:
     topk: int = 5
     control: str = ""
     keys: str = ""
+    max_readers: int = 256
 
 
 @dataclass(frozen=True, slots=True)

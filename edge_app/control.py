@@ -62,7 +62,7 @@ class Control:
         self._swapper, self._status, self._teacher = swapper, status, teacher
         self._waiting: dict[int, _Asked] = {}
         self._count = 0
-        address = check_bind(endpoint, with_keys=gate is not None)
+        address = check_bind(endpoint, with_keys=gate is not None and gate.keyed)
         self._socket: zmq.Socket[bytes] = context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.rcvhwm = self._socket.sndhwm = 64

@@ -72,7 +72,7 @@ class Publisher:
         self._seq: dict[str, int] = {}
         self._cache: dict[str, Message] = {}
         self._subscribed: set[bytes] = set()
-        address = check_bind(endpoint, with_keys=gate is not None)
+        address = check_bind(endpoint, with_keys=gate is not None and gate.keyed)
         self._own_context = context is None
         self._context = zmq.Context() if context is None else context
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)

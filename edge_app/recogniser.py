@@ -130,7 +130,7 @@ class Recogniser:
         }
         publish = task.settings.publish
         self._recorder = Recorder(Segments(task.record, MESSAGES, task.settings.record)) if task.record else None
-        self._gate = Gate(context, Path(publish.keys)) if publish.keys else None
+        self._gate = Gate(context, Path(publish.keys) if publish.keys else None, publish.max_readers)
         self._publisher = Publisher(
             task.publish,
             max_age_ms=publish.max_age_ms,
@@ -210,7 +210,7 @@ class Recogniser:
 
     def _serve(self) -> None:
         """Readers and controllers: who may connect, what they ask for, and a new label set between two decisions."""
-        revoked = self._gate.poll() if self._gate is not None else set()
+        revoked = self._gate.poll()
         if "reader" in revoked:
             self._publisher.reopen()
         if "controller" in revoked:
@@ -240,8 +240,7 @@ class Recogniser:
         self._publish_status()
         self._publisher.close()
         self._control.close()
-        if self._gate is not None:
-            self._gate.close()
+        self._gate.close()
         if self._recorder is not None:
             self._recorder.close()
         if self._exporter is not None:
@@ -269,10 +268,13 @@ class Recogniser:
         stages: dict[str, Mapping[str, Any]] = {
             name: {"state": "running", "progress": row["count"], **row} for name, row in self.times.summary().items()
         }
-        counters = {**self._counters, **self._publisher.counters, **self._control.counters}
-        if self._gate is not None:
-            counters |= self._gate.counters
-            stages["gate"] = {"state": self._gate.state, "progress": counters["peers_accepted"], "p50_ms": None}
+        counters = {
+            **self._counters,
+            **self._publisher.counters,
+            **self._control.counters,
+            **self._gate.counters,
+        }
+        stages["gate"] = {"state": self._gate.state, "progress": counters["peers_accepted"], "p50_ms": None}
         stages.update(self._lifecycles())
         reports = [camera.report for camera in self._cameras.values() if camera.report is not None]
         recorders = [(report.recorder, report.unrecorded) for report in reports]

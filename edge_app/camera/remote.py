@@ -136,12 +136,11 @@ class RemoteSource:
         self._closed, self._lock = threading.Event(), threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context()
         try:
-            self._gate = Gate(self._context, Path(keys)) if keys else None
+            self._gate = Gate(self._context, Path(keys) if keys else None)
             self._socket = self._context.socket(zmq.ROUTER)
             self._socket.linger = 0
             self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
-            if self._gate is not None:
-                self._gate.protect(self._socket, "camera", address)
+            self._gate.protect(self._socket, "camera", address)
             self._endpoint = Endpoint(self._socket, address)
         except BaseException:
             self._context.destroy(linger=0)
@@ -159,7 +158,7 @@ class RemoteSource:
         return None
 
     def _turn(self) -> Poses | None:
-        if self._gate is not None and "camera" in self._gate.poll():
+        if "camera" in self._gate.poll():
             self._endpoint.reopen()
         self._endpoint.poll()
         if not self._socket.poll(_TURN_MS):
@@ -200,8 +199,7 @@ class RemoteSource:
     def close(self) -> None:
         self._closed.set()
         with self._lock:
-            if self._gate is not None:
-                self._gate.close()
+            self._gate.close()
             self._context.destroy(linger=0)
 
     def __enter__(self) -> RemoteSource:

@@ -18,7 +18,7 @@ from edge_app.control import Control
 from edge_app.keys import new_client, new_server
 from edge_app.labels import Label, LabelTable, build_table
 from edge_app.publisher import Publisher
-from edge_app.security import Gate
+from edge_app.security import MAX_PEERS, Gate
 from edge_app.swap import Swapper
 from edge_app.types import Decision
 
@@ -46,12 +46,12 @@ class Served:
     """An application's sockets, without its cameras: `turn` is its loop."""
 
     context: zmq.Context
-    gate: Gate | None
+    gate: Gate
     publisher: Publisher
     control: Control
 
     def turn(self) -> None:
-        revoked = self.gate.poll() if self.gate else set()
+        revoked = self.gate.poll()
         if "reader" in revoked:
             self.publisher.reopen()
         if "controller" in revoked:
@@ -92,14 +92,13 @@ class Served:
     def close(self) -> None:
         self.publisher.close()
         self.control.close()
-        if self.gate:
-            self.gate.close()
+        self.gate.close()
         self.context.destroy(linger=0)
 
 
-def serve(folder: Path | None, stream: str, control: str) -> Served:
+def serve(folder: Path | None, stream: str, control: str, most: int = MAX_PEERS) -> Served:
     context = zmq.Context()
-    gate = Gate(context, folder) if folder else None
+    gate = Gate(context, folder, most)
     publisher = Publisher(stream, context=context, gate=gate)
     return Served(
         context, gate, publisher, Control(context, control, Swapper(START, 1, build), lambda: {"fine": True}, gate)

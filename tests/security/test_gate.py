@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +20,7 @@ from edge_app.control import ask
 from edge_app.errors import SourceError, UsageError
 from edge_app.keys import fingerprint, load_keys, new_client, revoke
 from edge_app.security import Gate, check_bind
+from tests.security.conftest import serve
 
 
 def served_while_others_wait(served, good: Subscriber, bad: list[Subscriber]) -> None:
@@ -82,6 +85,43 @@ def test_a_revoked_reader_is_cut_off_and_the_others_come_back(guarded, folder, r
         pass  # what it had received before
     served_while_others_wait(guarded, second, [robot])
     assert load_keys(folder).allowed["reader"].keys() == {client_keys(folder / "clients/second")[1]}
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_S2_no_more_readers_get_in_than_are_allowed(folder, reader, keyed, capfd):
+    """Others wait, and get in when somebody leaves; those who knock and say nothing, or nonsense, take no place."""
+    served = serve(folder if keyed else None, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", most=3)
+    options = {"keys": folder / "clients/robot"} if keyed else {}
+    counters = served.gate.counters
+    with contextlib.closing(served), contextlib.ExitStack() as stack:
+        for nonsense in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100) * 10:
+            place = ("127.0.0.1", int(served.publisher.endpoint.rpartition(":")[2]))
+            stack.enter_context(socket.create_connection(place)).sendall(nonsense)
+            reader(served, **options).close()
+            served.turn()
+
+        def enters() -> Subscriber:
+            new = reader(served, **options)
+            served.until(lambda: new.recv(0) is not None, publish=True)
+            return new
+
+        def is_refused() -> Subscriber:
+            new, before = reader(served, **options), counters["peers_refused"]
+            served.until(lambda: counters["peers_refused"] > before, publish=True)
+            served_while_others_wait(served, inside[-1], [new])
+            return new
+
+        def gets_in_after_all(waiting: Subscriber) -> Subscriber:
+            served.until(lambda: waiting.recv(0) is not None, publish=True)
+            return waiting
+
+        inside = [enters() for _ in range(3)]
+        for _ in range(3):  # whoever leaves makes room for one
+            late = is_refused()
+            inside.pop(0).close()
+            inside.append(gets_in_after_all(late))
+        is_refused()
+    assert "3 are connected already" in capfd.readouterr().err
 
 
 def test_X2_without_the_gate_nobody_gets_in(guarded, folder, reader):
