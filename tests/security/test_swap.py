@@ -150,4 +150,4 @@ def test_the_control_socket_is_in_the_status(fed):
             fed.turn(decide=False)
             message = stream.recv(0.02)
     assert message.data["counters"]["control_requests"] == 0
-    assert "gate" not in message.data["stages"]
+    assert message.data["stages"]["gate"]["state"] == "running"
