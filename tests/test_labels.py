@@ -207,6 +207,92 @@ def test_names_find_their_entry(name: str, entry: str) -> None:
     assert found is not None and found.name == entry
 
 
+NATURAL = {
+    "wave one hand": ["right hand wave", "wave with my left hand", "a person waving", "say hello", "wave right"],
+    "wave both hands": ["two hand wave", "waving two hands", "wave with both hands"],
+    "clap": ["clapping my hands", "two hand front clap"],
+    "punch": ["punch right", "left jab", "throw a punch with the left hand", "one hand punching"],
+    "boxing": ["two hand punching", "front boxing", "BoxingPunchingBag"],
+    "kick forward": ["kick with the left foot", "right leg kick", "soccer penalty"],
+    "run": ["jogging in place", "jog on the spot", "running on treadmill"],
+    "jump": ["jump in place", "hop both legs"],
+    "hop on one foot": ["hop left leg"],
+    "walk": ["man walking", "march in place"],
+    "draw circle": ["draw circle clockwise", "right hand draw circle clockwise"],
+    "draw circle counter clockwise": [
+        "draw circle counterclockwise", "draw a circle anti-clockwise", "right hand draw circle counter clockwise",
+    ],
+    "draw x": ["right hand draw x"],
+    "swipe": ["right arm swipe to the left", "swipe right to left"],
+    "push": ["two hand push"],
+    "bicep curl": ["arm curl two arms", "hammer curl"],
+    "sit down": ["Sitdown", "sit down on the sofa", "the person is sitting down"],
+    "stand up": ["stand up from a chair", "get up off the couch"],
+    "sit down and stand up": ["sit down then stand up"],
+    "look to the side": ["look left", "turn my head"],
+    "look around": ["look left and right"],
+    "brush teeth": ["BrushingTeeth", "brushing_teeth"],
+    "skateboard": ["skate boarding", "SkateBoarding"],
+    "pull up": ["PullUps", "chinups"],
+    "jump rope": ["skipRope", "jump-rope"],
+    "take medicine": ["Takepills", "rinsing mouth"],
+    "drink water": ["Drink.Frombottle", "sipping coffee"],
+    "vacuum": ["hoover the carpet"],
+    "draw a picture": ["colouring in", "coloring in"],
+    "put on clothes": ["put on a jumper"],
+    "yoga": ["practise yoga", "practice yoga"],
+    "carry": ["carries a box"],
+    "cry": ["cries"],
+    "phone call": ["on the phone", "call cellphone"],
+    "fencing": ["fencing"],
+    "handstand push up": ["HandstandPushups"],
+    "zoom out with both hands": ["zoom out"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "name"), [(entry, name) for entry, names in NATURAL.items() for name in names])
+def test_natural_phrasings_find_their_entry(entry: str, name: str) -> None:
+    found = find_action(name)
+    assert found is not None and found.name == entry
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "right hand push", "push with one hand", "two hands throw", "throw with both hands in the air sideways",
+        "both hands punch", "hop with both legs", "drop left arm", "lift right arm", "raise with the left hand",
+        "turn on", "sit in place", "person", "a man", "right hand", "with the left hand", "walk with one leg",
+    ],
+)  # fmt: skip
+def test_another_number_of_limbs_or_half_a_phrase_finds_none(name: str) -> None:
+    assert find_action(name) is None
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("wave with one hand", "wave with both hands"),
+        ("draw circle clockwise", "draw circle counter clockwise"),
+        ("sit down", "stand up", "sit down then stand up"),
+        ("swipe to the left", "swipe up", "swipe down"),
+        ("look up", "look down", "look to the left"),
+        ("lean forward", "lean back", "lean to the left"),
+        ("walk up and down", "walk in place", "walk backwards", "walk to the side"),
+        ("jump in place", "jump forward", "jump down", "hop on the left leg"),
+        ("turn around", "walk and turn"),
+        ("zoom in", "zoom out"),
+        ("lie on the sofa", "lie down on the sofa"),
+        ("push up", "wall push up", "knee push up", "handstand push up"),
+        ("kick forward", "kick sideways", "kick behind"),
+        ("fall down", "fall asleep"),
+    ],
+    ids=lambda names: names[0],
+)
+def test_motions_that_differ_stay_apart(names: tuple[str, ...]) -> None:
+    found = [action.name if action else name for name in names for action in [find_action(name)]]
+    assert len(set(found)) == len(names), found
+
+
 @pytest.mark.parametrize("name", ["frobnicate", "", "the", "()", "/", "arms raise", "walking a tightrope blindly"])
 def test_unknown_names_find_none(name: str) -> None:
     assert find_action(name) is None

@@ -52,6 +52,6 @@ def test_a_list_that_training_knew_ranks_as_before():
 
 
 def test_a_label_is_known_by_its_meaning_but_not_under_a_description_of_its_own():
-    labels = [Label("waving"), Label("moonwalk"), Label("gruss", ("wave",)), Label("wave", (), "a hand goes round")]
+    labels = [Label("waving"), Label("frobnicate"), Label("gruss", ("wave",)), Label("wave", (), "a hand goes round")]
     assert known_to(labels, ["wave", "squat"]) == [True, False, True, False]
-    assert known_to(labels, ["Moonwalk"]) == [False, True, False, False]
+    assert known_to(labels, ["Frobnicate"]) == [False, True, False, False]
