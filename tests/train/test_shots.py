@@ -49,7 +49,13 @@ def test_where_words_say_nothing_examples_tell_all(asked):
 def test_the_tables_hold_every_figure(asked, monkeypatch):
     report = {"seeds": 2, "chosen_on": ["other"], "sets": {"toy": {"labels": 3, "clips": 24, **measure(asked, 2)}}}
     text = markdown(report)
-    assert text.count("| toy |") == 2 * len(shots.SHOTS) and "nan" not in text
+    assert text.count("| toy |") == 2 * len(shots.SHOTS) + len(shots.OWN) and "nan" not in text
+
+
+def test_a_threshold_of_its_own_makes_a_taught_label_rarer_and_leaves_the_others(asked):
+    usual, same, strict = (one_taught(asked, 0, True, (3,), own_enter=at)[3] for at in (None, 0.35, 1.0))
+    assert usual == same and usual["found"] > strict["found"] == strict["stolen"] == strict["alarms"] == 0
+    assert strict["others"] == usual["others"]
 
 
 def test_it_is_a_verb():
