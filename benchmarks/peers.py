@@ -207,7 +207,8 @@ def scale_macs() -> int:
     """For each label and text of the background, with the decoder folded (`edge_app.rankers.scale`)."""
     ranker = load_bundle(DEFAULT).ranker("scale")._ranker  # type: ignore[attr-defined]
     ranker.set_labels(made_up(LABELS))
-    weights = (ranker._posterior_last, ranker._decoder_z, ranker._decoder_squared, ranker._w["feature_mean"])
+    squared = [block for _, block in ranker._decoder_squared]
+    weights = (ranker._posterior_last, ranker._decoder_z, *squared, ranker._w["feature_mean"])
     return len(ranker._candidates.anchor) * sum(weight.size for weight in weights)
 
 

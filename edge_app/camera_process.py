@@ -6,18 +6,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.camera import gives_poses
 from edge_app.camera.grab import Grabber, GrabStatus, grab
 from edge_app.config import Settings
 from edge_app.link import ReportSender
 from edge_app.log import log
 from edge_app.metrics import StageTimes
-from edge_app.people import pose_backend
-from edge_app.pose import PoseBackend
+from edge_app.pose_stage import PoseStage
 from edge_app.process import Child
 from edge_app.recorder import Recorder, Segments
 from edge_app.track import make_tracker
-from edge_app.types import CameraReport, Frame, Poses, Window
+from edge_app.types import CameraReport, Window
 from edge_app.window import WindowBuffers, WindowSpec
 
 IDLE_REPORT_S = 0.2
@@ -43,25 +41,23 @@ def run_camera(task: CameraTask, child: Child) -> None:
     """
     with ExitStack() as stack:
         sender = stack.enter_context(ReportSender(task.endpoint))
-        estimator = None
-        if not gives_poses(task.uri):
-            estimator = stack.enter_context(pose_backend(task.settings.camera.max_people))
+        times = StageTimes()
+        poser = stack.enter_context(PoseStage(task.uri, task.settings.camera.max_people, times))
         child.wait_turn()
         recorder = None
         if task.record:
             recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
         grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
         child.ready()
-        _watch(task, child, grabber, estimator, sender, recorder)
+        _watch(task, child, grabber, poser, times, sender, recorder)
 
 
 def _watch(
-    task: CameraTask, child: Child, grabber: Grabber, estimator: PoseBackend | None, sender: ReportSender,
+    task: CameraTask, child: Child, grabber: Grabber, poser: PoseStage, times: StageTimes, sender: ReportSender,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
     people = task.settings.camera.max_people
     buffers, tracker = WindowBuffers(task.name, task.skeleton_window, people), make_tracker(people)
-    times = StageTimes()
     before = grabber.status()
     stride_ns = int(task.settings.camera.stride_s * 1e9)
     epoch, due_ns, slow, seen_ns = 0, 0, False, 0
@@ -76,10 +72,9 @@ def _watch(
             epoch = status.epoch
             buffers.clear()
             tracker.reset()
-            if estimator is not None:
-                estimator.reset()
+            poser.reset()
         if item is not None:
-            poses = estimate(item, estimator, times)
+            poses = poser.estimate(item)
             child.progress()
             if recorder is not None:
                 recorder.poses(poses)
@@ -130,11 +125,3 @@ def tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
     elif now.size != before.size and before.size:
         sizes = (*now.size, *before.size)
         log.warning("%s: pictures are %dx%d now, %dx%d before", camera, *sizes, extra={"kind": "camera"})
-
-
-def estimate(item: Frame | Poses, estimator: PoseBackend | None, times: StageTimes) -> Poses:
-    if isinstance(item, Poses):
-        return item
-    assert estimator is not None
-    with times.measure("pose"):
-        return estimator.estimate(item)

@@ -6,14 +6,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.camera import gives_poses
 from edge_app.camera.grab import grab
 from edge_app.camera.remote import RemoteSender
-from edge_app.camera_process import IDLE_REPORT_S, estimate, tell
+from edge_app.camera_process import IDLE_REPORT_S, tell
 from edge_app.config import Settings
 from edge_app.metrics import StageTimes
-from edge_app.people import pose_backend
 from edge_app.pose_model import ensure_pose_model
+from edge_app.pose_stage import PoseStage
 from edge_app.process import Board, Child
 from edge_app.supervisor import Stage, stop_signals, supervise
 
@@ -49,24 +48,22 @@ def run_sender(task: SenderTask, child: Child) -> None:
     """
     with ExitStack() as stack:
         sender = stack.enter_context(RemoteSender(task.to, task.keys))
-        estimator = None
-        if not gives_poses(task.source):
-            estimator = stack.enter_context(pose_backend(task.settings.camera.max_people))
+        poser = stack.enter_context(PoseStage(task.source, task.settings.camera.max_people, StageTimes()))
         child.wait_turn()
         grabber = stack.enter_context(grab(task.source, must_open=not child.restarted))
         child.ready()
-        before, times, epoch = grabber.status(), StageTimes(), 0
+        before, epoch = grabber.status(), 0
         while not child.stopping:
             item = grabber.newest(IDLE_REPORT_S)
             status = grabber.status()
             child.alive()
             tell("camera", before, status)
             before = status
-            if status.epoch != epoch and estimator is not None:
-                estimator.reset()
+            if status.epoch != epoch:
+                poser.reset()
             epoch = status.epoch
             if item is not None:
                 child.progress()
-            sender.send(None if item is None else estimate(item, estimator, times), status.state, status.error)
+            sender.send(None if item is None else poser.estimate(item), status.state, status.error)
             if status.state == "ended":
                 return

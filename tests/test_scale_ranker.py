@@ -6,7 +6,7 @@ import pytest
 from edge_app.arrays import load_npz
 from edge_app.bundle import DEFAULT, load_bundle
 from edge_app.labels import Label, LabelTable, Text
-from edge_app.rankers.scale import CHUNK
+from edge_app.rankers.scale import CHUNK, triangle
 
 
 def table(count: int) -> LabelTable:
@@ -59,3 +59,12 @@ def test_energies_are_those_of_the_plain_computation(count):
         lowered = bundle.calibration["rankers"]["scale"]["novel"]  # no made-up label is known to training
         expected = plain(weights, vector.astype(np.float64), labels.pooled().astype(np.float64)) - lowered
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [3, 4, 10, 256])
+def test_a_quadratic_form_by_its_triangle(size):
+    random = np.random.default_rng(size)
+    root, h = random.normal(size=(size + 1, size)), random.normal(size=(5, size))
+    square = root.T @ root
+    folded = np.concatenate([h[:, : columns.stop] @ block for columns, block in triangle(square)], axis=1)
+    np.testing.assert_allclose((folded * h).sum(axis=1), ((h @ square) * h).sum(axis=1))

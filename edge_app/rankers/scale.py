@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
 
-CHUNK = 256
+CHUNK = 512
 """Candidates that are matched at a time: what they need stays in the processor's cache."""
 
 
@@ -50,6 +51,20 @@ def activate(h: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     u += 1
     h /= u
     return h
+
+
+def triangle(square: np.ndarray, blocks: int = 4) -> list[tuple[slice, np.ndarray]]:
+    """The form h · Q h of a symmetric matrix as h · U h, U being triangular by blocks: five eighths of the work.
+
+    Returns the columns of each block, and U in these columns, down to the diagonal.
+    """
+    ends = np.linspace(0, len(square), blocks + 1).astype(int).tolist()
+    found = []
+    for begin, end in pairwise(ends):
+        block = square[:end, begin:end].copy()
+        block[:begin] *= 2
+        found.append((slice(begin, end), block))
+    return found
 
 
 class _Candidates:
@@ -76,8 +91,9 @@ class _Candidates:
         self.anchor_squared = np.square(self.anchor, dtype=np.float64).sum(axis=1).astype(np.float32)
         self.anchor_decoded = self.anchor @ (2 * w["decoder.2.weight"])
         self.prior_mean, log_variance = np.split(prior, 2, axis=1)
-        self.prior_log_variance = log_variance.clip(-4, 4)
-        self.prior_precision = np.exp(-self.prior_log_variance)
+        log_variance = log_variance.clip(-4, 4)
+        self.prior_precision = np.exp(-log_variance)
+        self.prior_spread = (log_variance - 1).sum(axis=1)
 
 
 class ScaleRanker:
@@ -100,7 +116,7 @@ class ScaleRanker:
         w = self._w
         self._posterior_x, self._decoder_z = centred(w["posterior_x.weight"].T), centred(w["decoder_z.weight"].T)
         self._posterior_last = np.ascontiguousarray(w["posterior.2.weight"].T)
-        self._decoder_squared = w["decoder.2.weight"].T @ w["decoder.2.weight"]
+        self._decoder_squared = triangle(w["decoder.2.weight"].T @ w["decoder.2.weight"])
 
     def set_labels(self, table: LabelTable) -> None:
         text = table.pooled()
@@ -126,17 +142,24 @@ class ScaleRanker:
         for i in range(0, len(away), CHUNK):
             k = slice(i, i + CHUNK)
             hidden = activate(c.posterior[k] + hidden_x, w["posterior.0.weight"], w["posterior.0.bias"])
-            mean, log_variance = np.split(hidden @ self._posterior_last + w["posterior.2.bias"], 2, axis=1)
-            log_variance = log_variance.clip(-6, 4)
-            hidden = mean @ self._decoder_z
+            latent = hidden @ self._posterior_last
+            latent += w["posterior.2.bias"]
+            mean, log_variance = np.split(latent, 2, axis=1)
+            np.clip(log_variance, -6, 4, out=log_variance)
+            np.matmul(mean, self._decoder_z, out=hidden)
             hidden += c.decoder[k]
-            hidden = activate(hidden, w["decoder.0.weight"], w["decoder.0.bias"])
-            rest = hidden @ self._decoder_squared
-            rest -= y_decoded
-            rest += c.anchor_decoded[k]
+            activate(hidden, w["decoder.0.weight"], w["decoder.0.bias"])
+            rest = c.anchor_decoded[k] - y_decoded
+            product = np.empty_like(rest)
+            for columns, block in self._decoder_squared:
+                np.matmul(hidden[:, : columns.stop], block, out=product[:, columns])
+            rest += product
             squares = (away[k] + np.einsum("kh,kh->k", rest, hidden)) / np.float32(len(x))
-            spread = (np.exp(log_variance) + (mean - c.prior_mean[k]) ** 2) * c.prior_precision[k]
-            kl = np.float32(0.5) * (c.prior_log_variance[k] - log_variance + spread - 1).mean(axis=1)
+            apart = mean - c.prior_mean[k]
+            apart *= apart
+            apart += np.exp(log_variance)
+            spread = np.einsum("kz,kz->k", apart, c.prior_precision[k]) - log_variance.sum(axis=1)
+            kl = np.float32(0.5 / mean.shape[1]) * (c.prior_spread[k] + spread)
             parts.append(np.float32(0.5) * squares + self._beta * kl)
         return np.concatenate(parts)
 
