@@ -78,7 +78,7 @@ def test_C1_the_window_holds_nothing_from_before_the_loss(squats, tmp_path, capf
 
 
 def test_C1_a_lost_camera_ends_what_is_open_and_is_found_again(app, squats):
-    it = app(f"fault://lost:after=5,for=3/{squats}")
+    it = app(f"fault://lost:after=5,for=3,every=8/{squats}")
     start = wait_for(it.stream, action("start"), ledger=it.ledger)[-1].data
     lost = wait_for(it.stream, state("camera_lost"), ledger=it.ledger)
     assert not it.ledger.open and lost[-1].data["open"] == [] and lost[-1].data["topk"] == []
