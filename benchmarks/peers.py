@@ -264,8 +264,8 @@ def report(result: dict[str, Any]) -> str:
     return (
         "# What a decision costs, against networks of the sizes that others use\n\n"
         f"`python -m benchmarks.peers --rounds {result['rounds']} --out benchmarks/peers`, on {where['cores']} cores "
-        f"of {where['processor']},\nONNX Runtime {where['packages']['onnxruntime']}, one thread. The machine was "
-        "shared with other work, so read the ratios, not the times.\nAll weights but ours are random: this is about "
+        f"of {where['processor']},\nONNX Runtime {where['packages']['onnxruntime']}, one thread. "
+        "Read the ratios, not the times.\nAll weights but ours are random: this is about "
         "time, not about who is right. One body each; ours has 15 joints, theirs 25.\n\n"
         f"{table(result)}\n"
     )
