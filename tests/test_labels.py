@@ -71,10 +71,10 @@ def test_several_lines_are_read_as_a_file() -> None:
     assert parse_text("wave\nfall: drops quickly, then lies\n")[1].description == "drops quickly, then lies"
 
 
-def test_text_from_elsewhere_opens_no_file(tmp_path: Path) -> None:
-    file = tmp_path / "secret.txt"
-    file.write_text("password")
-    assert parse_text(str(file))[0].name == str(file)
+def test_text_from_elsewhere_opens_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.txt").write_text("password")
+    assert parse_text("./secret.txt")[0].name == "./secret.txt"
 
 
 @pytest.mark.parametrize(

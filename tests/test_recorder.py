@@ -40,6 +40,7 @@ def record(run: Path, items: list[Poses], config: RecordConfig = NOTHING, name: 
     with Recorder(Segments(run, name, config), waiting=len(items) + 1) as recorder:
         for poses in items:
             recorder.poses(poses)
+    recorder._thread.join(60)  # a disk that others use too takes more than the two seconds that `close` waits
     return recorder
 
 

@@ -87,9 +87,8 @@ def test_the_verb_on_a_terminal_and_beside_one(tmp_path, samples):
             reader.start()
             until = time.monotonic() + 20
             while process.poll() is None and time.monotonic() < until:
-                if publisher.poll(0.1):
-                    assert publisher.publish(STATE, samples.state(time.monotonic_ns(), open_n=(17,)))
-                time.sleep(0.1)
+                publisher.poll(0.1)
+                assert publisher.publish(STATE, samples.state(time.monotonic_ns(), open_n=(17,)))
             assert process.wait(5) == 0
         reader.join(5)
         os.close(ours)
