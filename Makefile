@@ -3,7 +3,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO_ARGS ?=
 TEST_ARGS ?=
-WORKERS ?= 2
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
@@ -14,7 +13,7 @@ demo: .venv/.runtime
 
 test: .venv/.dev
 	@$(BIN)/python -m edge_app.pose_model >&2
-	$(BIN)/pytest -m "not slow and not gpu" -n $(WORKERS) --dist loadfile $(TEST_ARGS)
+	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
 slow-test: .venv/.dev
 	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
