@@ -22,6 +22,8 @@ _POLL_S = 0.1
 _MAX_WAITING = 500  # messages for one page; then the oldest goes
 _HISTORY = 100  # steps of actions that a new page gets
 _MAX_TOPICS = 256
+PAST_S = 60.0
+_MAX_PAST = 6000  # messages kept for a recording; some 30 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,13 @@ class Hub:
             raise UsageError(str(error)) from None
         self._newest: dict[tuple[Any, ...], Note] = {}
         self._actions: deque[Note] = deque(maxlen=_HISTORY)
+        self._past: deque[Note] = deque(maxlen=_MAX_PAST)
         self._inboxes: set[Inbox] = set()
+
+    def past(self) -> list[Message]:
+        """What was heard in the last `PAST_S` seconds, oldest first."""
+        since = time.monotonic() - PAST_S
+        return [note.message for note in self._past if note.heard_s >= since]
 
     def join(self) -> Inbox:
         """An inbox that holds the newest of each topic, and the last actions."""
@@ -144,5 +152,7 @@ class Hub:
             return
         elif note.key in self._newest or len(self._newest) < _MAX_TOPICS:
             self._newest[note.key] = note
+        if not message.local:
+            self._past.append(note)
         for inbox in self._inboxes:
             inbox.put(note)

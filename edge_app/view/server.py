@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from edge_app.errors import AppError
 from edge_app.view.door import Door
 from edge_app.view.hub import Hub, View
+from edge_app.view.past import as_recording
 from edge_app.view.words import forget, get_labels, set_labels, teach
 
 MAX_PAGES = 16
@@ -121,10 +122,20 @@ def make_app(view: View, door: Door, hub: Hub) -> ASGIApp:
             return JSONResponse({"error": f"a line, a camera and at most {MAX_SHOT_S} seconds are expected"}, 400)
         return await _answer(lambda: teach(view, line, camera, seconds))
 
+    async def recording(_: Request) -> Response:
+        content = await asyncio.to_thread(as_recording, hub.past())
+        name = time.strftime("edge-app-%Y%m%dT%H%M%S.mcap")
+        return Response(
+            content,
+            media_type="application/octet-stream",
+            headers={"content-disposition": f'attachment; filename="{name}"'},
+        )
+
     files = {f"/{path.name}": path.read_bytes() for path in (resources.files(__package__) / "page").iterdir()}
     routes = [Route("/", _file("index.html", files["/index.html"]))]
     routes += [Route(path, _file(path, content)) for path, content in files.items()]
     routes += [Route("/words", words, methods=["GET", "PUT"]), Route("/shot", shot, methods=["POST", "DELETE"])]
+    routes += [Route("/recording", recording)]
     app = Starlette(routes=[*routes, WebSocketRoute("/live", live)])
     return Guard(app, door, files["/enter.html"])
 

@@ -6,12 +6,17 @@ import time
 from contextlib import ExitStack
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from edge_app.client import Message
 from edge_app.errors import PortError, UsageError
+from edge_app.recording import read_recording
+from edge_app.types import Poses
 from edge_app.view.door import Door, open_door
+from edge_app.view.past import as_recording
 from tests.view.conftest import TOKEN
 
 
@@ -209,6 +214,33 @@ def test_what_cannot_be_forgotten_is_refused_in_one_line(same_page, body):
     status, _, content = ask(same_page, "/shot", "DELETE", body, Origin=f"http://{place(same_page)}")
     assert status == 400
     assert "expected" in json.loads(content)["error"]
+
+
+def test_the_last_minute_is_saved_as_a_recording(same_page, tmp_path):
+    with live(same_page) as socket:
+        next(notes(socket, "pose"))
+        next(notes(socket, "status"))
+        status, headers, content = ask(same_page, "/recording")
+    assert status == 200 and headers["content-disposition"].startswith('attachment; filename="edge-app-')
+    file = tmp_path / "minute.mcap"
+    file.write_bytes(content)
+    found = list(read_recording(file))
+    poses = [item for item in found if isinstance(item, Poses)]
+    assert {(item.camera, len(item.poses)) for item in poses} == {("front", 1)}
+    np.testing.assert_allclose(poses[0].poses[0].image[-1], (640, 480))
+    topics = {item[0].rpartition("/")[2] for item in found if not isinstance(item, Poses)}
+    assert {"state", "status"} <= topics
+
+
+@pytest.mark.parametrize("data", [
+    {}, {"schema": 3}, {"schema": "state/9.9"}, {"schema": "../x"}, {"schema": "state/1.0"},
+    {"schema": "pose/1.0", "camera": "a", "t_capture_mono_ns": 1, "people": [{"image": [1]}]},
+])  # fmt: skip
+def test_what_is_no_message_is_left_out_of_a_recording(data, tmp_path):
+    kind = "pose" if "people" in data else "state"
+    file = tmp_path / "minute.mcap"
+    file.write_bytes(as_recording([Message(f"v1/a/{kind}", data)]))
+    assert list(read_recording(file)) == []
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
