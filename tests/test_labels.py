@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
@@ -149,6 +149,7 @@ def test_files_that_are_refused(tmp_path: Path, data: bytes, says: str) -> None:
 _WILD = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t,:=# #wav@05\u202e\x00\ud800/.")), max_size=200)
 
 
+@settings(deadline=None)
 @given(_WILD)
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
