@@ -1,0 +1,1 @@
+"""MediaPipe's pose landmarker on our own runtimes: its two networks, and the steps between them."""
