@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import os
 
+from edge_app.encoder import load_encoder
+from edge_app.ranker.load import load_ranker
+
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the supervisor has it
 
 import argparse
@@ -25,19 +28,22 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.bench.environment import environment
-from edge_app.bench.run import SOURCE
-from edge_app.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.app.bench.environment import environment
+from edge_app.app.bench.run import SOURCE
+from edge_app.app.processes.handover import pack, unpack
+from edge_app.app.processes.recognizer import Recogniser, RecogniserTask
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.client import Subscriber
-from edge_app.config import PublishConfig, Settings
-from edge_app.labels import Label, LabelTable, Text, actions
-from edge_app.link import pack, unpack
-from edge_app.pose import PoseEstimator
-from edge_app.recogniser import Recogniser, RecogniserTask
+from edge_app.pose.mediapipe import PoseEstimator
+from edge_app.ranker.labels.actions import actions
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.stream.publisher import PublishConfig
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Feature, Frame
-from edge_app.window import WindowBuffer
+from edge_app.window.buffer import WindowBuffer
 
 FPS, STRIDE = 30, 3
 WARM_UP = 2 * FPS
@@ -127,7 +133,7 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
 
 def rankers(bundle: Bundle, sizes: tuple[int, ...]) -> dict[str, float]:
     """Median processor time of one ranking, by number of labels; these have made-up embeddings."""
-    ranker, encoder = bundle.ranker("scale"), bundle.encoder()
+    ranker, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
     features = [Feature(None, encoder.vector(window)) for window in bundle.golden()["windows"]]  # type: ignore[arg-type]
     found = {}
     for size in sizes:

@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.app import default_task
-from edge_app.bench.environment import environment
-from edge_app.bench.run import SAMPLE_S, SOURCE
-from edge_app.bench.usage import Usage
+from edge_app.app.assemble import default_task
+from edge_app.app.bench.environment import environment
+from edge_app.app.bench.run import SAMPLE_S, SOURCE
+from edge_app.app.bench.usage import Usage
+from edge_app.app.processes.supervisor import run_app
 from edge_app.camera import open_source
+from edge_app.camera.recording import RecordingFile
 from edge_app.client import Subscriber
-from edge_app.pose import PoseEstimator
-from edge_app.recording import RecordingFile
-from edge_app.supervisor import run_app
+from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.types import Frame, Poses
 
 FPS = 30

@@ -20,7 +20,8 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_app.bundle import Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.runtime.load import load_session
 from export.bundle import put_in_place, write_manifest
 from export.recordings import recognise_all
 
@@ -65,7 +66,7 @@ def write_variant(bundle: Bundle, kind: str, path: Path, files: list[str]) -> No
     if kind == "fp16":
         onnx.save(to_half(full), path)
         return
-    quantise(full, path, recognise_all(bundle, bundle.session(), files).windows)
+    quantise(full, path, recognise_all(bundle, load_session(bundle), files).windows)
 
 
 def whole(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,6 +9,7 @@ taken to be that early, so an age is never understated; it is overstated by the 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
 import struct
@@ -22,13 +23,14 @@ from typing import Any
 import numpy as np
 import zmq
 
+from edge_app.camera.pose_bytes import POSE_BYTES, points_of, pose_at
 from edge_app.client import client_keys, use_keys
-from edge_app.endpoint import Endpoint
 from edge_app.errors import UsageError
-from edge_app.link import POSE_BYTES, points_of, pose_at
-from edge_app.log import log
-from edge_app.security import Gate, check_bind
+from edge_app.stream.auth import Gate
+from edge_app.stream.endpoint import Endpoint, check_bind
 from edge_app.types import Pose, Poses
+
+log = logging.getLogger(__name__)
 
 MAX_PEOPLE = 16
 MAX_BYTES = 4096 + MAX_PEOPLE * POSE_BYTES

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edge_app.camera import gives_poses, open_source
 from edge_app.camera.remote import FRESH_NS, MAX_BYTES, MAX_PEOPLE, RemoteClock, RemoteSender, Said, pack, unpack
 from edge_app.errors import PortError, UsageError
-from edge_app.keys import new_client, new_server, revoke
+from edge_app.stream.keys import new_client, new_server, revoke
 from edge_app.types import Pose, Poses
 
 SECOND = 1_000_000_000

@@ -14,10 +14,10 @@ import pytest
 import zmq
 
 from edge_app.client import Subscriber
-from edge_app.clock import Clock
-from edge_app.publisher import Publisher
+from edge_app.stream.clock import Clock
+from edge_app.stream.publisher import Publisher
 from tests.running import action, children, running, stage, state, wait_for
-from tests.wire.conftest import Samples
+from tests.stream.conftest import Samples
 
 pytestmark = pytest.mark.fault
 PATCHED_CLOCK = """

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import zmq
 
-from edge_app.bundle import DEFAULT, load_bundle
+from edge_app.app.processes.recognizer import Recogniser, RecogniserTask
+from edge_app.app.settings import Settings, TaughtConfig
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
-from edge_app.config import PublishConfig, Settings, TaughtConfig
-from edge_app.labels import Label
-from edge_app.recogniser import Recogniser, RecogniserTask
+from edge_app.ranker.labels.label import Label
+from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Window
 
 SETS = [["wave", "clap", "bow"], ["squat", "wave"], ["bow", "jump", "kick", "clap"], [], ["walk"]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edge_app.skeleton import LAYOUTS, Skeleton
+from edge_app.window.skeleton import LAYOUTS, Skeleton
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class AttentionTrunk(nn.Module):
 
 
 class EdgeEncoder(nn.Module):
-    """Windows `[B, T, J, 4]` of `edge_app.window.normalise` -> features `[B, feature]`, root mean square 1."""
+    """Windows `[B, T, J, 4]` of `normalise` -> features `[B, feature]`, root mean square 1."""
 
     def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
         super().__init__()
