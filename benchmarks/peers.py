@@ -208,7 +208,7 @@ def our_macs() -> int:
 
 def scale_macs() -> int:
     """For each label and text of the background, with the decoder folded (`edge_app.ranker.scale`)."""
-    ranker = load_bundle(DEFAULT).ranker("scale")._ranker  # type: ignore[attr-defined]
+    ranker = load_ranker(load_bundle(DEFAULT), "scale")._ranker  # type: ignore[attr-defined]
     ranker.set_labels(made_up(LABELS))
     squared = [block for _, block in ranker._decoder_squared]
     weights = (ranker._posterior_last, ranker._decoder_z, *squared, ranker._w["feature_mean"])

@@ -30,7 +30,7 @@ NOTHING = RecordConfig(max_gb=0, max_days=0)
 def in_another_process(code: str, *arguments: str) -> list[str]:
     lines = (
         "import sys, time", "from pathlib import Path", "from edge_app.app.settings import RecordConfig",
-        "from edge_app.app.recorder import Recorder, Segments", "from tests.test_recording import walk", code,
+        "from edge_app.app.recorder import Recorder, Segments", "from tests.camera.test_recording import walk", code,
     )  # fmt: skip
     return [sys.executable, "-c", "\n".join(lines), *arguments]
 

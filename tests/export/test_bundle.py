@@ -91,7 +91,7 @@ def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_pa
     assert both.manifest["encoder"] == alone.manifest["encoder"] | {"output": width}
     clip = generated_clips(1, seed=3)[0]
     windows = clip_windows(clip, spec)[:2]
-    short, long = alone.encoder().encode(windows), load_bundle_encoder(both).encode(windows)
+    short, long = load_bundle_encoder(alone).encode(windows), load_bundle_encoder(both).encode(windows)
     assert [f.vector.shape for f in (*short, *long)] == [(16,)] * 2 + [(width,)] * 2
     table = build_table(both.default_labels, BundleText(both), 1)
     rankers = {}
@@ -100,7 +100,7 @@ def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_pa
         rankers[kind] = load_ranker(both, kind)
         rankers[kind].set_labels(table)
         assert [len(ranking.labels) for ranking in rankers[kind].rank(long)] == [2, 2]
-    scale = alone.ranker("scale")
+    scale = load_ranker(alone, "scale")
     scale.set_labels(table)
     cut = [Feature(feature.window, feature.vector[:16].copy()) for feature in long]
     for one, other, near in zip(scale.rank(cut), rankers["scale"].rank(long), scale.rank(short), strict=True):

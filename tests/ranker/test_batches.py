@@ -10,7 +10,7 @@ import zmq
 
 from edge_app.app.processes.recognizer import _gather
 from edge_app.bundles.bundle import DEFAULT, load_bundle
-from edge_app.encoder import MAX_BATCH
+from edge_app.encoder import MAX_BATCH, load_encoder
 from edge_app.types import Window
 
 
@@ -22,7 +22,7 @@ def windows() -> list[Window]:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, MAX_BATCH + 3])
 def test_a_feature_does_not_depend_on_its_batch(windows: list[Window], count: int) -> None:
-    encoder = load_bundle(DEFAULT).encoder()
+    encoder = load_encoder(load_bundle(DEFAULT))
     batch = [windows[i % len(windows)] for i in range(count)]
     alone = {id(window): encoder.encode([window])[0].vector for window in windows}
     features = encoder.encode(batch)
@@ -32,7 +32,7 @@ def test_a_feature_does_not_depend_on_its_batch(windows: list[Window], count: in
 
 
 def test_no_windows_no_features() -> None:
-    assert load_bundle(DEFAULT).encoder().encode([]) == []
+    assert load_encoder(load_bundle(DEFAULT)).encode([]) == []
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from tests.running import SQUATS, repeat, running, wait_for
 KINDS = ("scale", "fdsm", "sa_dvae", "fs_vae", "scale+fdsm")
 TELL = """
 import hashlib
-from tests.test_rankers import KINDS, energies
-from edge_app.bundle import DEFAULT, load_bundle
+from tests.ranker.test_rankers import KINDS, energies
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 bundle = load_bundle(DEFAULT)
 for kind in KINDS:
     print(hashlib.sha256(energies(bundle, kind, ["wave", "squat", "sit down", "stir a pot"]).tobytes()).hexdigest())

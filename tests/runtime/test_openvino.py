@@ -21,8 +21,9 @@ QUIET = """
 import sys
 calls = []
 sys.addaudithook(lambda name, _: calls.append(name) if name.startswith(("socket.", "os.fork")) else None)
-from edge_app.bundle import DEFAULT, load_bundle
-encoder = load_bundle(DEFAULT).encoder("openvino")
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.encoder import load_encoder
+encoder = load_encoder(load_bundle(DEFAULT), "openvino")
 assert encoder.provider == "openvino-cpu"
 sys.exit(f"it called {calls}" if calls else 0)
 """

@@ -297,9 +297,10 @@ def test_energies_do_not_depend_on_the_batch():
 ENERGIES = """
 import sys
 import numpy as np
-from edge_app.labels import Label, LabelTable, Text
-from edge_app.rankers.fdsm import FdsmRanker
-from edge_app.rankers.scores import Calibration
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.fdsm import FdsmRanker
+from edge_app.bundles.bundle import Calibration
 
 with np.load(sys.argv[1]) as given:
     weights = {name: given[name] for name in given.files if name not in ("vectors", "texts", "background")}

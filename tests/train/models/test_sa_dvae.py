@@ -193,9 +193,10 @@ def test_a_window_does_not_depend_on_its_batch():
 
 SCRIPT = """
 import hashlib, sys, numpy as np
-from edge_app.labels import Label, LabelTable, Text
-from edge_app.rankers.sa_dvae import SaDvaeRanker
-from edge_app.rankers.scores import Calibration
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.sa_dvae import SaDvaeRanker
+from edge_app.bundles.bundle import Calibration
 rng = np.random.default_rng(1)
 vectors = rng.normal(size=(9, 8)).astype(np.float32)
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -91,7 +91,7 @@ def test_batches_of_an_epoch_follow_from_seed_and_epoch():
 TWO_PROCESSES = """
 import os, sys, torch
 from torch import nn
-from train import supervised
+from train.papers import encoder as supervised
 from train.__main__ import main
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 
