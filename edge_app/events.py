@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 
 from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, Reason, State, Window
-from edge_app.window.quality import wobble
+from edge_app.window.quality import bone_length_variation
 from edge_app.window.skeleton import WindowSpec
 
 
@@ -23,8 +23,9 @@ class EventConfig:
     hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
-    max_wobble: bones that change their length by more than this share (`edge_app.window.quality.wobble`) are nobody's.
-    firm: nothing starts on bones that change by more than this; those of people do in one window of fifty.
+    max_bone_length_variation: bones that change their length by more than this share are nobody's
+        (`edge_app.window.quality.bone_length_variation`).
+    max_variation_to_start: nothing starts on bones that change by more; those of people do in one window of fifty.
     min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
     update_s: period of updates of an open action.
@@ -38,8 +39,8 @@ class EventConfig:
     idle_motion: float = 0.2
     still: float = 0.6
     min_body: float = 0.5
-    max_wobble: float = 0.18
-    firm: float = 0.14
+    max_bone_length_variation: float = 0.18
+    max_variation_to_start: float = 0.14
     min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
@@ -106,11 +107,11 @@ class EventDetector:
         return self._looseness(window) is not None
 
     def _looseness(self, window: Window) -> float | None:
-        """How much bones wobble; None where it is too much for a body, or too little of one is in view."""
+        """How much bones change their length; None where it is too much for a body, or too little of one is in view."""
         if not window.valid.any() or _upper_body(window) < self._config.min_body:
             return None
-        loose = wobble(window.joints, window.valid, self._spec.skeleton)
-        return loose if loose <= self._config.max_wobble else None
+        loose = bone_length_variation(window.joints, window.valid, self._spec.skeleton)
+        return loose if loose <= self._config.max_bone_length_variation else None
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -125,8 +126,8 @@ class EventDetector:
         elif (seen := _upper_body(window)) < config.min_body:
             why = Reason("body", value=seen, limit=config.min_body)
         else:
-            loose = wobble(window.joints, window.valid, self._spec.skeleton)
-            why = Reason("wobble", value=loose, limit=config.max_wobble)
+            loose = bone_length_variation(window.joints, window.valid, self._spec.skeleton)
+            why = Reason("bone_length_variation", value=loose, limit=config.max_bone_length_variation)
         gone = self._present_ns is None or report.t_ns - self._present_ns > self._config.absent_s * 1e9
         events = self.close(report.t_ns, "no_person") if gone else ()
         return Decision(self._camera, None, report.t_ns, "no_person", events, None, why)
@@ -145,7 +146,7 @@ class EventDetector:
         enter, _ = self._limits(ranking, label)
         quiet = window.motion < self._config.idle_motion and top < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        leading = present and loose <= self._config.firm and not quiet and top >= enter
+        leading = present and loose <= self._config.max_variation_to_start and not quiet and top >= enter
         if not leading:
             self._leader = None
         elif label != self._leader:
@@ -191,8 +192,8 @@ class EventDetector:
             return Reason("idle", best, window.motion, config.idle_motion)
         if (present := float(window.valid.mean())) < config.min_present:
             return Reason("present", best, present, config.min_present)
-        if loose > config.firm:
-            return Reason("firm", best, loose, config.firm)
+        if loose > config.max_variation_to_start:
+            return Reason("variation_to_start", best, loose, config.max_variation_to_start)
         if belief < enter:
             return Reason("belief", best, belief, enter)
         return Reason("hold", best, belief, enter, led_s, config.hold_s)

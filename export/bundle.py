@@ -29,7 +29,7 @@ from edge_app.ranker.labels.table import LabelTable, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.load import load_ranker
 from edge_app.recognizer import self_test
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from export.to_onnx import export_encoder
 from train.data.clips import clip_windows
 from train.encoder.frozen import load_encoder
@@ -158,7 +158,7 @@ def write_golden(folder: Path) -> None:
     for clip in picked:
         cut = clip_windows(clip, spec)
         window = cut[len(cut) // 2]
-        windows.append(normalise(window.joints, window.valid, spec.skeleton))
+        windows.append(normalize(window.joints, window.valid, spec.skeleton))
     table = build_table(bundle.default_labels, BundleText(bundle), 0)
     vectors, energies = np.stack([encoder.vector(window) for window in windows]), {}
     for kind in bundle.manifest["rankers"]:

@@ -26,7 +26,7 @@ from edge_app.ranker.load import check_ranker, load_ranker
 from edge_app.runtime.load import load_session
 from edge_app.runtime.session import GPU_RUNTIMES, PRECISIONS, Session, open_session
 from export.precision import KINDS, write_variant
-from export.recordings import Run, recognise_all
+from export.recordings import Run, recognize_all
 
 TOP1, GAP, EVENTS, BATCH = 0.99, 0.02, 0.95, 1e-3
 """Least agreement of best labels; largest gap of an energy; least share of equal events; largest gap between a window's
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     bundle = load_bundle(arguments.bundle)
     check_ranker(bundle, arguments.ranker)
     files = [] if arguments.windows == ["golden"] else arguments.windows
-    reference = recognise_all(bundle, load_session(bundle), files, arguments.ranker)
+    reference = recognize_all(bundle, load_session(bundle), files, arguments.ranker)
     energies = _energies(bundle, arguments.ranker)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
             except UsageError as error:
                 rows.append(Row(name, shipped, problem=str(error)))
                 continue
-            made = recognise_all(bundle, session, files, arguments.ranker)
+            made = recognize_all(bundle, session, files, arguments.ranker)
             rows.append(compare(name, shipped, reference, made, energies, _batch_gap(session, reference.windows)))
     print(f"{len(reference.windows)} windows, {len(files)} files, {sum(map(_count, reference.results))} events")
     print(table(rows))

@@ -47,7 +47,7 @@ class Run:
     results: list[dict[str, Any]]
 
 
-def recognise_all(bundle: Bundle, session: Session, files: Sequence[str], ranker: str = "scale") -> Run:
+def recognize_all(bundle: Bundle, session: Session, files: Sequence[str], ranker: str = "scale") -> Run:
     """`edge-app recognize` on every file; recordings may come without their `pose://`. No files: the golden windows.
 
     Raises:

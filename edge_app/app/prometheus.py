@@ -1,7 +1,7 @@
 """The figures of the status message as Prometheus text, on a loopback port; off unless a port is named.
 
-Served by one thread, one reader at a time, from a text that the recogniser renews each second: no reader can hold the
-recogniser up.
+Served by one thread, one reader at a time, from a text that the recognizer renews each second: no reader can hold the
+recognizer up.
 """
 
 from __future__ import annotations

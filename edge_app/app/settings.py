@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from edge_app.app.log import log
 from edge_app.app.prometheus import MetricsConfig
 from edge_app.app.recorder import RecordConfig
 from edge_app.errors import UsageError
@@ -20,6 +21,8 @@ from edge_app.runtime.choose import RuntimeConfig
 from edge_app.stream.publisher import PublishConfig
 
 MAX_BYTES = 2**20
+RENAMED = {"events.max_wobble": "max_bone_length_variation", "events.firm": "max_variation_to_start"}
+"""Settings by their former names, which still work, with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,9 @@ def _build(base: Any, tree: Any, prefix: str, where: str) -> Any:
     changed = {}
     for key, value in tree.items():
         name = f"{prefix}.{key}" if prefix else str(key)
+        if name in RENAMED:
+            log.warning("%s: %s is called %s.%s now", where, name, prefix, RENAMED[name], extra={"kind": "settings"})
+            key, name = RENAMED[name], f"{prefix}.{RENAMED[name]}"
         if key not in hints:
             raise UsageError(f"{where}: unknown key {name!r:.80}; allowed here are {', '.join(hints)}")
         old = getattr(current, key)

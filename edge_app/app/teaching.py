@@ -19,7 +19,7 @@ from edge_app.ranker.labels.shots import Taught, TaughtFolder
 from edge_app.ranker.load import feature_mean
 from edge_app.ranker.prototypes import Prototyped
 from edge_app.types import CameraReport, Window
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from edge_app.window.skeleton import WindowSpec
 
 SPACING_S = 0.5  # between two windows of a shot
@@ -30,12 +30,12 @@ Labels = tuple[Label, ...]
 Change = Callable[[Labels], Labels]
 
 
-def lively(windows: Sequence[Window]) -> list[Window]:
+def moving_windows(windows: Sequence[Window]) -> list[Window]:
     """The windows of a shot in which the person moves; all, where they never do: a posture can be taught too."""
     return [window for window in windows if window.motion >= EventConfig().idle_motion] or list(windows)
 
 
-def worth(windows: Sequence[Window], seconds: float, spec: WindowSpec) -> list[Window]:
+def select_windows(windows: Sequence[Window], seconds: float, spec: WindowSpec) -> list[Window]:
     """What to keep of the windows in which a body was seen, `SPACING_S` apart in a shot of so many seconds.
 
     Raises:
@@ -47,7 +47,7 @@ def worth(windows: Sequence[Window], seconds: float, spec: WindowSpec) -> list[W
             f"teach: a body was in view in {len(windows)} of the shot's {most} windows, at least half are needed; "
             "nothing of it was kept"
         )
-    return lively(windows)
+    return moving_windows(windows)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class _Shot:
 class Teacher:
     """What was taught, and the shot that is being taken, if any: one at a time.
 
-    `begin`, `take` and `finished` belong to the recogniser's loop and never wait. Everything else, and the changes that
+    `begin`, `take` and `finished` belong to the recognizer's loop and never wait. Everything else, and the changes that
     they give, belongs to the thread that puts label sets together.
 
     use: whether taught labels are looked for. words: those that the app was started with.
@@ -142,7 +142,7 @@ class Teacher:
         return change
 
     def _keep(self, old: Labels, shot: _Shot) -> Labels:
-        self._folder.add(shot.label, worth(shot.windows, shot.seconds, self._bundle.spec))
+        self._folder.add(shot.label, select_windows(shot.windows, shot.seconds, self._bundle.spec))
         return self._stored(old, shot.label)
 
     def _stored(self, old: Labels, label: Label) -> Labels:
@@ -171,7 +171,7 @@ class Teacher:
     def _encode(self, taught: Taught) -> list[np.ndarray]:
         assert self._encoder is not None
         vectors = np.stack([
-            self._encoder.vector(normalise(joints, valid, taught.spec.skeleton))
+            self._encoder.vector(normalize(joints, valid, taught.spec.skeleton))
             for joints, valid in zip(taught.joints, taught.valid, strict=True)
         ])  # fmt: skip
         return [vectors[taught.shot == shot] for shot in np.unique(taught.shot)]

@@ -40,15 +40,25 @@ class Calibration:
 
     temperature: divides energies before the softmax over labels.
     known_slope, known_bias: logistic regression from the log-odds of labels against the background to `known`.
-    alike: background texts whose dot product with a label's is above this stand for the label, not against it.
+    same_text_threshold: background texts whose dot product with a label's is above this stand for the label, not
+        against it.
     novel: taken off the energy of labels that training did not know (`edge_app.ranker.calibrated_stacking`).
     """
 
     temperature: float
     known_slope: float
     known_bias: float
-    alike: float
+    same_text_threshold: float
     novel: float = 0.0
+
+    @classmethod
+    def read(cls, entry: Mapping[str, float]) -> Calibration:
+        """From an entry of calibration.json, where the threshold is called "alike".
+
+        Raises:
+            TypeError: a number is missing, or one too many.
+        """
+        return cls(**{"same_text_threshold" if key == "alike" else key: value for key, value in entry.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +138,7 @@ def load_bundle(path: Path) -> Bundle:
         if not set(manifest["rankers"]) <= set(RANKERS):
             raise UsageError(f"bundle {path}: unknown ranker found; known are {', '.join(RANKERS)}")
         for kind in manifest["rankers"]:
-            Calibration(**calibration["rankers"][kind])
+            Calibration.read(calibration["rankers"][kind])
         _ = bundle.default_labels
     return bundle
 

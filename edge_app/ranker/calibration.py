@@ -19,17 +19,19 @@ def log_sum_exp(values: np.ndarray) -> np.ndarray:
     return (peak + np.log(np.exp(values - peak).sum(axis=-1, keepdims=True)))[..., 0]
 
 
-def foreign(labels: np.ndarray, background: np.ndarray, alike: float) -> np.ndarray:
+def background_mask(labels: np.ndarray, background: np.ndarray, same_text_threshold: float) -> np.ndarray:
     """Which background texts are none of the labels: bool `[N]`.
 
     Args:
         labels: float32 `[K, E]` and background: float32 `[N, E]`, pooled texts (`LabelTable.pooled`).
-        alike: bound on their dot product, which is 2 for equal texts.
+        same_text_threshold: bound on their dot product, which is 2 for equal texts.
     """
-    return (background @ labels.T).max(axis=1) < alike
+    return (background @ labels.T).max(axis=1) < same_text_threshold
 
 
-def judge(energies: np.ndarray, background: np.ndarray, calibration: Calibration) -> tuple[np.ndarray, np.ndarray]:
+def calibrate_scores(
+    energies: np.ndarray, background: np.ndarray, calibration: Calibration
+) -> tuple[np.ndarray, np.ndarray]:
     """Scores `[B, K]`, and `known` `[B]`.
 
     The background is a bank of other everyday actions. `known` asks whether some label explains the window better than
@@ -55,8 +57,8 @@ def make_rankings(
     calibration: Calibration,
     enter: tuple[float | None, ...] = (),
 ) -> list[Ranking]:
-    """Rankings from energies, as `judge` takes them; `enter` as in `Ranking`."""
-    scores, known = judge(energies, background, calibration)
+    """Rankings from energies, as `calibrate_scores` takes them; `enter` as in `Ranking`."""
+    scores, known = calibrate_scores(energies, background, calibration)
     return [
         Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]), enter)
         for i, feature in enumerate(features)

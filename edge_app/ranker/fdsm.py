@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import foreign, rank_each
+from edge_app.ranker.calibration import background_mask, rank_each
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.ranker.layers import gelu, high_pass, linear, sigmoid, softmax, unit
 from edge_app.types import Feature, Ranking
@@ -108,7 +108,7 @@ class FdsmRanker:
     def set_labels(self, table: LabelTable) -> None:
         text, w = table.pooled(), self._w
         self._check_width(text, "labels")
-        others = self._background[foreign(text, self._background, self.calibration.alike)]
+        others = self._background[background_mask(text, self._background, self.calibration.same_text_threshold)]
         text = unit(np.concatenate([text, others]))  # of length 1, as training has them
         direction = unit(unit(text - w["text_mean"]) @ w["text_map.weight"].T)
         place = direction * np.float32(np.sqrt(direction.shape[1]))

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import foreign, rank_each
+from edge_app.ranker.calibration import background_mask, rank_each
 from edge_app.ranker.gaussian_latents import LatentTexts, posterior
 from edge_app.ranker.labels.table import Kind, LabelTable
 from edge_app.ranker.layers import dct_matrix, unit
@@ -74,7 +74,7 @@ class FsVaeRanker:
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
         pooled, known = text[:, : self._text], self._background[:, : self._text]
-        others = self._background[foreign(pooled, known, self.calibration.alike)]
+        others = self._background[background_mask(pooled, known, self.calibration.same_text_threshold)]
         text = np.concatenate([text, others])
         text[:, : self._text] = unit(text[:, : self._text])
         text = (text - w["text_mean"]) * w["text_scale"]

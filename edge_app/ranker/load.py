@@ -58,4 +58,4 @@ def feature_mean(bundle: Bundle) -> np.ndarray:
 def _head(bundle: Bundle, kind: str) -> tuple[dict[str, np.ndarray], Calibration]:
     check_ranker(bundle, kind)
     weights = load_npz(bundle.path / bundle.manifest["rankers"][kind]["file"])
-    return weights, Calibration(**bundle.calibration["rankers"][kind])
+    return weights, Calibration.read(bundle.calibration["rankers"][kind])

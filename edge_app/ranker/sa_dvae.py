@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import foreign, rank_each
+from edge_app.ranker.calibration import background_mask, rank_each
 from edge_app.ranker.gaussian_latents import LatentTexts, fit_classifier, posterior
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.ranker.layers import unit
@@ -49,7 +49,7 @@ class SaDvaeRanker:
             raise UsageError(
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
-        others = self._background[foreign(text, self._background, self.calibration.alike)]
+        others = self._background[background_mask(text, self._background, self.calibration.same_text_threshold)]
         text = (unit(np.concatenate([text, others])) - w["text_mean"]) * w["text_scale"]
         of_text = posterior(text, w["text_encoder.weight"], w["text_encoder.bias"])
         if self._classifier:

@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import foreign, rank_each
+from edge_app.ranker.calibration import background_mask, rank_each
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.ranker.layers import activate, centred, gelu, layer_norm, triangle, unit
 from edge_app.types import Feature, Ranking
@@ -74,7 +74,7 @@ class ScaleRanker:
             raise UsageError(
                 f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
             )
-        others = self._background[foreign(text, self._background, self.calibration.alike)]
+        others = self._background[background_mask(text, self._background, self.calibration.same_text_threshold)]
         self._candidates = _Candidates(self._w, np.concatenate([text, others]))
         self._table = table
 

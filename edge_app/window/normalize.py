@@ -143,7 +143,7 @@ def facing_camera(xyz: np.ndarray, seen: np.ndarray, skeleton: Skeleton) -> np.n
     return xyz @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]], xyz.dtype)
 
 
-def normalise(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+def normalize(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """What the encoder reads: the standard body's size, origin at the mean place of the neck, hidden joints zero.
 
     The neck, not the pelvis, is the origin: at a desk the hips are out of the picture. The root's depth is taken out,

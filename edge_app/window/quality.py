@@ -25,7 +25,7 @@ def motion(joints: np.ndarray, valid: np.ndarray, spec: WindowSpec) -> float:
     return float(np.sort(speeds)[len(speeds) // 2 :].mean())
 
 
-def wobble(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> float:
+def bone_length_variation(joints: np.ndarray, valid: np.ndarray, skeleton: Skeleton) -> float:
     """How much bones change their length over time: the median over visible bones of deviation over mean.
 
     A person's stay the same (0.01 to 0.1 as MediaPipe measures them); of what is taken for a person they do not.

@@ -79,7 +79,7 @@ def test_readers_that_say_nothing_or_go_away_hold_nothing_up(exporter: Exporter)
     exporter.text = "edge_app_x 1\n"
     with socket.create_connection(("127.0.0.1", exporter.port)) as silent:
         silent.sendall(b"GET /met")
-        exporter.text = "edge_app_x 2\n"  # the recogniser only sets this
+        exporter.text = "edge_app_x 2\n"  # the recognizer only sets this
     assert read(exporter) == "edge_app_x 2\n"
     with pytest.raises(urllib.error.HTTPError, match="404"):
         read(exporter, "/etc/passwd")

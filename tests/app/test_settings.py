@@ -89,3 +89,11 @@ def test_A7_any_text_is_settings_or_one_clear_line(text):
     except UsageError:
         return
     assert "=" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("max_wobble", "max_bone_length_variation"), ("firm", "max_variation_to_start")]
+)
+def test_a_setting_by_its_former_name_works_and_warns(old, new, capsys):
+    assert getattr(load_settings(None, [f"events.{old}=0.5"]).events, new) == 0.5
+    assert capsys.readouterr().err == f"edge-app: --set: events.{old} is called events.{new} now\n"

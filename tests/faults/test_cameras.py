@@ -213,15 +213,15 @@ def test_C4_a_covered_camera_shows_no_person_and_says_that_it_is_dark(app):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["slow:fps=10", "slow:fps=5", "slow:fps=5,after=3,for=3", "jitter:ms=17"])
-def test_C5_the_label_does_not_hang_on_the_rate(how, recognise):
-    usual, result = recognise(f"pose://{SQUATS}"), recognise(f"fault://{how}/pose://{SQUATS}")
+def test_C5_the_label_does_not_hang_on_the_rate(how, recognize):
+    usual, result = recognize(f"pose://{SQUATS}"), recognize(f"fault://{how}/pose://{SQUATS}")
     assert result["ranking"][0][0] == usual["ranking"][0][0] == "squat"
     assert [event["label"] for event in result["events"]] == [event["label"] for event in usual["events"]] == ["squat"]
     assert abs(result["events"][0]["onset_s"] - usual["events"][0]["onset_s"]) < 0.35
 
 
 @pytest.fixture(scope="module")
-def recognise() -> Callable[[str], dict]:
+def recognize() -> Callable[[str], dict]:
     from edge_app.app.commands.recognize import recognize
     from edge_app.ranker.labels.label import parse_labels
     from edge_app.ranker.labels.table import build_table

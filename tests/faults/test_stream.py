@@ -109,7 +109,7 @@ def _settles(wanted) -> bool:
 
 
 @pytest.mark.slow
-def test_S4_a_new_recogniser_is_a_new_run_and_no_gap(app, squats):
+def test_S4_a_new_recognizer_is_a_new_run_and_no_gap(app, squats):
     it = app(squats)
     start = wait_for(it.stream, action("start"), ledger=it.ledger)[-1].data
     os.kill(children(it.process.pid)["recogniser"], 9)

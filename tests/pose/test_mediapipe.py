@@ -98,7 +98,8 @@ def test_metrics_go_to_the_address_where_nobody_listens(estimator: PoseEstimator
     """Here somebody listens there, to show that this is the way they take."""
     assert os.environ["https_proxy"] == "http://127.0.0.1:9"
     code = (
-        "import sys\nfrom edge_app.pose import mediapipe as pose\nfrom edge_app.types import Frame\npose.NO_METRICS = sys.argv[1]\n"
+        "import sys\nfrom edge_app.pose import mediapipe as pose\nfrom edge_app.types import Frame\n"
+        "pose.NO_METRICS = sys.argv[1]\n"
         "with pose.PoseEstimator() as e: e.estimate(Frame('c', 0, 0, pose._figure()))\n"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:

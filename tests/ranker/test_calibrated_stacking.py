@@ -14,7 +14,7 @@ class Fixed:
     """A ranker that finds the same energies in everything: three labels, then two of the background."""
 
     kind = "fixed"
-    calibration = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, alike=1.3, novel=0.2)
+    calibration = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3, novel=0.2)
 
     def set_labels(self, table: LabelTable) -> None:
         self.table = table

@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from edge_app.app.cli import main
-from edge_app.app.processes.recognizer import Recogniser, RecogniserTask
+from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.errors import UsageError
@@ -196,33 +196,33 @@ def test_P9_a_fallback_that_fails_too_is_an_error_not_a_loop(bundle, runtimes):
 
 @pytest.mark.fault
 def test_P9_the_provider_changes_in_what_is_published(bundle, runtimes, tmp_path):
-    """A real recogniser and a real subscriber; only the GPU is made up."""
+    """A real recognizer and a real subscriber; only the GPU is made up."""
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START + 1, "raises"))
-    task = RecogniserTask(
+    task = RecognizerTask(
         bundle=DEFAULT, labels=parse_labels("wave, squat"), ranker="scale", runtime="tensorrt",
         publish=f"ipc://{tmp_path}/stream", cameras=(("cam", ""),), settings=Settings(),
     )  # fmt: skip
     with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-        recogniser = Recogniser(task, context)
+        recognizer = RecognizerProcess(task, context)
         subscriber.subscribe("v1/cam/")
         subscriber.connect(task.publish)
         providers = {"state": [], "status": []}
         for index in range(2):
-            recogniser._status_due_ns = 0
-            recogniser.take(report(bundle, index))
-            recogniser.tick()
+            recognizer._status_due_ns = 0
+            recognizer.take(report(bundle, index))
+            recognizer.tick()
             for kind, seen in providers.items():
-                while (message := received(subscriber, recogniser, kind))["seq"] <= index:
+                while (message := received(subscriber, recognizer, kind))["seq"] <= index:
                     pass
                 seen.append(message["provider"])
-        recogniser.close()
+        recognizer.close()
     assert providers == {"state": ["tensorrt-fp16", "onnxruntime-cpu"], "status": ["tensorrt-fp16", "onnxruntime-cpu"]}
 
 
-def received(subscriber, recogniser, kind: str) -> dict:
+def received(subscriber, recognizer, kind: str) -> dict:
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        recogniser._publisher.poll()
+        recognizer._publisher.poll()
         if subscriber.poll(50):
             topic, _, body = subscriber.recv().partition(b"\0")
             if topic.endswith(kind.encode()):

@@ -35,7 +35,7 @@ class Letters:
 
 
 def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, None]:
-    """As the recogniser's, without a ranker."""
+    """As the recognizer's, without a ranker."""
     return build_table(labels, Letters(), version), None
 
 

@@ -79,7 +79,7 @@ class Stream(RuleBasedStateMachine):
         return Publisher(self.endpoint, clock=self.hands.clock(), max_age_ms=MAX_AGE_MS, context=self.context)
 
     def publish(self, kind: str | None) -> None:
-        """As the recogniser does: a step of the action, if any, and the state with what is open after it."""
+        """As the recognizer does: a step of the action, if any, and the state with what is open after it."""
         if kind is not None and self.event is not None:
             sent = self.publisher.publish(ACTION, Samples.action(kind, self.captured, self.event))
             if kind == "end":

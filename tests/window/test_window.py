@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge_app.camera.person import Style, core15, landmarks33, perform
 from edge_app.types import Pose, Track
 from edge_app.window.buffer import WindowBuffer, WindowBuffers, make_window, resample
-from edge_app.window.normalize import STANDARD_LENGTHS, body_scale, lift, normalise
+from edge_app.window.normalize import STANDARD_LENGTHS, body_scale, lift, normalize
 from edge_app.window.quality import motion
 from edge_app.window.skeleton import CORE15, NTU25, WindowSpec
 
@@ -53,7 +53,7 @@ def test_a_window_does_not_depend_on_the_frame_rate(fps):
     assert other.valid.all()
     assert other.fps_in == pytest.approx(fps, rel=0.02)
     apart = np.abs(
-        normalise(other.joints, other.valid, CORE15) - normalise(reference.joints, reference.valid, CORE15)
+        normalize(other.joints, other.valid, CORE15) - normalize(reference.joints, reference.valid, CORE15)
     ).max()
     assert apart < 0.12, "a tenth of a second of a slow squat is a few centimetres"
 
@@ -74,13 +74,13 @@ def test_resampling_marks_what_is_missing_and_never_invents_it():
     action=st.sampled_from(["wave", "squat", "jump"]),
 )  # fmt: skip
 @settings(max_examples=25, deadline=None)
-def test_normalised_windows_do_not_depend_on_size_or_place(scale, x, y, z, action):
+def test_normalized_windows_do_not_depend_on_size_or_place(scale, x, y, z, action):
     joints = np.ones((32, 15, 4), np.float32)
     joints[..., :3] = core15(perform(action, 2.0, 16, style=Style(noise=0.0)))
     moved = joints.copy()
     moved[..., :3] = joints[..., :3] * scale + np.array([x, y, z], np.float32) * scale
     valid = np.ones(32, bool)
-    np.testing.assert_allclose(normalise(joints, valid, CORE15), normalise(moved, valid, CORE15), atol=5e-3)
+    np.testing.assert_allclose(normalize(joints, valid, CORE15), normalize(moved, valid, CORE15), atol=5e-3)
 
 
 def seen_from(joints: np.ndarray, yaw: float) -> np.ndarray:
@@ -93,11 +93,11 @@ def seen_from(joints: np.ndarray, yaw: float) -> np.ndarray:
 
 @given(yaw=st.floats(-180, 180), action=st.sampled_from(["wave", "squat", "kick"]))
 @settings(max_examples=25, deadline=None)
-def test_normalised_windows_do_not_depend_on_where_the_camera_stands(yaw, action):
+def test_normalized_windows_do_not_depend_on_where_the_camera_stands(yaw, action):
     joints = np.ones((32, 15, 4), np.float32)
     joints[..., :3] = core15(perform(action, 2.0, 16, style=Style(noise=0.0)))
     valid = np.ones(32, bool)
-    front, aside = normalise(joints, valid, CORE15), normalise(seen_from(joints, yaw), valid, CORE15)
+    front, aside = normalize(joints, valid, CORE15), normalize(seen_from(joints, yaw), valid, CORE15)
     about_neck = [out[..., :3] - out[:, [1], :3] for out in (front, aside)]
     np.testing.assert_allclose(*about_neck, atol=5e-3)
     assert (front[:, 6, 0] > front[:, 3, 0]).mean() > 0.9, "the right shoulder is to the picture's left"
@@ -109,11 +109,11 @@ def test_a_flat_picture_of_a_back_is_turned_round():
     joints[..., 2] = 0
     behind = seen_from(joints, 180)
     np.testing.assert_allclose(
-        normalise(behind, np.ones(32, bool), CORE15), normalise(joints, np.ones(32, bool), CORE15), atol=1e-4
+        normalize(behind, np.ones(32, bool), CORE15), normalize(joints, np.ones(32, bool), CORE15), atol=1e-4
     )
 
 
-def test_normalised_windows_do_not_depend_on_the_laboratory():
+def test_normalized_windows_do_not_depend_on_the_laboratory():
     """Bones of other lengths, and a neck and a pelvis that lie higher: a Kinect's."""
     joints = np.ones((32, 15, 4), np.float32)
     joints[..., :3] = core15(perform("squat", 2.0, 16, style=Style(noise=0.0)))
@@ -125,7 +125,7 @@ def test_normalised_windows_do_not_depend_on_the_laboratory():
     other[:, 1, 1] += 0.1
     other[:, 0, 1] += 0.07
     valid = np.ones(32, bool)
-    one, two = normalise(joints, valid, CORE15), normalise(other, valid, CORE15)
+    one, two = normalize(joints, valid, CORE15), normalize(other, valid, CORE15)
     raw = np.linalg.norm(other[..., :3] - other[:, [1], :3] - joints[..., :3] + joints[:, [1], :3], axis=-1)
     left = np.linalg.norm(two[..., :3] - two[:, [1], :3] - one[..., :3] + one[:, [1], :3], axis=-1)
     assert left.max() < 0.03 < raw.mean()
@@ -137,11 +137,11 @@ def test_no_bone_is_stretched_beyond_reason_and_hidden_ones_keep_their_length():
     shin = np.linalg.norm(joints[0, 11, :3] - joints[0, 10, :3])
     joints[:, 11, :3] = joints[:, 10, :3] + 0.1 * (joints[:, 11, :3] - joints[:, 10, :3])
     joints[:, 14, :3] = joints[:, 13, :3] + 0.1 * (joints[:, 14, :3] - joints[:, 13, :3])
-    out = normalise(joints, np.ones(32, bool), CORE15)
+    out = normalize(joints, np.ones(32, bool), CORE15)
     assert np.linalg.norm(out[0, 11, :3] - out[0, 10, :3]) < 0.2 * shin
     joints[..., 3] = 0.9
     joints[:, 9:, 3] = 0.1
-    assert np.isfinite(normalise(joints, np.ones(32, bool), CORE15)).all()
+    assert np.isfinite(normalize(joints, np.ones(32, bool), CORE15)).all()
 
 
 def test_body_scale_is_one_for_the_standard_lengths_and_ignores_hidden_bones():
@@ -161,7 +161,7 @@ def test_hidden_joints_are_zero_and_marked():
     joints = np.random.default_rng(0).normal(size=(32, 15, 4)).astype(np.float32)
     joints[..., 3] = 0.9
     joints[:, [10, 11, 13, 14], 3] = 0.2
-    out = normalise(joints, np.ones(32, bool), CORE15)
+    out = normalize(joints, np.ones(32, bool), CORE15)
     assert not out[:, [10, 11, 13, 14]].any()
     assert (out[:, [0, 1, 2, 5], 3] == 1).all()
 

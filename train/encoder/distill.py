@@ -143,7 +143,7 @@ def ntu_concepts(path: Path = NTU_CONCEPTS) -> list[tuple[str, ...]]:
         return [tuple(name for name in row["concept"].split(";") if name) for row in csv.DictReader(file)]
 
 
-class Lessons:
+class DistillationLoss:
     """What the teacher says of clips, as two losses; classes that show a concept in `withheld` are never mentioned.
 
     Its features are taught as they are: about a withheld NTU class they know more than the student may.

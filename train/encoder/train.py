@@ -26,7 +26,7 @@ from tqdm import tqdm
 from edge_app.bundles.files import whole
 from train.data.clips import CORE15_SETS, SPEC, Bank, Clip
 from train.data.texts import ConceptTexts, mean_text
-from train.encoder.distill import Lessons, Teacher
+from train.encoder.distill import DistillationLoss, Teacher
 from train.encoder.training_set import load_training_clips
 from train.encoder.unseen import unseen_features, unseen_top1
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
@@ -34,7 +34,7 @@ from train.synthetic.augment import training_windows
 from train.synthetic.bank import composed_rivals, load_generated, seen_clips
 
 
-class Trainee(nn.Module):
+class TextAlignedEncoder(nn.Module):
     """The encoder, the map of texts into its feature space, and a plain classifier that only training uses."""
 
     def __init__(self, config: EncoderConfig, concepts: int, text_dim: int) -> None:
@@ -166,11 +166,11 @@ def run(arguments: argparse.Namespace) -> None:
     lessons, taught = None, [np.full(len(bank), -1), np.full(len(composed.bank) if composed else 0, -1)]
     if arguments.teacher:
         teacher = Teacher(arguments.teacher)
-        lessons = Lessons(teacher, withhold)
+        lessons = DistillationLoss(teacher, withhold)
         taught = [teacher.rows(bank.clips), teacher.rows(composed.bank.clips) if composed else taught[1]]
         print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in taught)} clips")
     config = ENCODERS[arguments.encoder]
-    model = Trainee(config, len(bank.concepts), texts.dim)
+    model = TextAlignedEncoder(config, len(bank.concepts), texts.dim)
     model.text_mean.copy_(torch.from_numpy(mean_text()))
     optimiser = torch.optim.AdamW(model.parameters(), lr=arguments.lr, weight_decay=0.02)
     steps = arguments.per_epoch // arguments.batch

@@ -59,7 +59,7 @@ def ask(items: Sequence[Item], names: Sequence[str], bundle: Bundle, ranker: Ran
     No list has another name for what the item shows.
     """
     rng, texts = np.random.default_rng(SEED), BundleText(bundle)
-    other = unlike(names, bundle, ranker.calibration.alike)
+    other = unlike(names, bundle, ranker.calibration.same_text_threshold)
     rows = []
     for item in tqdm(list(items) * -(-LISTS // len(items)), desc="lists", disable=None):
         answer = names.index(item.name)

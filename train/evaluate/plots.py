@@ -29,7 +29,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         grid = figure.add_gridspec(
             2, 6, height_ratios=[1.95, 1], left=0.115, right=0.975, top=0.872, bottom=0.07, hspace=0.4, wspace=1.6
         )
-        figure.text(0.02, 0.962, "What the bundle recognises", fontsize=18, fontweight="bold")
+        figure.text(0.02, 0.962, "What the bundle recognizes", fontsize=18, fontweight="bold")
         figure.text(0.02, 0.938, _origin(report), fontsize=9.5, color="#5c6a76")
         figure.text(0.98, 0.983, _headline(report), fontsize=10.5, ha="right", va="top", linespacing=1.5)
         _confusions(figure.add_subplot(grid[0, :4]), report.get("videos"))

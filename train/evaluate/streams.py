@@ -4,7 +4,7 @@
     python -m train evaluate --bundle edge_app/bundles/default --streams cache/streams
 
 Stream n is the same on every machine: person, view, light and the order of actions follow from its number. The actions
-are the generator's, so that what is measured here is timing, not how well new motion is recognised.
+are the generator's, so that what is measured here is timing, not how well new motion is recognized.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from edge_app.bundles.bundle import Calibration
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.ranker.base import Ranker
-from edge_app.ranker.calibration import foreign, log_sum_exp
+from edge_app.ranker.calibration import background_mask, log_sum_exp
 from edge_app.ranker.fdsm import RIVALS, FdsmRanker
 from edge_app.ranker.fs_vae import texts_of
 from edge_app.ranker.labels.actions import actions
@@ -160,12 +160,12 @@ def run(arguments: argparse.Namespace) -> None:
         present = i % 2 == 0
         lists.append(np.concatenate([[k], names]) if present else names)
         answers.append(present)
-        apart.append(foreign(texts[lists[-1]], background, ALIKE))
+        apart.append(background_mask(texts[lists[-1]], background, ALIKE))
     novel = np.isin(bank.concepts, saved["withheld"])
     sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld), novel)
     rankers, fit = {}, {}
     for kind, weights in load_heads(arguments.heads).items():
-        plain = Calibration(1.0, 1.0, 0.0, alike=-np.inf)
+        plain = Calibration(1.0, 1.0, 0.0, same_text_threshold=-np.inf)
         ranker = RANKERS[kind](weights, plain, told if SYSTEMS[kind].detailed else background)
         own = _energies(ranker, concepts, vectors)
         other = (

@@ -62,7 +62,7 @@ class Scores:
         logits = None if self.logits is None else self.logits[chosen]
         return Scores(self.energies[chosen], self.truth[chosen], self.unseen, logits)
 
-    def normalised(self, mean: np.ndarray, std: np.ndarray) -> Scores:
+    def normalized(self, mean: np.ndarray, std: np.ndarray) -> Scores:
         """Energies less each class's mean over its spread, both `[K]` over the seen training clips (2.11)."""
         return dataclasses.replace(self, energies=(self.energies - mean) / std)
 

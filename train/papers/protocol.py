@@ -19,7 +19,7 @@ from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, sy
 from train.papers.heads import CLOSED, Head, fit_head, ranker
 
 NORMALISED_BY = 2000
-"""Training clips, at most, that energies are normalised by (METHODS.md 2.11)."""
+"""Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,14 +125,14 @@ def gzsl(
 
 
 def scores(head: Head, features: Features, texts: Texts, classes: np.ndarray) -> tuple[Scores, Scores, Scores]:
-    """Of the generalised test among `classes`: as they come; normalised (2.11); with unseen ones ranked alone (5.4)."""
+    """Of the generalised test among `classes`: as they come; normalized (2.11); with unseen ones ranked alone (5.4)."""
     text, unseen = texts.pooled(classes), np.isin(classes, features.unseen)
     logits = None if features.logits is None else features.logits[:, classes]
     among_all = ranker(head, text)
     found = Scores(among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits)
     some = np.random.default_rng(0).permutation(len(features.train))[:NORMALISED_BY]
     of_train = among_all(features.train[some])
-    normal = found.normalised(of_train.mean(axis=0), of_train.std(axis=0) + 1e-9)
+    normal = found.normalized(of_train.mean(axis=0), of_train.std(axis=0) + 1e-9)
     alone = found.energies.copy()
     alone[:, unseen] = ranker(head, text[unseen])(features.gtest)
     return found, normal, dataclasses.replace(found, energies=alone)

@@ -35,7 +35,7 @@ from edge_app.ranker.labels.table import LabelTable, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.load import RANKERS
 from edge_app.types import Feature, Window
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
 from train.encoder.frozen import Frozen, encode, freeze
@@ -126,7 +126,7 @@ def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Of every window, `Detailed` `[N, L]`, of which all but FS-VAE read the first D; and its clip, int `[N]`."""
     encoder, spec, found = Detailed(frozen.encoder), frozen.spec, []
     for clip in trial.clips:
-        windows = [normalise(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
+        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
         found.append(encode(encoder, np.stack(windows)))
     return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
 

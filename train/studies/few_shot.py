@@ -26,20 +26,20 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from edge_app.app.teaching import lively
+from edge_app.app.teaching import moving_windows
 from edge_app.bundles.bundle import Calibration, load_bundle
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 from edge_app.ranker.calibrated_stacking import Stacked
-from edge_app.ranker.calibration import foreign, judge
+from edge_app.ranker.calibration import background_mask, calibrate_scores
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.prototypes import MIX, Mix, mixed, placed, prototype
 from edge_app.ranker.scale import ScaleRanker
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
 from train.encoder.frozen import encode, load_encoder
@@ -87,7 +87,7 @@ class Asked:
     names: list[str]
     features: np.ndarray
     clip: np.ndarray
-    lively: np.ndarray
+    moving_windows: np.ndarray
     words: np.ndarray
     texts: np.ndarray
     background: np.ndarray
@@ -109,13 +109,13 @@ def ask(name: str, folds: Path, data: Path, calibration: Calibration, background
     weights, trial = load_heads(folders[0])["scale"], lab_trial(name, data)
     cut = [clip_windows(clip, spec) for clip in trial.clips]
     windows = [window for own in cut for window in own]
-    inputs = np.stack([normalise(w.joints, w.valid, spec.skeleton) for w in windows])
+    inputs = np.stack([normalize(w.joints, w.valid, spec.skeleton) for w in windows])
     features = encode(encoder, inputs)
     table = build_table([*map(Label, trial.names), Label(NAMELESS)], TextEncoder(), 0)
     everything = Calibration(calibration.temperature, 1.0, 0.0, np.inf, calibration.novel)
     ranker = Stacked(ScaleRanker(weights, everything, background), saved["concepts"])
     ranker.set_labels(table)
-    moving = [bool(w in kept) for own in cut for kept in [{id(w) for w in lively(own)}] for w in map(id, own)]
+    moving = [bool(w in kept) for own in cut for kept in [{id(w) for w in moving_windows(own)}] for w in map(id, own)]
     return Asked(
         name, trial.names, features, np.repeat(np.arange(len(cut)), list(map(len, cut))), np.array(moving),
         ranker.energies(features), table.pooled(), background, trial.truth,
@@ -136,7 +136,7 @@ def shots_of(asked: Asked, teachers: np.ndarray, k: int, count: int, seed: int) 
     own = rng.permutation(teachers[asked.truth[teachers] == k])
     turn = [list(asked.people[own[:i]]).count(asked.people[clip]) for i, clip in enumerate(own)]
     chosen = own[np.argsort(turn, kind="stable")][:count]
-    return [asked.features[(asked.clip == clip) & asked.lively] for clip in chosen]
+    return [asked.features[(asked.clip == clip) & asked.moving_windows] for clip in chosen]
 
 
 def likeness(asked: Asked, shots: Sequence[np.ndarray], windows: np.ndarray) -> np.ndarray:
@@ -148,13 +148,15 @@ def likeness(asked: Asked, shots: Sequence[np.ndarray], windows: np.ndarray) -> 
 def listed(asked: Asked, labels: Sequence[int], windows: np.ndarray) -> np.ndarray:
     """Energies of a list's labels and of the background that is foreign to it."""
     labels = list(labels)
-    others = np.flatnonzero(foreign(asked.texts[labels], asked.background, asked.calibration.alike))
+    others = np.flatnonzero(
+        background_mask(asked.texts[labels], asked.background, asked.calibration.same_text_threshold)
+    )
     return asked.words[np.ix_(windows, [*labels, *(others + len(asked.texts))])]
 
 
 def beliefs(energies: np.ndarray, labels: int, clips: np.ndarray, calibration: Calibration) -> np.ndarray:
-    """Mean over each clip's windows of score times `known`, of `judge`: `[C, K]`, clips in order."""
-    scores, known = judge(energies[:, :labels], energies[:, labels:], calibration)
+    """Mean over each clip's windows of score times `known`, of `calibrate_scores`: `[C, K]`, clips in order."""
+    scores, known = calibrate_scores(energies[:, :labels], energies[:, labels:], calibration)
     scores = scores * known[:, None]
     return np.stack([scores[clips == clip].mean(axis=0) for clip in np.unique(clips)])
 
@@ -244,18 +246,18 @@ def choose(sets: Sequence[Asked]) -> list[dict[str, Any]]:
             one_taught(asked, seed, nameless, SHOTS[1:], mix)
             for asked in sets for seed in range(CHOICE_SEEDS) for nameless in (False, True)
         ]  # fmt: skip
-        worth = {
+        select_windows = {
             n: float(np.mean([t[n]["found"] - 2 * (t[n]["stolen"] + t[n]["alarms"]) for t in tried])) for n in SHOTS[1:]
         }
-        rows.append({**mix._asdict(), "worth": round(float(np.mean(list(worth.values()))), 4),
-                     "by_shots": {str(n): round(w, 4) for n, w in worth.items()}})  # fmt: skip
+        rows.append({**mix._asdict(), "worth": round(float(np.mean(list(select_windows.values()))), 4),
+                     "by_shots": {str(n): round(w, 4) for n, w in select_windows.items()}})  # fmt: skip
     return sorted(rows, key=lambda row: -row["worth"])
 
 
 def run(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     bundle = load_bundle(arguments.bundle)
-    calibration = Calibration(**bundle.calibration["rankers"]["scale"])
+    calibration = Calibration.read(bundle.calibration["rankers"]["scale"])
     background = build_table([Label(action.name) for action in actions()], TextEncoder(), 0).pooled()
     sets = {}
     for name in [*arguments.fit.split(","), *arguments.report.split(",")]:

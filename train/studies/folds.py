@@ -37,7 +37,7 @@ from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import unit
 from edge_app.ranker.scale import ScaleRanker
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from train.__main__ import main as verb
 from train.data.clips import Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
@@ -148,7 +148,7 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
     }  # fmt: skip
     found = {way: np.empty((len(clips), len(names))) for way in ways}
     for i, clip in enumerate(clips):
-        windows = [normalise(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
+        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
         features = encode(encoder, np.stack(windows))
         for way, energies in ways.items():
             found[way][i] = energies(features).mean(axis=0, dtype=np.float64)

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from edge_app.window.normalize import normalise
+from edge_app.window.normalize import normalize
 from edge_app.window.skeleton import CORE15, WindowSpec
 from train.data.clips import Bank
 from train.synthetic.sensor_noise import SensorNoise
@@ -149,7 +149,7 @@ def training_windows(
     valid &= ~(cut[:, None] & (np.arange(steps) < (steps - ends)[:, None]))
 
     windows = np.concatenate([xyz, seen[..., None]], axis=-1)
-    return np.stack([normalise(windows[i], valid[i], spec.skeleton) for i in range(count)])
+    return np.stack([normalize(windows[i], valid[i], spec.skeleton) for i in range(count)])
 
 
 def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec, per_clip: int = 3) -> np.ndarray:
@@ -158,5 +158,5 @@ def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec, per_clip: int
     for part in np.linspace(0, 1, per_clip + 2)[1:-1] if per_clip > 1 else [0.5]:
         start = part * (bank.seconds()[clips] - spec.seconds)
         windows, valid = bank.windows(clips, start, spec)
-        out.append(np.stack([normalise(w, v, spec.skeleton) for w, v in zip(windows, valid, strict=True)]))
+        out.append(np.stack([normalize(w, v, spec.skeleton) for w, v in zip(windows, valid, strict=True)]))
     return np.stack(out, axis=1)

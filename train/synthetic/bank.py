@@ -26,7 +26,7 @@ DRAWN_FPS = 15.0
 EDITION = 3
 """Grows when `compose` gives something else for the same seed: what was kept is then made anew."""
 
-KIN: dict[str, tuple[str, ...]] = {
+RELATED_MOVES: dict[str, tuple[str, ...]] = {
     "baseball pitch": ("throw overarm",),
     "baseball swing": ("bat", "swing chest"),
     "bench press": ("lying press",),
@@ -107,7 +107,7 @@ class ComposedBank:
 def shows(key: list, concept: str) -> bool:
     """Whether a composed clip with this key shows a concept, or something of its kin."""
     moves = [part for part in key if not isinstance(part, str) and part]
-    return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in KIN.get(concept, ()))
+    return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in RELATED_MOVES.get(concept, ()))
 
 
 def seen_clips(

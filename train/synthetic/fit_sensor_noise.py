@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from edge_app.errors import UsageError
 from edge_app.window.buffer import resample
-from edge_app.window.normalize import VISIBLE, body_scale, normalise
+from edge_app.window.normalize import VISIBLE, body_scale, normalize
 from edge_app.window.skeleton import CORE15, WindowSpec
 from train.data.clips import Bank, Clip
 from train.synthetic.augment import AugmentConfig, training_windows
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DrawnWindows:
-    """Windows of drawn clips before `normalise`: float32 `[N, T, 15, 4]` as seen and in truth; the clip of each."""
+    """Windows of drawn clips before `normalize`: float32 `[N, T, 15, 4]` as seen and in truth; the clip of each."""
 
     seen: np.ndarray
     truth: np.ndarray
@@ -105,11 +105,11 @@ def _tell_apart(
         "truth, today's noise": training_windows(bank, np.arange(len(bank)), SPEC, rng, STILL),
         "truth, this noise": _joined(*noise.apply(pairs.truth, np.ones_like(pairs.truth[..., 0]), rng)),
     }
-    real = _normalised(windows.seen)
+    real = _normalized(windows.seen)
     print("AUC of telling what MediaPipe saw from\nwindows of           as they are   hidden joints made equal")
     for name, other in made.items():
         equal = np.concatenate([other[..., :3], pairs.seen[..., None]], axis=-1)
-        aucs = [separation(real, _normalised(w), ~test, arguments.epochs, arguments.seed) for w in (other, equal)]
+        aucs = [separation(real, _normalized(w), ~test, arguments.epochs, arguments.seed) for w in (other, equal)]
         print(f"{name:21}{aucs[0]:8.3f}{aucs[1]:16.3f}")
 
 
@@ -118,9 +118,9 @@ def _joined(xyz: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
     return np.concatenate([xyz, seen[..., None]], axis=-1).astype(np.float32)
 
 
-def _normalised(windows: np.ndarray) -> np.ndarray:
+def _normalized(windows: np.ndarray) -> np.ndarray:
     valid = np.ones(windows.shape[1], bool)
-    return np.stack([normalise(window, valid, CORE15) for window in windows])
+    return np.stack([normalize(window, valid, CORE15) for window in windows])
 
 
 class _Judge(nn.Module):
@@ -147,22 +147,22 @@ class _Judge(nn.Module):
 def separation(real: np.ndarray, made: np.ndarray, learn: np.ndarray, epochs: int, seed: int) -> float:
     """AUC, on the rows not in `learn`, of a network that learned on the others to tell `real` from `made`."""
     torch.manual_seed(seed)
-    rng, judge = np.random.default_rng(seed), _Judge()
+    rng, calibrate_scores = np.random.default_rng(seed), _Judge()
     x = torch.from_numpy(np.concatenate([real[learn], made[learn]]))
     y = torch.cat([torch.ones(int(learn.sum())), torch.zeros(int(learn.sum()))])
     steps = epochs * (len(x) // 64)
-    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(calibrate_scores.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=max(steps, 2))
     for _ in range(steps):
         rows = torch.from_numpy(rng.integers(0, len(x), 64))
-        loss = nn.functional.binary_cross_entropy_with_logits(judge(x[rows]), y[rows])
+        loss = nn.functional.binary_cross_entropy_with_logits(calibrate_scores(x[rows]), y[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-    judge.eval()
+    calibrate_scores.eval()
     with torch.inference_mode():
-        high, low = (judge(torch.from_numpy(w[~learn])).numpy() for w in (real, made))
+        high, low = (calibrate_scores(torch.from_numpy(w[~learn])).numpy() for w in (real, made))
     return float((high[:, None] > low).mean() + 0.5 * (high[:, None] == low).mean())
 
 

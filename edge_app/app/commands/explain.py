@@ -18,10 +18,10 @@ from edge_app.types import Decision
 _SENTENCES = {
     "nobody": "nobody is in view",
     "body": "shoulders and arms are visible at {value:.2f} < {limit:.2f}",
-    "wobble": "what was found is no body: its bones change their length by {value:.2f} > {limit:.2f}",
+    "bone_length_variation": "what was found is no body: its bones change their length by {value:.2f} > {limit:.2f}",
     "idle": "motion {value:.2f} < {limit:.2f} torso lengths a second",
     "present": "the person was in view for {value:.2f} < {limit:.2f} of the window",
-    "firm": "bones change their length by {value:.2f} > {limit:.2f}, too much to start anything",
+    "variation_to_start": "bones change their length by {value:.2f} > {limit:.2f}, too much to start anything",
     "belief": 'best label "{label}" has belief {value:.2f} < {limit:.2f}',
     "hold": '"{label}" leads with {value:.2f} >= {limit:.2f}, so far for {held_s:.2f} of {needed_s:.2f} s',
     "started": 'started "{label}" because it led with {value:.2f} >= {limit:.2f} for {held_s:.2f} >= {needed_s:.2f} s',

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.app.settings import Settings
-from edge_app.app.teaching import SPACING_S, worth
+from edge_app.app.teaching import SPACING_S, select_windows
 from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source
 from edge_app.errors import AppError, SourceError, UsageError
@@ -76,7 +76,7 @@ def teach_from(
     """
     for number, clip in enumerate(clips, 1):
         windows, seconds = seen_in(clip, bundle.spec, settings)
-        taught = folder.add(label, worth(windows, seconds, bundle.spec)[:MAX_WINDOWS])
+        taught = folder.add(label, select_windows(windows, seconds, bundle.spec)[:MAX_WINDOWS])
         say(f"shot {number} of {len(clips)}: kept, {clip}; {taught.shots} in all")
 
 

@@ -67,7 +67,7 @@ def _watch(
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
         child.alive()
-        tell(task.name, before, status)
+        log_state_change(task.name, before, status)
         before = status
         if status.epoch != epoch:
             epoch = status.epoch
@@ -118,7 +118,7 @@ def _watch(
             return
 
 
-def tell(camera: str, before: GrabStatus, now: GrabStatus) -> None:
+def log_state_change(camera: str, before: GrabStatus, now: GrabStatus) -> None:
     """One line when the camera's state changes, or its picture another way (such as its size)."""
     if now.state not in (before.state, "ended"):
         why = f" ({now.error})" if now.error else ""

@@ -1,4 +1,4 @@
-"""The one-slot hand-over between a camera process and the recogniser: the newest report wins, nothing queues.
+"""The one-slot hand-over between a camera process and the recognizer: the newest report wins, nothing queues.
 
 A ZeroMQ PUSH/PULL pair with CONFLATE keeps exactly one message, never blocks the camera, and outlives the death of
 either end. The arrays go as raw bytes behind a JSON header, in one frame.
@@ -79,7 +79,7 @@ class ReportSender:
         self._socket.connect(endpoint)
 
     def send(self, report: CameraReport) -> None:
-        # While the recogniser restarts there is no one to take it: the report is dropped, a newer one follows.
+        # While the recognizer restarts there is no one to take it: the report is dropped, a newer one follows.
         try:
             self._socket.send(pack(report), zmq.DONTWAIT)
         except zmq.Again:
@@ -97,7 +97,7 @@ class ReportSender:
 
 
 def report_receiver(context: zmq.Context, endpoint: str) -> zmq.Socket:
-    """The recogniser's end for one camera; each needs its own, since CONFLATE keeps one message a socket."""
+    """The recognizer's end for one camera; each needs its own, since CONFLATE keeps one message a socket."""
     socket = context.socket(zmq.PULL)
     socket.setsockopt(zmq.CONFLATE, 1)
     socket.setsockopt(zmq.LINGER, 0)

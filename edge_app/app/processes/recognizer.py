@@ -47,10 +47,10 @@ POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a sec
 
 
 @dataclass(frozen=True, slots=True)
-class RecogniserTask:
-    """What the recogniser is told. `cameras`: name -> endpoint of its reports.
+class RecognizerTask:
+    """What the recognizer is told. `cameras`: name -> endpoint of its reports.
 
-    remember: a file for the label set in force, which a recogniser started anew goes on with.
+    remember: a file for the label set in force, which a recognizer started anew goes on with.
     record: a folder for messages. trace: a file for every duration. taught: the folder of what the user has taught.
     """
 
@@ -80,7 +80,7 @@ class _Camera:
     posed_ns: int = 0
 
 
-class Recogniser:
+class RecognizerProcess:
     """The stages after the window, without the process around them.
 
     waiting: called now and then while runtimes are tried, which takes long where an engine is built first.
@@ -91,7 +91,7 @@ class Recogniser:
 
     def __init__(
         self,
-        task: RecogniserTask,
+        task: RecognizerTask,
         context: zmq.Context[Any],
         waiting: Callable[[], None] = lambda: None,
         lifecycles: Callable[[], Mapping[str, Mapping[str, Any]]] = dict,
@@ -313,7 +313,7 @@ def _gather(poller: zmq.Poller, cameras: int) -> Iterable[bytes]:
     return found.values()
 
 
-def run_recogniser(task: RecogniserTask, child: Child) -> None:
+def run_recognizer(task: RecognizerTask, child: Child) -> None:
     """Run until every source ended or the child is told to stop."""
 
     def waiting() -> None:
@@ -322,25 +322,25 @@ def run_recogniser(task: RecogniserTask, child: Child) -> None:
             sys.exit(0)
 
     context = zmq.Context()
-    recogniser = Recogniser(task, context, waiting, child.lifecycles)
+    recognizer = RecognizerProcess(task, context, waiting, child.lifecycles)
     poller = zmq.Poller()
     sockets = [report_receiver(context, endpoint) for _, endpoint in task.cameras]
     for socket in sockets:
         poller.register(socket, zmq.POLLIN)
     child.ready()
     try:
-        while not child.stopping and not recogniser.ended():
+        while not child.stopping and not recognizer.ended():
             reports = []
             for data in _gather(poller, len(sockets)):
                 try:
                     reports.append(unpack(data))
                 except ValueError:
-                    recogniser.bad_report()
+                    recognizer.bad_report()
             if reports:
-                recogniser.take(*reports)
+                recognizer.take(*reports)
                 child.progress()
-            recogniser.tick()
+            recognizer.tick()
             child.alive()
     finally:
-        recogniser.close()
+        recognizer.close()
         context.destroy(linger=0)

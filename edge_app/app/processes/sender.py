@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.app.processes.camera import IDLE_REPORT_S, tell
+from edge_app.app.processes.camera import IDLE_REPORT_S, log_state_change
 from edge_app.app.processes.child import Board, Child
 from edge_app.app.processes.supervisor import Stage, stop_signals, supervise
 from edge_app.app.settings import Settings
@@ -56,7 +56,7 @@ def run_sender(task: SenderTask, child: Child) -> None:
             item = grabber.newest(IDLE_REPORT_S)
             status = grabber.status()
             child.alive()
-            tell("camera", before, status)
+            log_state_change("camera", before, status)
             before = status
             if status.epoch != epoch:
                 poser.reset()

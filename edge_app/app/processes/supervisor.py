@@ -21,7 +21,7 @@ from typing import Any
 from edge_app.app.log import log
 from edge_app.app.processes.camera import CameraTask, run_camera
 from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
-from edge_app.app.processes.recognizer import RecogniserTask, run_recogniser
+from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
 from edge_app.app.processes.run_folder import run_folder
 from edge_app.app.processes.systemd import Notifier
 from edge_app.app.settings import Settings, SuperviseConfig
@@ -272,14 +272,14 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
 
 def _stages(task: AppTask, folder: Path) -> list[Stage]:
     endpoints = tuple((name, f"ipc://{folder}/{i}") for i, (name, _) in enumerate(task.sources))
-    recogniser = RecogniserTask(
+    recognizer = RecognizerTask(
         bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
         cameras=endpoints, settings=task.settings, remember=Path(folder) / "labels.txt", record=task.record,
         trace=task.trace, taught=taught_folder(),
     )  # fmt: skip
     board: Board = {}
     config = task.settings.supervise
-    stages = [Stage("recogniser", run_recogniser, recogniser, board, config)]
+    stages = [Stage("recogniser", run_recognizer, recognizer, board, config)]
     for (name, uri), (_, endpoint) in zip(task.sources, endpoints, strict=True):
         camera = CameraTask(name, uri, endpoint, task.window, task.settings, task.record)
         stages.append(Stage(f"camera-{name}", run_camera, camera, board, config, recycle=True))

@@ -22,7 +22,7 @@ ABOUT = {"fps_in": 28.7, "bundle": "sha256:ab12", "labels_version": 7, "provider
 
 
 class Stream:
-    """A real publisher, turned by a thread as the recogniser turns it; every message is of now."""
+    """A real publisher, turned by a thread as the recognizer turns it; every message is of now."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint, self._lock, self._stop, self._thread = endpoint, threading.Lock(), threading.Event(), None

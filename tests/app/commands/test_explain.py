@@ -66,7 +66,7 @@ def test_an_action_comes_to_rest_with_a_reason() -> None:
     assert sentence(rest) == 'ended "wave" because motion stayed under 0.20 for 0.50 s (now 0.05)'
 
 
-@pytest.mark.parametrize(("stretch", "rule"), [(0.16, "firm"), (0.3, "wobble")])
+@pytest.mark.parametrize(("stretch", "rule"), [(0.16, "variation_to_start"), (0.3, "bone_length_variation")])
 def test_bones_that_stretch_are_the_reason(stretch: float, rule: str) -> None:
     seen = window(STEP_NS)
     body = np.random.default_rng(0).normal(size=(1, 15, 3))
@@ -79,8 +79,8 @@ def test_bones_that_stretch_are_the_reason(stretch: float, rule: str) -> None:
 
 
 RULES = {
-    "no_person": {"nobody", "body", "wobble"}, "idle": {"idle", "over", "rest"},
-    "unknown": {"present", "firm", "belief", "hold", "over", "rest"},
+    "no_person": {"nobody", "body", "bone_length_variation"}, "idle": {"idle", "over", "rest"},
+    "unknown": {"present", "variation_to_start", "belief", "hold", "over", "rest"},
     "running": {"started", "goes_on", "fading", "resting"},
     "camera_lost": {"camera_lost"}, "camera_frozen": {"camera_frozen"},
 }  # fmt: skip

@@ -21,7 +21,7 @@ def recognized(capfd, *arguments: str) -> dict:
 
 
 @pytest.mark.parametrize(("action", "label"), [("squat", "squat"), ("jumping jack", "jumping jack"), ("bow", "bow")])
-def test_a_drawn_person_is_recognised_among_everyday_labels(capfd, action, label):
+def test_a_drawn_person_is_recognized_among_everyday_labels(capfd, action, label):
     result = recognized(capfd, f"person://{action}?seconds=4&idle=0")
     assert set(result) == KEYS
     schema = json.loads((files("edge_app.stream") / "schemas" / "recognition-1.json").read_text("utf-8"))

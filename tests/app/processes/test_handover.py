@@ -1,4 +1,4 @@
-"""The hand-over between camera and recogniser: one slot, the newest wins."""
+"""The hand-over between camera and recognizer: one slot, the newest wins."""
 
 import contextlib
 import dataclasses

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import zmq
 
-from edge_app.app.processes.recognizer import Recogniser, RecogniserTask
+from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
@@ -32,16 +32,16 @@ def take(tmp_path):
         endpoint = f"ipc://{tmp_path}/s"
         labels = load_bundle(DEFAULT).default_labels[:2]
         settings = Settings(publish=PublishConfig(pose=pose))
-        task = RecogniserTask(DEFAULT, labels, "scale", "auto", endpoint, (("cam", ""),), settings)
+        task = RecognizerTask(DEFAULT, labels, "scale", "auto", endpoint, (("cam", ""),), settings)
         topics = ("v1/cam/pose", "v1/cam/status")
         with zmq.Context() as context, Subscriber(endpoint, topics=topics, newest=False) as stream:
-            recogniser = Recogniser(task, context)
+            recognizer = RecognizerProcess(task, context)
             until = time.monotonic() + 10
             while stream.recv(0.05) is None and time.monotonic() < until:
-                recogniser.tick()  # a status, once the subscription has come
+                recognizer.tick()  # a status, once the subscription has come
             for each in reports_at(time.monotonic_ns()):
-                recogniser.take(each)
-            recogniser.close()
+                recognizer.take(each)
+            recognizer.close()
             heard = []
             while (message := stream.recv(0.5)) is not None:
                 heard.append(message)

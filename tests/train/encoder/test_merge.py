@@ -8,17 +8,17 @@ from torch.nn import functional
 from train.__main__ import main
 from train.data.texts import ConceptTexts
 from train.encoder.frozen import load_encoder
-from train.encoder.train import Trainee
+from train.encoder.train import TextAlignedEncoder
 from train.models.edge import EncoderConfig
 
 SMALL = EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2,), feature=12)
 CONCEPTS = ["wave one hand", "squat", "run"]
 
 
-def save(path, seed: int, **changes) -> Trainee:
+def save(path, seed: int, **changes) -> TextAlignedEncoder:
     torch.manual_seed(seed)
     texts = ConceptTexts(CONCEPTS)
-    model = Trainee(SMALL, len(CONCEPTS), texts.dim).eval()
+    model = TextAlignedEncoder(SMALL, len(CONCEPTS), texts.dim).eval()
     model.text_mean.copy_(torch.from_numpy(texts.pooled(CONCEPTS)).mean(0))
     model.text_map.weight.data *= 1 + seed
     saved = {

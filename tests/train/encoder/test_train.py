@@ -142,7 +142,7 @@ def test_a_detailed_encoder_gives_the_same_feature_and_more(config):
     pooled, over_time, *_ = details(encoder, batch)
     with torch.inference_mode():
         assert torch.equal(pooled, encoder(batch))
-        x, present = encoder.over_time(encoder.normalised(batch), batch)
+        x, present = encoder.over_time(encoder.normalized(batch), batch)
     wide = x.shape[2] // STEPS
     for step in range(STEPS):
         own = [x[1, :, t] for t in range(step * wide, (step + 1) * wide) if present[1, 0, t]]
@@ -178,7 +178,7 @@ def test_parts_are_pooled_over_what_was_seen():
     legs = details(encoder, batch)[3][0]
     joints = [CORE15.joints.index(name) for name in PARTS[1]]
     with torch.inference_mode():
-        x = encoder.normalised(batch)[0, :, 8:, joints].transpose(1, 2).reshape(13 * 6, 24)
+        x = encoder.normalized(batch)[0, :, 8:, joints].transpose(1, 2).reshape(13 * 6, 24)
     mean, peak = legs.chunk(2)
     torch.testing.assert_close(mean, x.mean(1), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(peak, x.amax(1).clamp(min=0))

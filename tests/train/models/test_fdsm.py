@@ -28,7 +28,7 @@ from train.models.scale import Scale, ScaleConfig
 SMALL = {"feature": 24, "text": 8, "tokens": 2, "pooled": False, "hidden": 32, "depth": 2, "heads": 2, "ratio": 2}
 TOY = dataclasses.replace(IMPROVED, **SMALL, time=16, gate=8, low=6, negatives=4, text_dropout=0.0)
 PLAIN = dataclasses.replace(FAITHFUL, **SMALL, time=16, gate=8)
-CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, alike=1.3)
+CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3)
 
 
 def model(config: FdsmConfig = TOY, seed: int = 0) -> Fdsm:

@@ -24,7 +24,7 @@ from train.models.latents import Weights
 SMALL = {"feature": 24, "text": 16, "latent": 10}
 PARTS = {"part_feature": 6, "part_text": 8}
 TIME = {"steps": 4, "channels": 5}
-CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, alike=1.3)
+CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3)
 ON = Weights(kl_feature=0.3, kl_text=0.2, cross=1.0)
 NOTHING = {"reconstruction": 0.0, "kl": 0.0, "cross": 0.0, "contrast": 0.0}
 

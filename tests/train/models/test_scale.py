@@ -6,7 +6,7 @@ import torch
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import foreign, make_rankings
+from edge_app.ranker.calibration import background_mask, make_rankings
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
 from edge_app.ranker.scale import ScaleRanker
@@ -14,7 +14,7 @@ from edge_app.types import Feature
 from train.models.scale import Scale, ScaleConfig, semantic_bias
 
 CONFIG = ScaleConfig(feature=24, text=16, condition=20, latent=6, hidden=18, text_dropout=0.0, condition_dropout=0.0)
-CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, alike=1.3)
+CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3)
 
 
 def model(seed: int = 0, **changes) -> Scale:
@@ -141,7 +141,7 @@ def test_training_separates_classes_that_the_text_tells_apart():
 def test_background_like_a_label_does_not_count_against_it():
     labels = table(3).pooled()
     background = np.concatenate([labels[1:2], table(4, seed=5).pooled()])
-    assert foreign(labels, background, 1.3).tolist()[0] is False
+    assert background_mask(labels, background, 1.3).tolist()[0] is False
     energies = np.array([[0.1, 0.9, 0.9]], np.float32)
     feature = [Feature(None, np.zeros(1, np.float32))]
     near, far = (

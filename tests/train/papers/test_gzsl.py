@@ -60,9 +60,9 @@ def test_stacking_takes_its_constant_from_pseudo_unseen_classes():
     assert stacking(test, other).constants["raised"] < 0.5, "the test's own energies are not looked at"
 
 
-def test_energies_are_normalised_by_class():
+def test_energies_are_normalized_by_class():
     mean, std = np.array([1.0, 0, 0, 0]), np.array([1.0, 2, 1, 1])
-    np.testing.assert_allclose(SMALL.normalised(mean, std).energies, (ENERGIES - mean) / std)
+    np.testing.assert_allclose(SMALL.normalized(mean, std).energies, (ENERGIES - mean) / std)
 
 
 def test_the_released_threshold_is_chosen_for_one_rule_and_applied_to_another():
