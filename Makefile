@@ -12,7 +12,7 @@ demo: .venv/.runtime
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
 
 test: .venv/.dev
-	@$(BIN)/python -m edge_app.pose_model >&2
+	@$(BIN)/python -m edge_app.pose.model_file >&2
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
 slow-test: .venv/.dev

@@ -3,7 +3,7 @@
     python -m benchmarks.after_pose [--labels 120] [--seconds 20] [--json FILE]
 
 A drawn person, drawn before the clock starts, is watched with the parts that `edge-app run` runs: MediaPipe for each
-frame; then for each decision the window, the hand-over between processes, and the recogniser's encoder, ranker, events
+frame; then for each decision the window, the hand-over between processes, and the recognizer's encoder, ranker, events
 and publisher, with a subscriber that reads. Processor time, not time on the clock, and no label is ever too old: other
 work on the machine disturbs little. Then the ranker alone over lists of labels.
 """
@@ -11,6 +11,9 @@ work on the machine disturbs little. Then the ranker alone over lists of labels.
 from __future__ import annotations
 
 import os
+
+from edge_app.encoder import load_encoder
+from edge_app.ranker.load import load_ranker
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the supervisor has it
 
@@ -25,19 +28,22 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.bench.environment import environment
-from edge_app.bench.run import SOURCE
-from edge_app.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.app.bench.environment import environment
+from edge_app.app.bench.run import SOURCE
+from edge_app.app.processes.handover import pack, unpack
+from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.client import Subscriber
-from edge_app.config import PublishConfig, Settings
-from edge_app.labels import Label, LabelTable, Text, actions
-from edge_app.link import pack, unpack
-from edge_app.pose import PoseEstimator
-from edge_app.recogniser import Recogniser, RecogniserTask
+from edge_app.pose.mediapipe import PoseEstimator
+from edge_app.ranker.labels.actions import actions
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.stream.publisher import PublishConfig
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Feature, Frame
-from edge_app.window import WindowBuffer
+from edge_app.window.buffer import WindowBuffer
 
 FPS, STRIDE = 30, 3
 WARM_UP = 2 * FPS
@@ -76,8 +82,8 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
     tracker, buffer = Tracker(), WindowBuffer("cam", bundle.spec)
     with tempfile.TemporaryDirectory() as folder, PoseEstimator() as estimator, zmq.Context() as context:
         endpoint = f"ipc://{folder}/stream"
-        task = RecogniserTask(DEFAULT, tuple(names), "scale", "auto", endpoint, (("cam", ""),), settings)
-        recogniser = Recogniser(task, context)
+        task = RecognizerTask(DEFAULT, tuple(names), "scale", "auto", endpoint, (("cam", ""),), settings)
+        recognizer = RecognizerProcess(task, context)
         with Subscriber(endpoint) as subscriber:
             start_ns = time.monotonic_ns()
             for index in range(WARM_UP + round(seconds * FPS)):
@@ -99,14 +105,14 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
                 report = CameraReport("cam", "running", 0, t_ns, FPS, index, 0, window)
                 report = unpack(pack(report))
                 stamps.append(time.process_time_ns())
-                recogniser.take(report)
-                recogniser.tick()
+                recognizer.take(report)
+                recognizer.tick()
                 stamps.append(time.process_time_ns())
                 for stage, ns in zip(("window", "hand-over", "recogniser"), np.diff(stamps), strict=True):
                     spent[stage].append(int(ns))
                 while subscriber.recv(0) is not None:
                     pass
-        recogniser.close()
+        recognizer.close()
     pose = np.array(spent.pop("pose")[WARM_UP:]) / 1e6
     after = {stage: np.array(values[WARM_UP // STRIDE :]) / 1e6 for stage, values in spent.items()}
     whole = sum(after.values())
@@ -114,7 +120,7 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
         whole[i * FPS // STRIDE : (i + 1) * FPS // STRIDE].sum() / pose[i * FPS : (i + 1) * FPS].sum()
         for i in range(len(pose) // FPS)
     ]
-    inside = {name: row["p50_ms"] for name, row in recogniser.times.summary().items()}
+    inside = {name: row["p50_ms"] for name, row in recognizer.times.summary().items()}
     return {
         "pose_ms": _round(np.median(pose)),
         "after_ms": {stage: _round(np.median(values)) for stage, values in after.items()},
@@ -127,7 +133,7 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
 
 def rankers(bundle: Bundle, sizes: tuple[int, ...]) -> dict[str, float]:
     """Median processor time of one ranking, by number of labels; these have made-up embeddings."""
-    ranker, encoder = bundle.ranker("scale"), bundle.encoder()
+    ranker, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
     features = [Feature(None, encoder.vector(window)) for window in bundle.golden()["windows"]]  # type: ignore[arg-type]
     found = {}
     for size in sizes:

@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.app import default_task
-from edge_app.bench.environment import environment
-from edge_app.bench.run import SAMPLE_S, SOURCE
-from edge_app.bench.usage import Usage
+from edge_app.app.assemble import default_task
+from edge_app.app.bench.environment import environment
+from edge_app.app.bench.run import SAMPLE_S, SOURCE
+from edge_app.app.bench.usage import Usage
+from edge_app.app.processes.supervisor import run_app
 from edge_app.camera import open_source
+from edge_app.camera.recording import RecordingFile
 from edge_app.client import Subscriber
-from edge_app.pose import PoseEstimator
-from edge_app.recording import RecordingFile
-from edge_app.supervisor import run_app
+from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.types import Frame, Poses
 
 FPS = 30
@@ -93,12 +93,12 @@ def measure(cameras: int, recording: Path, folder: Path, seconds: float) -> dict
     reader.join()
     ages = {camera: np.array(values) for camera, values in heard[0].items()}
     every = np.concatenate(list(ages.values()))
-    recogniser = usage.cpu_s.get("recogniser", 0.0)
+    recognizer = usage.cpu_s.get("recogniser", 0.0)
     return {
         "cameras": cameras, "decisions_per_s": round(len(every) / seconds, 1),
         "slowest_camera_per_s": round(min(map(len, ages.values())) / seconds, 1) if len(ages) == cameras else 0.0,
         "age_ms": {f"p{q}": round(float(np.percentile(every, q)), 1) for q in (50, 90, 99)},
-        "recogniser_cpu_ms": round(1e3 * recogniser / len(every), 2),
+        "recogniser_cpu_ms": round(1e3 * recognizer / len(every), 2),
         "cpu_ms": round(1e3 * sum(usage.cpu_s.values()) / len(every), 2),
         "rss_mib": round(sum(usage.rss_mib.values())),
     }  # fmt: skip
@@ -135,7 +135,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         age = row["age_ms"]
         lines.append(
             f"| {row['cameras']} | {row['decisions_per_s']} | {row['slowest_camera_per_s']} | {age['p50']} | "
-            f"{age['p90']} | {age['p99']} | {row['recogniser_cpu_ms']} | {row['cpu_ms']} | {row['rss_mib']} |"
+            f"{age['p90']} | {age['p99']} | {row['recognizer_cpu_ms']} | {row['cpu_ms']} | {row['rss_mib']} |"
         )
     return "\n".join(lines)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from edge_app.skeleton import NTU25
+from edge_app.window.skeleton import NTU25
 from train.models.stgcn import StConfig, adjacency
 
 GRAPH = torch.from_numpy(adjacency(NTU25.parents, NTU25.joints.index("spine_shoulder")))

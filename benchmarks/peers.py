@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import os
 
+from edge_app.encoder import load_encoder
+from edge_app.ranker.load import load_ranker
+
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
@@ -31,8 +34,8 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.after_pose import made_up
-from edge_app.bench.environment import environment
-from edge_app.bundle import DEFAULT, load_bundle
+from edge_app.app.bench.environment import environment
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.runtime.onnxruntime import OnnxSession
 
 FPS, DECISIONS = 30, 10
@@ -105,13 +108,13 @@ def candidate(name: str, folder: Path) -> Callable[[], object]:
     rng = np.random.default_rng(0)
     if name == "ours":
         bundle = load_bundle(DEFAULT)
-        encoder, window = bundle.encoder(), bundle.golden()["windows"][0]
+        encoder, window = load_encoder(bundle), bundle.golden()["windows"][0]
         return lambda: encoder.vector(window)
     if name == "scale":
         bundle = load_bundle(DEFAULT)
-        ranker = bundle.ranker("scale")
+        ranker = load_ranker(bundle, "scale")
         ranker.set_labels(made_up(LABELS))
-        vector = bundle.encoder().vector(bundle.golden()["windows"][0])[None]
+        vector = load_encoder(bundle).vector(bundle.golden()["windows"][0])[None]
         return lambda: ranker.energies(vector)
     if name == "tdsm":
         return matcher()
@@ -204,8 +207,8 @@ def our_macs() -> int:
 
 
 def scale_macs() -> int:
-    """For each label and text of the background, with the decoder folded (`edge_app.rankers.scale`)."""
-    ranker = load_bundle(DEFAULT).ranker("scale")._ranker  # type: ignore[attr-defined]
+    """For each label and text of the background, with the decoder folded (`edge_app.ranker.scale`)."""
+    ranker = load_ranker(load_bundle(DEFAULT), "scale")._ranker  # type: ignore[attr-defined]
     ranker.set_labels(made_up(LABELS))
     squared = [block for _, block in ranker._decoder_squared]
     weights = (ranker._posterior_last, ranker._decoder_z, *squared, ranker._w["feature_mean"])

@@ -1,4 +1,4 @@
-"""Several people: MediaPipe's own several poses against `edge_app.people`, over public clips.
+"""Several people: MediaPipe's own several poses against `edge_app.pose.multi_person`, over public clips.
 
     python -m benchmarks.people --videos VIDEOS --out benchmarks/people
 
@@ -18,11 +18,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_app.bench.environment import environment
+from edge_app.app.bench.environment import environment
 from edge_app.camera import open_source
-from edge_app.people import PeopleEstimator, pose_backend
-from edge_app.pose import PoseBackend, PoseEstimator, _figure
-from edge_app.track import MotionTracker, Tracker, describe
+from edge_app.pose.body import describe
+from edge_app.pose.mediapipe import PoseBackend, PoseEstimator, _figure
+from edge_app.pose.multi_person import PeopleEstimator, pose_backend
+from edge_app.track import MotionTracker, Tracker
 from edge_app.types import Frame, Track
 
 TRUTH = Path(__file__).with_name("people-truth.json")

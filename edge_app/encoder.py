@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edge_app.bundles.bundle import Bundle
+from edge_app.runtime.load import load_session
 from edge_app.runtime.session import Session
 from edge_app.types import Feature, Window
-from edge_app.window import WindowSpec, normalise
+from edge_app.window.normalize import normalize
+from edge_app.window.skeleton import WindowSpec
 
 MAX_BATCH = 64  # as engines are built for
 
@@ -40,8 +43,13 @@ class Encoder:
 
     def read(self, window: Window) -> np.ndarray:
         """What the network reads: float32 `[T, J, 4]`."""
-        return normalise(window.joints, window.valid, self._spec.skeleton)
+        return normalize(window.joints, window.valid, self._spec.skeleton)
 
-    def vector(self, normalised: np.ndarray) -> np.ndarray:
+    def vector(self, normalized: np.ndarray) -> np.ndarray:
         """float32 `[T, J, 4] -> [D]`, or longer (`Feature`)."""
-        return self._session.run(normalised[None])[0]
+        return self._session.run(normalized[None])[0]
+
+
+def load_encoder(bundle: Bundle, runtime: str = "onnxruntime", precision: str = "fp32") -> Encoder:
+    """On a runtime as it is; `edge_app.recognizer.choose_encoder` tests it first."""
+    return Encoder(load_session(bundle, runtime, precision), bundle.spec)

@@ -1,5 +1,7 @@
 """Errors that reach the user: one line each, and the exit code that the command line returns."""
 
+import re
+
 
 class AppError(Exception):
     """Base of every error with a message meant for the user. The message says what, what was found, what is allowed."""
@@ -29,3 +31,25 @@ class GaveUpError(AppError):
     """The supervisor's restart budget is spent."""
 
     exit_code = 5
+
+
+_NETWORK_LOGIN = re.compile(r"(?i)\b(rtsps?|rtmps?|https?)://\S*@")
+_ANY_LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://[^/\s]*@")
+_SECRET_OPTION = re.compile(
+    r"(?i)([?&;](?:user|usr|username|login|pass|passwd|password|pwd|token|key|auth|secret)=)[^&;\s]*"
+)
+
+
+def redact(text: str) -> str:
+    """`text` with every login of a URI, and every password-like query value, replaced by `***`.
+
+    Rather too much than too little goes: a password may itself hold `/`, `:` or `@`.
+    """
+    text = _NETWORK_LOGIN.sub(r"\1://***@", text)
+    text = _ANY_LOGIN.sub(r"\1://***@", text)
+    return _SECRET_OPTION.sub(r"\1***", text)
+
+
+def printable(value: object) -> str:
+    """Text that cannot move the cursor or forge a line: whatever is not printable comes as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))

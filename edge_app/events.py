@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
 
 from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, Reason, State, Window
-from edge_app.window import WindowSpec, wobble
+from edge_app.window.quality import bone_length_variation
+from edge_app.window.skeleton import WindowSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,9 @@ class EventConfig:
     hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
-    max_wobble: bones that change their length by more than this share (`edge_app.window.wobble`) are nobody's.
-    firm: nothing starts on bones that change by more than this; those of people do in one window of fifty.
+    max_bone_length_variation: bones that change their length by more than this share are nobody's
+        (`edge_app.window.quality.bone_length_variation`).
+    max_variation_to_start: nothing starts on bones that change by more; those of people do in one window of fifty.
     min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
     update_s: period of updates of an open action.
@@ -37,8 +39,8 @@ class EventConfig:
     idle_motion: float = 0.2
     still: float = 0.6
     min_body: float = 0.5
-    max_wobble: float = 0.18
-    firm: float = 0.14
+    max_bone_length_variation: float = 0.18
+    max_variation_to_start: float = 0.14
     min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
@@ -105,11 +107,11 @@ class EventDetector:
         return self._looseness(window) is not None
 
     def _looseness(self, window: Window) -> float | None:
-        """How much bones wobble; None where it is too much for a body, or too little of one is in view."""
+        """How much bones change their length; None where it is too much for a body, or too little of one is in view."""
         if not window.valid.any() or _upper_body(window) < self._config.min_body:
             return None
-        loose = wobble(window.joints, window.valid, self._spec.skeleton)
-        return loose if loose <= self._config.max_wobble else None
+        loose = bone_length_variation(window.joints, window.valid, self._spec.skeleton)
+        return loose if loose <= self._config.max_bone_length_variation else None
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -124,8 +126,8 @@ class EventDetector:
         elif (seen := _upper_body(window)) < config.min_body:
             why = Reason("body", value=seen, limit=config.min_body)
         else:
-            loose = wobble(window.joints, window.valid, self._spec.skeleton)
-            why = Reason("wobble", value=loose, limit=config.max_wobble)
+            loose = bone_length_variation(window.joints, window.valid, self._spec.skeleton)
+            why = Reason("bone_length_variation", value=loose, limit=config.max_bone_length_variation)
         gone = self._present_ns is None or report.t_ns - self._present_ns > self._config.absent_s * 1e9
         events = self.close(report.t_ns, "no_person") if gone else ()
         return Decision(self._camera, None, report.t_ns, "no_person", events, None, why)
@@ -144,7 +146,7 @@ class EventDetector:
         enter, _ = self._limits(ranking, label)
         quiet = window.motion < self._config.idle_motion and top < self._config.still
         present = window.valid.mean() >= self._config.min_present
-        leading = present and loose <= self._config.firm and not quiet and top >= enter
+        leading = present and loose <= self._config.max_variation_to_start and not quiet and top >= enter
         if not leading:
             self._leader = None
         elif label != self._leader:
@@ -190,8 +192,8 @@ class EventDetector:
             return Reason("idle", best, window.motion, config.idle_motion)
         if (present := float(window.valid.mean())) < config.min_present:
             return Reason("present", best, present, config.min_present)
-        if loose > config.firm:
-            return Reason("firm", best, loose, config.firm)
+        if loose > config.max_variation_to_start:
+            return Reason("variation_to_start", best, loose, config.max_variation_to_start)
         if belief < enter:
             return Reason("belief", best, belief, enter)
         return Reason("hold", best, belief, enter, led_s, config.hold_s)
@@ -263,3 +265,66 @@ class EventDetector:
             type=kind, id=current.id, camera=self._camera, track=self._track or 0, label=current.label,
             score=round(current.score, 4), t_ns=t_ns, onset_ns=current.onset_ns, ranking=ranking, reason=reason,
         )  # fmt: skip
+
+
+KEPT_S = 5.0
+"""How long a detector waits for a person who is gone; longer than a tracker keeps an id."""
+_ORDER = ("no_person", "idle", "unknown", "running")
+
+
+@dataclass(slots=True)
+class _Person:
+    detector: EventDetector
+    seen_ns: int
+
+
+class PeopleEvents:
+    """What is going on before one camera. Every start gets exactly one end; ids of events are never used again.
+
+    With `people` 1 it is one `EventDetector`, which whoever is in view shares. With more, an action that is open ends
+    with the reason `no_person` when its person has been gone for `absent_s`, though others may be in view.
+    """
+
+    def __init__(self, camera: str, spec: WindowSpec, config: EventConfig, people: int) -> None:
+        self._camera, self._spec, self._config = camera, spec, config
+        self._several = people > 1
+        self._count = count(1)
+        self._camera_itself = self._detector()
+        self._people: dict[int, _Person] = {}
+
+    def _detector(self) -> EventDetector:
+        return EventDetector(self._camera, self._spec, self._config, self._count)
+
+    def update(self, report: CameraReport, rankings: Sequence[Ranking]) -> Decision:
+        """Decide on one report; `rankings` are of the report's windows, in their order.
+
+        Of several people the decision has the events of all; track, state, ranking and reason are of the one who does
+        most: an open action counts more than `unknown`, that more than `idle`; among equals who came first.
+        """
+        if not self._several:
+            return self._camera_itself.update(report, rankings[0] if rankings else None)
+        alone = replace(report, window=None, others=())
+        decisions = []
+        for ranking in rankings:
+            track = ranking.window.track
+            person = self._people.setdefault(track, _Person(self._detector(), report.t_ns))
+            person.seen_ns = report.t_ns
+            decisions.append(person.detector.update(replace(alone, window=ranking.window), ranking))
+        here = {ranking.window.track for ranking in rankings}
+        for track, person in list(self._people.items()):
+            if track not in here:
+                decisions.append(person.detector.update(alone, None))
+                if report.t_ns - person.seen_ns > KEPT_S * 1e9:
+                    del self._people[track]
+        decisions = decisions or [self._camera_itself.update(alone, None)]
+        shown = max(decisions, key=lambda decision: _ORDER.index(decision.state) if decision.state in _ORDER else 0)
+        return replace(shown, events=tuple(event for decision in decisions for event in decision.events))
+
+    def body_seen(self, window: Window) -> bool:
+        """As `EventDetector.body_seen`."""
+        return self._camera_itself.body_seen(window)
+
+    def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
+        """End whatever is open, and forget the past."""
+        detectors = [self._camera_itself, *(person.detector for person in self._people.values())]
+        return tuple(event for detector in detectors for event in detector.close(t_ns, reason))

@@ -90,7 +90,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class CameraReport:
-    """What a camera process hands to the recogniser: always the newest, never queued.
+    """What a camera process hands to the recognizer: always the newest, never queued.
 
     state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
     others: where several people are watched, the windows of all but the one with the lowest track.
@@ -185,9 +185,9 @@ class Event:
 class Reason:
     """Why the event stage decided as it did: the rule that decided, and what it compared.
 
-    rule: nobody, body or wobble (nobody is taken to be there); idle; present, firm or belief (no label may lead); hold
-        (a label leads, not yet long enough); started, goes_on, fading, resting, over or rest (of an action); or the
-        camera's state.
+    rule: nobody, body or bone_length_variation (nobody is taken to be there); idle; present, variation_to_start or
+        belief (no label may lead); hold (a label leads, not yet long enough); started, goes_on, fading, resting, over
+        or rest (of an action); or the camera's state.
     label: the one that the rule is about; empty for none.
     value, limit: what was measured, and the setting of `EventConfig` that it was compared with.
     held_s, needed_s: how long the label has led (or been weak), and how long it must.

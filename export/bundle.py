@@ -18,18 +18,24 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.bundle import FORMAT, load_bundle, self_test
+from edge_app.bundles.bundle import FORMAT, load_bundle
+from edge_app.encoder import load_encoder as load_bundle_encoder
 from edge_app.errors import UsageError
-from edge_app.labels import Label, LabelTable, actions, build_table, parse_labels
-from edge_app.rankers.fs_vae import texts_of
-from edge_app.text import TextEncoder
-from edge_app.window import normalise
+from edge_app.ranker.fs_vae import texts_of
+from edge_app.ranker.labels.actions import actions
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.labels.label import Label, parse_labels
+from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.ranker.labels.text_encoder import TextEncoder
+from edge_app.ranker.load import load_ranker
+from edge_app.recognizer import self_test
+from edge_app.window.normalize import normalize
 from export.to_onnx import export_encoder
-from train.data.generated import generated_clips
-from train.evaluate import clip_windows
-from train.frozen import load_encoder
-from train.heads import load_heads
+from train.data.clips import clip_windows
+from train.encoder.frozen import load_encoder
+from train.heads.train import load_heads
 from train.models.edge import Detailed
+from train.synthetic.person_clips import generated_clips
 
 GOLDEN = 12
 
@@ -111,7 +117,7 @@ def put_in_place(work: Path, out: Path) -> str:
     bundle = load_bundle(work)
     for precision in bundle.networks:
         for kind in bundle.manifest["rankers"]:
-            self_test(bundle, bundle.encoder(precision=precision), kind)
+            self_test(bundle, load_bundle_encoder(bundle, precision=precision), kind)
     if out.exists():
         if not (out / "manifest.json").is_file():
             raise UsageError(f"--out {out}: exists and is no bundle; it is not replaced")
@@ -145,18 +151,18 @@ def write_labels(folder: Path, table: LabelTable) -> None:
 def write_golden(folder: Path) -> None:
     """Windows of generated motion, and what the rankers make of them on this machine's ONNX Runtime."""
     bundle = load_bundle(folder)
-    encoder, spec = bundle.encoder(), bundle.spec
+    encoder, spec = load_bundle_encoder(bundle), bundle.spec
     clips = generated_clips(1, seed=7)
     picked = clips[:: max(1, len(clips) // GOLDEN)][:GOLDEN]
     windows = []
     for clip in picked:
         cut = clip_windows(clip, spec)
         window = cut[len(cut) // 2]
-        windows.append(normalise(window.joints, window.valid, spec.skeleton))
-    table = build_table(bundle.default_labels, bundle.text_encoder(), 0)
+        windows.append(normalize(window.joints, window.valid, spec.skeleton))
+    table = build_table(bundle.default_labels, BundleText(bundle), 0)
     vectors, energies = np.stack([encoder.vector(window) for window in windows]), {}
     for kind in bundle.manifest["rankers"]:
-        ranker = bundle.ranker(kind)
+        ranker = load_ranker(bundle, kind)
         ranker.set_labels(table)
         energies[f"energies_{kind}"] = ranker.energies(vectors)[:, : len(table.labels)]
     np.savez_compressed(folder / "golden.npz", windows=np.stack(windows), **energies)

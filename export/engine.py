@@ -13,9 +13,10 @@ import signal
 import sys
 from pathlib import Path
 
-from edge_app.bundle import load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.errors import UsageError
 from edge_app.runtime.engines import EngineCache, engine_key
+from edge_app.runtime.load import precisions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that what is half made goes
     bundle = load_bundle(arguments.bundle)
-    wanted = [arguments.precision] if arguments.precision else bundle.precisions("tensorrt")
+    wanted = [arguments.precision] if arguments.precision else precisions(bundle, "tensorrt")
     for precision in wanted:
         if precision not in bundle.networks:
             raise UsageError(f"--precision {precision}: bundle has {', '.join(bundle.networks)}")

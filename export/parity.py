@@ -18,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.bundle import Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.errors import UsageError
-from edge_app.labels import build_table
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.load import check_ranker, load_ranker
+from edge_app.runtime.load import load_session
 from edge_app.runtime.session import GPU_RUNTIMES, PRECISIONS, Session, open_session
 from export.precision import KINDS, write_variant
-from export.recordings import Run, recognise_all
+from export.recordings import Run, recognize_all
 
 TOP1, GAP, EVENTS, BATCH = 0.99, 0.02, 0.95, 1e-3
 """Least agreement of best labels; largest gap of an energy; least share of equal events; largest gap between a window's
@@ -60,12 +63,12 @@ class TorchSession:
     provider = "torch"
 
     def __init__(self, path: Path) -> None:
-        from train.frozen import load_encoder
+        from train.encoder.frozen import load_encoder
 
         self._encoder = load_encoder(path)[0]
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        from train.frozen import encode
+        from train.encoder.frozen import encode
 
         return encode(self._encoder, batch)
 
@@ -83,9 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     bundle = load_bundle(arguments.bundle)
-    bundle.check_ranker(arguments.ranker)
+    check_ranker(bundle, arguments.ranker)
     files = [] if arguments.windows == ["golden"] else arguments.windows
-    reference = recognise_all(bundle, bundle.session(), files, arguments.ranker)
+    reference = recognize_all(bundle, load_session(bundle), files, arguments.ranker)
     energies = _energies(bundle, arguments.ranker)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
             except UsageError as error:
                 rows.append(Row(name, shipped, problem=str(error)))
                 continue
-            made = recognise_all(bundle, session, files, arguments.ranker)
+            made = recognize_all(bundle, session, files, arguments.ranker)
             rows.append(compare(name, shipped, reference, made, energies, _batch_gap(session, reference.windows)))
     print(f"{len(reference.windows)} windows, {len(files)} files, {sum(map(_count, reference.results))} events")
     print(table(rows))
@@ -170,7 +173,7 @@ def _candidates(
 
 def _energies(bundle: Bundle, kind: str) -> Callable[[np.ndarray], np.ndarray]:
     """From features to the energies of the bundle's own labels."""
-    ranker, labels = bundle.ranker(kind), build_table(bundle.default_labels, bundle.text_encoder(), 1)
+    ranker, labels = load_ranker(bundle, kind), build_table(bundle.default_labels, BundleText(bundle), 1)
     ranker.set_labels(labels)
     return lambda vectors: np.concatenate(
         [ranker.energies(part)[:, : len(labels.names)] for part in np.array_split(vectors, len(vectors) // 64 + 1)]

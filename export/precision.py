@@ -20,9 +20,10 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_app.bundle import Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.runtime.load import load_session
 from export.bundle import put_in_place, write_manifest
-from export.recordings import recognise_all
+from export.recordings import recognize_all
 
 KINDS = ("fp16", "int8")
 HEAVY = ("Conv", "MatMul", "Gemm")
@@ -60,12 +61,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def write_variant(bundle: Bundle, kind: str, path: Path, files: list[str]) -> None:
-    """Derive the network in precision `kind` from the bundle's own. `files`: for int8, as in `recognise_all`."""
+    """Derive the network in precision `kind` from the bundle's own. `files`: for int8, as in `recognize_all`."""
     full = whole(onnx.load(bundle.path / bundle.networks["fp32"]))
     if kind == "fp16":
         onnx.save(to_half(full), path)
         return
-    quantise(full, path, recognise_all(bundle, bundle.session(), files).windows)
+    quantise(full, path, recognize_all(bundle, load_session(bundle), files).windows)
 
 
 def whole(model: onnx.ModelProto) -> onnx.ModelProto:

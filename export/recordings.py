@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from edge_app.bundle import Bundle
-from edge_app.config import Settings
+from edge_app.app.commands.recognize import recognize
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
-from edge_app.labels import build_table
-from edge_app.recognize import recognize
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.load import load_ranker
 from edge_app.runtime.session import Session
 
 
@@ -45,7 +47,7 @@ class Run:
     results: list[dict[str, Any]]
 
 
-def recognise_all(bundle: Bundle, session: Session, files: Sequence[str], ranker: str = "scale") -> Run:
+def recognize_all(bundle: Bundle, session: Session, files: Sequence[str], ranker: str = "scale") -> Run:
     """`edge-app recognize` on every file; recordings may come without their `pose://`. No files: the golden windows.
 
     Raises:
@@ -54,8 +56,8 @@ def recognise_all(bundle: Bundle, session: Session, files: Sequence[str], ranker
     kept, results = _Kept(session), []
     encoder = Encoder(kept, bundle.spec)
     if files:
-        table = build_table(bundle.default_labels, bundle.text_encoder(), 1)
-        loaded = bundle.ranker(ranker)
+        table = build_table(bundle.default_labels, BundleText(bundle), 1)
+        loaded = load_ranker(bundle, ranker)
         for file in tqdm(files, desc=session.provider, disable=None):
             uri = f"pose://{file}" if file.endswith(".mcap") else file
             results.append(recognize(uri, bundle, encoder, loaded, table, Settings()))

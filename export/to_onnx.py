@@ -14,7 +14,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from edge_app.window import WindowSpec
+from edge_app.window.skeleton import WindowSpec
 
 MAX_BATCH = 64
 LARGE = 1000

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import onnxruntime
 
-from edge_app.bundle import Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.errors import UsageError
 from edge_app.runtime.tensorrt import MAX_BATCH
 from edge_app.runtime.triton import MODEL

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from edge_app.app.log import setup
 from edge_app.camera import fault
-from edge_app.log import setup
 
 CASE = re.compile(r"test_[CPASXR]\d+_")
 

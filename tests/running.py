@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import SELF_TOLD, Message, Subscriber
-from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Poses
 
 START_S = 60.0

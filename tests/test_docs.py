@@ -13,12 +13,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from edge_app.cli import _parser
-from edge_app.config import load_settings
+from edge_app.app.cli import _parser
+from edge_app.app.settings import load_settings
 from train.__main__ import VERBS
 
 ROOT = Path(__file__).parents[1]
-SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "edge_app/schemas").glob("*.json")}
+SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "edge_app/stream/schemas").glob("*.json")}
 KINDS = sorted({name.partition("-")[0] for name in SCHEMAS})
 COMMON, *SECTIONS = re.split(r"^## ", (ROOT / "docs/messages.md").read_text(), flags=re.M)
 COMMANDS = [

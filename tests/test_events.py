@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_app.events import EventConfig, EventDetector
-from edge_app.skeleton import CORE15
 from edge_app.types import CameraReport, Ranking, Window
-from edge_app.window import WindowSpec
+from edge_app.window.skeleton import CORE15, WindowSpec
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 LABELS = ("wave", "squat", "jump")

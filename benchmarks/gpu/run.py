@@ -25,9 +25,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_app.bench.environment import environment
-from edge_app.bundle import DEFAULT, load_bundle
-from edge_app.metrics import percentiles
+from edge_app.app.bench.environment import environment
+from edge_app.app.metrics import percentiles
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.runtime.session import open_session
 from train.models.edge import ENCODERS, Branches
 from train.models.fdsm import EDGE, Fdsm

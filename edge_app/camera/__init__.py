@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from edge_app.camera.source import Source
-from edge_app.camera.uri import redact
-from edge_app.errors import UsageError
+from edge_app.errors import UsageError, redact
 
 __all__ = ["SCHEMES", "Source", "gives_poses", "open_source", "redact"]
 
@@ -72,7 +71,7 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
 
         return ImagesSource(uri, camera=camera, realtime=realtime)
     if scheme == "pose":
-        from edge_app.recording import RecordingSource
+        from edge_app.camera.recording import RecordingSource
 
         return RecordingSource(uri, camera=camera, realtime=realtime)
     if scheme == "remote":
@@ -80,11 +79,11 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
 
         return RemoteSource(uri, camera=camera)
     if scheme == "person":
-        from edge_app.camera.person import PersonSource
+        from edge_app.camera.person.source import PersonSource
 
         return PersonSource(uri, camera=camera, realtime=realtime)
     if scheme == "test":
-        from edge_app.camera.test import PatternSource
+        from edge_app.camera.patterns import PatternSource
 
         return PatternSource(uri, camera=camera, realtime=realtime)
     if scheme == "fault":

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from edge_app.camera.source import Source
-from edge_app.camera.uri import parse_options, redact
-from edge_app.errors import SourceError, UsageError
+from edge_app.camera.uri import parse_options
+from edge_app.errors import SourceError, UsageError, redact
 from edge_app.types import Frame, Poses
 
 WHEN = {"after": 0.0, "for": 0.0, "every": 0.0}

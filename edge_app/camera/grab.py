@@ -12,8 +12,7 @@ import numpy as np
 from edge_app.camera import open_source
 from edge_app.camera.opencv import check_reachable, stable_uri
 from edge_app.camera.source import Source
-from edge_app.camera.uri import redact
-from edge_app.errors import SourceError
+from edge_app.errors import SourceError, redact
 from edge_app.types import CameraState, Frame, Poses
 
 DARK_LEVEL = 24  # of 255: a picture whose 95th percentile is below shows no person

@@ -22,8 +22,8 @@ if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":  # cv2 may have been imported bef
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 from edge_app.camera.pace import Pace
-from edge_app.camera.uri import parse_options, redact
-from edge_app.errors import SourceError, UsageError
+from edge_app.camera.uri import parse_options
+from edge_app.errors import SourceError, UsageError, redact
 from edge_app.types import Frame
 
 OPEN_TIMEOUT_MS = 5_000

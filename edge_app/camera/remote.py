@@ -9,6 +9,7 @@ taken to be that early, so an age is never understated; it is overstated by the 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import secrets
 import struct
@@ -22,13 +23,14 @@ from typing import Any
 import numpy as np
 import zmq
 
+from edge_app.camera.pose_bytes import POSE_BYTES, points_of, pose_at
 from edge_app.client import client_keys, use_keys
-from edge_app.endpoint import Endpoint
 from edge_app.errors import UsageError
-from edge_app.link import POSE_BYTES, points_of, pose_at
-from edge_app.log import log
-from edge_app.security import Gate, check_bind
+from edge_app.stream.auth import Gate
+from edge_app.stream.endpoint import Endpoint, check_bind
 from edge_app.types import Pose, Poses
+
+log = logging.getLogger(__name__)
 
 MAX_PEOPLE = 16
 MAX_BYTES = 4096 + MAX_PEOPLE * POSE_BYTES
@@ -43,7 +45,7 @@ _MAX_NS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RemotePoses:
     """A message: poses, stamped by the sender's clock, or only how its camera is.
 
     run: of the sending process. echo: the last stamp of ours it has heard, and when, by its clock.
@@ -56,7 +58,7 @@ class Said:
     poses: Poses | None
 
 
-def pack(said: Said) -> bytes:
+def pack(said: RemotePoses) -> bytes:
     head: dict[str, Any] = {"run": said.run, "echo": said.echo, "state": said.state, "why": said.why[:MAX_TEXT]}
     people: tuple[Pose, ...] = ()
     if said.poses is not None:
@@ -66,7 +68,7 @@ def pack(said: Said) -> bytes:
     return struct.pack("<I", len(text)) + text + b"".join(map(points_of, people))
 
 
-def unpack(data: bytes, camera: str) -> Said:
+def unpack(data: bytes, camera: str) -> RemotePoses:
     """Raises ValueError on anything that `pack` did not make."""
     try:
         (size,) = struct.unpack_from("<I", data)
@@ -77,7 +79,7 @@ def unpack(data: bytes, camera: str) -> Said:
         if echo is not None:
             echo = (_stamp(echo[0]), _stamp(echo[1]))
         if "t_ns" not in head:
-            return Said(run, echo, state, why, None)
+            return RemotePoses(run, echo, state, why, None)
         t_ns, sizes, at = _stamp(head["t_ns"]), head["sizes"], 4 + size
         if len(sizes) > MAX_PEOPLE or len(data) != at + POSE_BYTES * len(sizes):
             raise ValueError("people")
@@ -85,7 +87,7 @@ def unpack(data: bytes, camera: str) -> Said:
             raise ValueError("numbers")
         frames = [(_stamp(width), _stamp(height)) for width, height in sizes]
         people = tuple(pose_at(data, at + POSE_BYTES * i, t_ns, frame) for i, frame in enumerate(frames))
-        return Said(run, echo, state, why, Poses(camera, _stamp(head["index"]), t_ns, people))
+        return RemotePoses(run, echo, state, why, Poses(camera, _stamp(head["index"]), t_ns, people))
     except (struct.error, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not poses: {error}") from None
 
@@ -171,7 +173,7 @@ class RemoteSource:
             log.warning("%s: something else than poses came, and is left alone", self._camera, extra={"kind": "remote"})
             return None
 
-    def _hear(self, peer: bytes, said: Said) -> Poses | None:
+    def _hear(self, peer: bytes, said: RemotePoses) -> Poses | None:
         now = time.monotonic_ns()
         if said.run != self._run:
             if now - self._heard_ns < SILENT_NS:
@@ -239,7 +241,7 @@ class RemoteSender:
             if len(asked) == 8:
                 self._echo = (struct.unpack("<q", asked)[0], time.monotonic_ns())
         try:
-            self._socket.send(pack(Said(self._run, self._echo, state, why, poses)), zmq.NOBLOCK)
+            self._socket.send(pack(RemotePoses(self._run, self._echo, state, why, poses)), zmq.NOBLOCK)
         except zmq.Again:
             return
 

@@ -2,25 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from edge_app.errors import UsageError
-
-_NETWORK_LOGIN = re.compile(r"(?i)\b(rtsps?|rtmps?|https?)://\S*@")
-_ANY_LOGIN = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*)://[^/\s]*@")
-_SECRET_OPTION = re.compile(
-    r"(?i)([?&;](?:user|usr|username|login|pass|passwd|password|pwd|token|key|auth|secret)=)[^&;\s]*"
-)
-
-
-def redact(text: str) -> str:
-    """`text` with every login of a URI, and every password-like query value, replaced by `***`.
-
-    Rather too much than too little goes: a password may itself hold `/`, `:` or `@`.
-    """
-    text = _NETWORK_LOGIN.sub(r"\1://***@", text)
-    text = _ANY_LOGIN.sub(r"\1://***@", text)
-    return _SECRET_OPTION.sub(r"\1***", text)
+from edge_app.errors import UsageError, redact
 
 
 def parse_options(uri: str, text: str, defaults: dict[str, float], separator: str = "&") -> dict[str, float]:

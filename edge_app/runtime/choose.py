@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -10,13 +11,13 @@ from functools import partial
 
 import numpy as np
 
-from edge_app.bundle import Bundle, self_test
-from edge_app.config import RuntimeConfig
-from edge_app.encoder import Encoder
+from edge_app.bundles.bundle import Bundle
 from edge_app.errors import AppError, UsageError
-from edge_app.log import log
+from edge_app.runtime.load import load_session, precisions
 from edge_app.runtime.session import GPU_RUNTIMES, PRECISIONS, RUNTIMES, Session
 from edge_app.runtime.triton import TritonSession
+
+log = logging.getLogger(__name__)
 
 CLEARLY = 0.8
 """A runtime is preferred to one named before it if it takes at most this share of the time.
@@ -27,10 +28,23 @@ ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class RuntimeConfig:
+    """on_error: what to do when a runtime fails while running: "cpu" goes on with ONNX Runtime on the CPU, "fail" ends.
+
+    require_gpu: refuse to run on the CPU, from the start and on an error. triton: the server of `--runtime triton`, see
+    `edge_app.runtime.triton`.
+    """
+
+    on_error: str = "cpu"
+    require_gpu: bool = False
+    triton: str = "grpc://127.0.0.1:8001"
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """why: one line on what runs, how fast, and what else was tried."""
 
-    encoder: Encoder
+    session: Session
     why: str
 
 
@@ -73,12 +87,16 @@ class GuardedSession:
 
 
 def choose(
-    bundle: Bundle, runtime: str, ranker: str, config: RuntimeConfig, waiting: Callable[[], None] = lambda: None
-) -> Chosen:
+    bundle: Bundle, runtime: str, config: RuntimeConfig, test: Callable[[Session], None],
+    waiting: Callable[[], None] = lambda: None,
+) -> Chosen:  # fmt: skip
     """Open the runtime of that name, or for "auto" every one that is here, test each, and take the fastest.
 
-    A runtime is tried with each network that the bundle has for it. waiting: called now and then; see
-    `edge_app.runtime.engines.Waiting`.
+    A runtime is tried with each network that the bundle has for it.
+
+    Args:
+        test: raises where a session computes something else than the bundle's makers did.
+        waiting: called now and then; see `edge_app.runtime.engines.Waiting`.
 
     Raises:
         UsageError: unknown runtime, none passes the self-test, or a GPU is required and none of them runs on one.
@@ -86,10 +104,10 @@ def choose(
     if runtime not in RUNTIMES:
         raise UsageError(f"--runtime {runtime}: allowed are {', '.join(RUNTIMES)}")
     ways: list[tuple[str, Callable[[], Session]]] = [
-        (name, partial(bundle.session, name, precision, waiting))
+        (name, partial(load_session, bundle, name, precision, waiting))
         for name in PRECISIONS
         if runtime in ("auto", name) and (name in GPU_RUNTIMES or not config.require_gpu)
-        for precision in bundle.precisions(name)
+        for precision in precisions(bundle, name)
     ]
     if runtime == "triton" and not config.require_gpu:
         ways = [(runtime, partial(TritonSession, config.triton))]
@@ -101,7 +119,7 @@ def choose(
         waiting()
         try:
             session = opened()
-            self_test(bundle, Encoder(session, bundle.spec), ranker)
+            test(session)
             passed.append(_Candidate(name, session))
         except Exception as error:  # the next one may do
             rejected[name] = _line(error)
@@ -126,8 +144,8 @@ def choose(
         if candidate.ms <= CLEARLY * best.ms:
             best = candidate
     to_cpu = config.on_error == "cpu" and not config.require_gpu and best.name != "onnxruntime"
-    spare = (lambda: bundle.session("onnxruntime")) if to_cpu else None
-    return Chosen(Encoder(GuardedSession(best.session, spare), bundle.spec), _why(best, passed, rejected))
+    spare = (lambda: load_session(bundle)) if to_cpu else None
+    return Chosen(GuardedSession(best.session, spare), _why(best, passed, rejected))
 
 
 def _why(best: _Candidate, passed: list[_Candidate], rejected: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import AppError
-from edge_app.process import die_with
+from edge_app.runtime.die_with import die_with
 from edge_app.runtime.tensorrt import TensorRtSession, build_engine
 
 

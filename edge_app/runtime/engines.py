@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -24,11 +25,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from edge_app.bundles.files import cache_folder as models_folder
 from edge_app.errors import UsageError
-from edge_app.log import log
-from edge_app.pose_model import cache_folder as models_folder
 from edge_app.runtime.cuda import Cuda, Gpu
 from edge_app.runtime.tensorrt import MAX_BATCH, MIN_BATCH, load_tensorrt, version_of
+
+log = logging.getLogger(__name__)
 
 BUILD_S, PROBE_S, WAIT_S = 1200.0, 120.0, 1200.0
 KEEP = 8

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.place import parse_place
+from edge_app.stream.endpoint import parse_place
 
 LIMIT_S = 2.0
 """For one answer: what comes later would be too old for a label anyway, and `supervise.progress_s` is near."""
@@ -40,7 +40,7 @@ class TritonSession:
                 self._client = kind.InferenceServerClient(place, connection_timeout=LIMIT_S, network_timeout=LIMIT_S)
                 self._limit, metadata = {}, self._client.get_model_metadata(model)
             else:
-                # The pose stage sends every https proxy of its process nowhere (edge_app.pose).
+                # The pose stage sends every https proxy of its process nowhere (edge_app.pose.mediapipe).
                 direct = [("grpc.enable_http_proxy", 0)]
                 self._client = kind.InferenceServerClient(place, ssl=scheme == "grpcs", channel_args=direct)
                 self._limit = {"client_timeout": LIMIT_S}

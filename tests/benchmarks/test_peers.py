@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.after_pose import path, rankers
 from benchmarks.networks import Continual, StGcnPlusPlus
 from benchmarks.peers import compare, our_macs, report, scale_macs, table
-from edge_app.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from train.models.edge import ENCODERS, Branches
 
 

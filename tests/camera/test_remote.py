@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.camera import gives_poses, open_source
-from edge_app.camera.remote import FRESH_NS, MAX_BYTES, MAX_PEOPLE, RemoteClock, RemoteSender, Said, pack, unpack
+from edge_app.camera.remote import FRESH_NS, MAX_BYTES, MAX_PEOPLE, RemoteClock, RemotePoses, RemoteSender, pack, unpack
 from edge_app.errors import PortError, UsageError
-from edge_app.keys import new_client, new_server, revoke
+from edge_app.stream.keys import new_client, new_server, revoke
 from edge_app.types import Pose, Poses
 
 SECOND = 1_000_000_000
@@ -32,7 +32,7 @@ def poses(people: int = 1, t_ns: int = 5, index: int = 0) -> Poses:
 @pytest.mark.parametrize("people", [0, 1, MAX_PEOPLE])
 def test_what_is_sent_is_what_comes(people: int) -> None:
     sent = poses(people, index=7)
-    data = pack(Said("run", (3, 4), "running", "", sent))
+    data = pack(RemotePoses("run", (3, 4), "running", "", sent))
     heard = unpack(data, "front")
     assert (heard.run, heard.echo, heard.state) == ("run", (3, 4), "running") and len(data) <= MAX_BYTES
     assert heard.poses is not None
@@ -44,7 +44,7 @@ def test_what_is_sent_is_what_comes(people: int) -> None:
 
 
 def test_a_state_alone_has_no_poses() -> None:
-    assert unpack(pack(Said("run", None, "camera_lost", "x" * 1000, None)), "front") == Said(
+    assert unpack(pack(RemotePoses("run", None, "camera_lost", "x" * 1000, None)), "front") == RemotePoses(
         "run", None, "camera_lost", "x" * 300, None
     )
 
@@ -57,7 +57,7 @@ def test_noise_is_no_message(data: bytes) -> None:
 
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=8))
 def test_a_damaged_message_is_refused_or_still_well_formed(at: int, noise: bytes) -> None:
-    whole = pack(Said("run", (1, 2), "running", "", poses(2)))
+    whole = pack(RemotePoses("run", (1, 2), "running", "", poses(2)))
     at %= len(whole)
     data = whole[:at] + noise + whole[at + len(noise) :]
     try:
@@ -73,7 +73,7 @@ def test_numbers_that_no_pose_has_are_refused(number: float) -> None:
     bad = poses()
     bad.poses[0].world[3, 1] = number
     with pytest.raises(ValueError):
-        unpack(pack(Said("run", None, "running", "", bad)), "cam")
+        unpack(pack(RemotePoses("run", None, "running", "", bad)), "cam")
 
 
 @given(

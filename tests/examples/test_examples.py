@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bridges.conftest import Stream, stream  # noqa: F401
+from tests.app.bridges.conftest import Stream, stream  # noqa: F401
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LONGEST = {"subscriber.py": 30, "subscriber.cpp": 60, "subscriber.js": 60}

@@ -8,18 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from edge_app.bundle import load_bundle, self_test
+from edge_app.bundles.bundle import load_bundle
+from edge_app.encoder import load_encoder as load_bundle_encoder
 from edge_app.errors import UsageError
-from edge_app.labels import actions, build_table
+from edge_app.ranker.labels.actions import actions
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.load import load_ranker
+from edge_app.recognizer import self_test
 from edge_app.types import Feature
 from export.__main__ import main
 from export.to_onnx import export_encoder
-from train.data.generated import generated_clips
-from train.evaluate import clip_windows
-from train.frozen import load_encoder
+from train.data.clips import clip_windows
+from train.encoder.frozen import load_encoder
 from train.models.edge import STEPS, EdgeEncoder, EncoderConfig
 from train.models.fs_vae import IMPROVED, FsVae
 from train.models.scale import Scale, ScaleConfig
+from train.synthetic.person_clips import generated_clips
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def arguments(tmp_path, monkeypatch) -> list[str]:
 def test_an_exported_bundle_verifies_and_is_replaced_as_a_whole(arguments, tmp_path, capsys):
     assert main(arguments) == 0
     bundle = load_bundle(tmp_path / "made")
-    self_test(bundle, bundle.encoder())
+    self_test(bundle, load_bundle_encoder(bundle))
     assert [label.name for label in bundle.default_labels] == ["wave", "squat"]
     (tmp_path / "made" / "left-over").write_text("x")
     assert main(arguments) == 0
@@ -86,16 +91,16 @@ def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_pa
     assert both.manifest["encoder"] == alone.manifest["encoder"] | {"output": width}
     clip = generated_clips(1, seed=3)[0]
     windows = clip_windows(clip, spec)[:2]
-    short, long = alone.encoder().encode(windows), both.encoder().encode(windows)
+    short, long = load_bundle_encoder(alone).encode(windows), load_bundle_encoder(both).encode(windows)
     assert [f.vector.shape for f in (*short, *long)] == [(16,)] * 2 + [(width,)] * 2
-    table = build_table(both.default_labels, both.text_encoder(), 1)
+    table = build_table(both.default_labels, BundleText(both), 1)
     rankers = {}
     for kind in ("scale", "fs_vae"):
-        self_test(both, both.encoder(), kind)
-        rankers[kind] = both.ranker(kind)
+        self_test(both, load_bundle_encoder(both), kind)
+        rankers[kind] = load_ranker(both, kind)
         rankers[kind].set_labels(table)
         assert [len(ranking.labels) for ranking in rankers[kind].rank(long)] == [2, 2]
-    scale = alone.ranker("scale")
+    scale = load_ranker(alone, "scale")
     scale.set_labels(table)
     cut = [Feature(feature.window, feature.vector[:16].copy()) for feature in long]
     for one, other, near in zip(scale.rank(cut), rankers["scale"].rank(long), scale.rank(short), strict=True):
@@ -128,7 +133,7 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(arguments, tmp_path, capsys)
 def test_the_self_test_refuses_a_runtime_that_computes_something_else(arguments, tmp_path):
     assert main(arguments) == 0
     bundle = load_bundle(tmp_path / "made")
-    encoder = bundle.encoder()
+    encoder = load_bundle_encoder(bundle)
     for wrong in (lambda vector: vector * 0, lambda vector: vector * np.nan):
         vector = encoder.vector
         encoder.vector = lambda window, wrong=wrong, vector=vector: wrong(vector(window))

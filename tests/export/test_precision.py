@@ -7,7 +7,10 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_app.bundle import DEFAULT, load_bundle, self_test
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.encoder import load_encoder
+from edge_app.recognizer import self_test
+from edge_app.runtime.load import precisions
 from edge_app.runtime.session import open_session
 from edge_app.runtime.tensorrt import build_engine
 from export.__main__ import main
@@ -78,10 +81,10 @@ def test_a_bundle_with_half_precision_verifies_and_offers_it_to_gpus(tmp_path, c
     assert main(["precision", "--bundle", str(DEFAULT), "--kind", "fp16", "--out", str(out)]) == 0
     assert "fp32, fp16" in capsys.readouterr().out
     made = load_bundle(out)
-    assert made.precisions("tensorrt") == ("fp32", "fp16")
-    assert made.precisions("onnxruntime") == ("fp32",)
-    self_test(made, made.encoder(precision="fp16"))
-    assert made.encoder(precision="fp16").provider == "onnxruntime-cpu-fp16"
+    assert precisions(made, "tensorrt") == ("fp32", "fp16")
+    assert precisions(made, "onnxruntime") == ("fp32",)
+    self_test(made, load_encoder(made, precision="fp16"))
+    assert load_encoder(made, precision="fp16").provider == "onnxruntime-cpu-fp16"
 
 
 def test_a_bundle_is_not_made_with_integers_that_rank_otherwise(tmp_path, capsys):

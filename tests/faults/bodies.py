@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_app.process import Child
+from edge_app.app.processes.child import Child
 
 
 def work(task: object, child: Child) -> None:

@@ -19,14 +19,18 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge_app.bundle import DEFAULT, load_bundle
+from edge_app.app.processes.camera import CameraTask, run_camera
+from edge_app.app.processes.child import Child, Pulse
+from edge_app.app.processes.handover import report_receiver, unpack
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.camera import open_source, opencv
 from edge_app.camera.grab import Grabber, grab
-from edge_app.camera_process import CameraTask, run_camera
-from edge_app.config import CameraConfig, Settings
+from edge_app.encoder import load_encoder
 from edge_app.errors import SourceError
-from edge_app.link import report_receiver, unpack
-from edge_app.process import Child, Pulse
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.load import load_ranker
+from edge_app.recognizer import CameraConfig
 from edge_app.types import CameraReport
 from tests.grabbing import until
 from tests.running import LABELS, SQUATS, action, children, repeat, stage, state, status, wait_for
@@ -209,21 +213,22 @@ def test_C4_a_covered_camera_shows_no_person_and_says_that_it_is_dark(app):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["slow:fps=10", "slow:fps=5", "slow:fps=5,after=3,for=3", "jitter:ms=17"])
-def test_C5_the_label_does_not_hang_on_the_rate(how, recognise):
-    usual, result = recognise(f"pose://{SQUATS}"), recognise(f"fault://{how}/pose://{SQUATS}")
+def test_C5_the_label_does_not_hang_on_the_rate(how, recognize):
+    usual, result = recognize(f"pose://{SQUATS}"), recognize(f"fault://{how}/pose://{SQUATS}")
     assert result["ranking"][0][0] == usual["ranking"][0][0] == "squat"
     assert [event["label"] for event in result["events"]] == [event["label"] for event in usual["events"]] == ["squat"]
     assert abs(result["events"][0]["onset_s"] - usual["events"][0]["onset_s"]) < 0.35
 
 
 @pytest.fixture(scope="module")
-def recognise() -> Callable[[str], dict]:
-    from edge_app.labels import build_table, parse_labels
-    from edge_app.recognize import recognize
+def recognize() -> Callable[[str], dict]:
+    from edge_app.app.commands.recognize import recognize
+    from edge_app.ranker.labels.label import parse_labels
+    from edge_app.ranker.labels.table import build_table
 
     bundle = load_bundle(DEFAULT)
-    encoder, ranker = bundle.encoder(), bundle.ranker("scale")
-    table = build_table(parse_labels(LABELS), bundle.text_encoder(), 1)
+    encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
+    table = build_table(parse_labels(LABELS), BundleText(bundle), 1)
     ranker.set_labels(table)
     return cache(lambda uri: recognize(uri, bundle, encoder, ranker, table, Settings()))
 

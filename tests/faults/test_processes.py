@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.app import default_task
+from edge_app.app.assemble import default_task
+from edge_app.app.processes.child import lifecycles
+from edge_app.app.processes.supervisor import Stage, _stages, supervise
+from edge_app.app.settings import SuperviseConfig
 from edge_app.client import Subscriber
-from edge_app.config import SuperviseConfig
 from edge_app.errors import GaveUpError
-from edge_app.process import lifecycles
-from edge_app.supervisor import Stage, _stages, supervise
 from tests.faults import bodies
 from tests.running import (
     LABELS,

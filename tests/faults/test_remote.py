@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.client import Subscriber
-from edge_app.keys import new_client, new_server
+from edge_app.stream.keys import new_client, new_server
 from tests.running import Ledger, action, closed, running, state, wait_for
 
 PORT = 5601

@@ -14,10 +14,10 @@ import pytest
 import zmq
 
 from edge_app.client import Subscriber
-from edge_app.clock import Clock
-from edge_app.publisher import Publisher
+from edge_app.stream.clock import Clock
+from edge_app.stream.publisher import Publisher
 from tests.running import action, children, running, stage, state, wait_for
-from tests.wire.conftest import Samples
+from tests.stream.conftest import Samples
 
 pytestmark = pytest.mark.fault
 PATCHED_CLOCK = """
@@ -109,7 +109,7 @@ def _settles(wanted) -> bool:
 
 
 @pytest.mark.slow
-def test_S4_a_new_recogniser_is_a_new_run_and_no_gap(app, squats):
+def test_S4_a_new_recognizer_is_a_new_run_and_no_gap(app, squats):
     it = app(squats)
     start = wait_for(it.stream, action("start"), ledger=it.ledger)[-1].data
     os.kill(children(it.process.pid)["recogniser"], 9)

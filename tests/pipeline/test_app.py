@@ -27,7 +27,7 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
         assert start["onset_mono_ns"] < start["t_capture_mono_ns"] <= start["t_publish_mono_ns"]
         assert start["age_ms"] <= 1000
         workers = children(process.pid)
-        assert len(workers) >= 2, "a camera process and a recogniser process"
+        assert len(workers) >= 2, "a camera process and a recognizer process"
         process.send_signal(signal.SIGTERM)
         ended = wait_for(subscriber, action("end"), 10)[-1].data
         assert ended["event"] == start["event"]

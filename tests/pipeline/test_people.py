@@ -10,9 +10,9 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 
-from edge_app.cli import main
+from edge_app.app.cli import main
+from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber
-from edge_app.recording import RecordingFile, read_recording
 from edge_app.types import Poses
 from tests.running import SQUATS, Ledger, running, wait_for
 
@@ -50,7 +50,7 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
     assert {step["label"] for step in steps} == {"squat"}
     states = [m.data for m in heard if m.kind == "state"]
     assert any({item["track"] for item in state["open"]} == {1, 2} for state in states)
-    schema = json.loads((files("edge_app") / "schemas" / "state-1.0.json").read_text("utf-8"))
+    schema = json.loads((files("edge_app.stream") / "schemas" / "state-1.0.json").read_text("utf-8"))
     for state in states:
         jsonschema.validate(state, schema)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.camera.recording import read_recording, segments
 from edge_app.client import Subscriber
-from edge_app.recording import read_recording, segments
 from edge_app.types import Poses
 from tests.running import START_S, wait_for
 

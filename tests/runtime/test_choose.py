@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 import zmq
 
-from edge_app import bundle as bundle_module
-from edge_app.bundle import DEFAULT, load_bundle, self_test
-from edge_app.cli import main
-from edge_app.config import RuntimeConfig, Settings
+from edge_app.app.cli import main
+from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.errors import UsageError
-from edge_app.labels import parse_labels
-from edge_app.recogniser import Recogniser, RecogniserTask
-from edge_app.runtime.choose import choose
+from edge_app.ranker.labels.label import parse_labels
+from edge_app.recognizer import choose_encoder, self_test
+from edge_app.runtime import load as load_module
+from edge_app.runtime.choose import RuntimeConfig
 from edge_app.runtime.session import RUNTIMES, open_session
 from edge_app.types import CameraReport
-from edge_app.window import make_window
+from edge_app.window.buffer import make_window
 
 
 class Fake:
@@ -53,7 +54,7 @@ def runtimes(monkeypatch):
                 raise found
             return found
 
-        monkeypatch.setattr(bundle_module, "open_session", opened)
+        monkeypatch.setattr(load_module, "open_session", opened)
 
     return put
 
@@ -67,7 +68,7 @@ def test_the_fastest_is_taken_and_the_line_says_why(bundle, runtimes):
     runtimes(
         onnxruntime=Fake("onnxruntime-cpu", 0.02), openvino=Fake("openvino-cpu", 0.02), tensorrt=Fake("tensorrt-fp32")
     )
-    chosen = choose(bundle, "auto", "scale", RuntimeConfig())
+    chosen = choose_encoder(bundle, "auto", "scale", RuntimeConfig())
     assert chosen.encoder.provider == "tensorrt-fp32"
     assert re.match(r"runtime tensorrt-fp32: \d+\.\d+ ms a window; not clearly faster: onnxruntime-cpu", chosen.why)
     assert "cuda (no cuda here)" in chosen.why
@@ -76,7 +77,7 @@ def test_the_fastest_is_taken_and_the_line_says_why(bundle, runtimes):
 
 def test_in_a_close_race_the_first_is_taken(bundle, runtimes):
     runtimes(onnxruntime=Fake("onnxruntime-cpu", 0.02), openvino=Fake("openvino-cpu", 0.019))
-    assert choose(bundle, "auto", "scale", RuntimeConfig()).encoder.provider == "onnxruntime-cpu"
+    assert choose_encoder(bundle, "auto", "scale", RuntimeConfig()).encoder.provider == "onnxruntime-cpu"
 
 
 @pytest.mark.fault
@@ -85,12 +86,12 @@ def test_in_a_close_race_the_first_is_taken(bundle, runtimes):
 )
 def test_A10_a_numerically_wrong_engine_is_rejected_and_the_next_tried(bundle, runtimes, wrong):
     runtimes(onnxruntime=Fake("onnxruntime-cpu", 0.02), tensorrt=Fake("tensorrt-fp16", 0, wrong))
-    chosen = choose(bundle, "auto", "scale", RuntimeConfig())
+    chosen = choose_encoder(bundle, "auto", "scale", RuntimeConfig())
     assert chosen.encoder.provider == "onnxruntime-cpu"
     assert "tensorrt (" in chosen.why
     self_test(bundle, chosen.encoder)
     with pytest.raises(UsageError, match="--runtime tensorrt"):
-        choose(bundle, "tensorrt", "scale", RuntimeConfig())
+        choose_encoder(bundle, "tensorrt", "scale", RuntimeConfig())
 
 
 @pytest.mark.fault
@@ -98,14 +99,14 @@ def test_A10_of_two_precisions_the_wrong_one_is_rejected(bundle, runtimes):
     manifest = {**bundle.manifest, "encoder": {**bundle.manifest["encoder"], "variants": {"fp16": "half.onnx"}}}
     both = type(bundle)(bundle.path, bundle.id, manifest, bundle.calibration)
     runtimes(tensorrt_fp32=Fake("tensorrt-fp32", 0.02), tensorrt_fp16=Fake("tensorrt-fp16", 0, nan_head))
-    assert choose(both, "tensorrt", "scale", RuntimeConfig()).encoder.provider == "tensorrt-fp32"
+    assert choose_encoder(both, "tensorrt", "scale", RuntimeConfig()).encoder.provider == "tensorrt-fp32"
     runtimes(tensorrt_fp32=Fake("tensorrt-fp32", 0.02), tensorrt_fp16=Fake("tensorrt-fp16"))
-    assert choose(both, "tensorrt", "scale", RuntimeConfig()).encoder.provider == "tensorrt-fp16"
+    assert choose_encoder(both, "tensorrt", "scale", RuntimeConfig()).encoder.provider == "tensorrt-fp16"
 
 
 def test_a_runtime_that_crashes_in_its_own_way_is_named_with_what_it_said(bundle, runtimes):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), cuda=MemoryError("CUDA\nout of memory"))
-    assert "cuda (MemoryError: CUDA out of memory)" in choose(bundle, "auto", "scale", RuntimeConfig()).why
+    assert "cuda (MemoryError: CUDA out of memory)" in choose_encoder(bundle, "auto", "scale", RuntimeConfig()).why
 
 
 def test_a_required_gpu_that_is_not_there_is_exit_2_with_one_line(capfd, runtimes):
@@ -129,7 +130,7 @@ def test_a_required_gpu_that_is_not_there_ends_the_app(capfd, tmp_path):
 
 def test_an_unknown_runtime(bundle):
     with pytest.raises(UsageError, match=", ".join(RUNTIMES)):
-        choose(bundle, "magic", "scale", RuntimeConfig())
+        choose_encoder(bundle, "magic", "scale", RuntimeConfig())
 
 
 class Failing(Fake):
@@ -156,7 +157,7 @@ AT_START = 36
 @pytest.mark.parametrize("how", ["raises", "nan"])
 def test_P9_a_lost_gpu_falls_back_to_the_cpu_with_the_same_rankings(bundle, runtimes, capfd, how):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START + 3, how))
-    encoder = choose(bundle, "tensorrt", "scale", RuntimeConfig()).encoder
+    encoder = choose_encoder(bundle, "tensorrt", "scale", RuntimeConfig()).encoder
     providers = []
     for window in bundle.golden()["windows"]:
         encoder.vector(window)
@@ -171,7 +172,7 @@ def test_P9_a_lost_gpu_falls_back_to_the_cpu_with_the_same_rankings(bundle, runt
 @pytest.mark.fault
 def test_P9_a_gpu_that_is_lost_while_it_is_timed_is_not_chosen(bundle, runtimes):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START - 1, "raises"))
-    chosen = choose(bundle, "auto", "scale", RuntimeConfig())
+    chosen = choose_encoder(bundle, "auto", "scale", RuntimeConfig())
     assert chosen.encoder.provider == "onnxruntime-cpu"
     assert "tensorrt (RuntimeError: cuStreamSynchronize" in chosen.why
 
@@ -180,7 +181,7 @@ def test_P9_a_gpu_that_is_lost_while_it_is_timed_is_not_chosen(bundle, runtimes)
 @pytest.mark.parametrize("config", [RuntimeConfig(on_error="fail"), RuntimeConfig(require_gpu=True)])
 def test_P9_where_the_policy_is_to_fail_it_fails_with_one_line(bundle, runtimes, config):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START, "raises"))
-    encoder = choose(bundle, "tensorrt", "scale", config).encoder
+    encoder = choose_encoder(bundle, "tensorrt", "scale", config).encoder
     with pytest.raises(UsageError, match=r"tensorrt-fp16 failed while running.*719"):
         encoder.vector(bundle.golden()["windows"][0])
 
@@ -188,40 +189,40 @@ def test_P9_where_the_policy_is_to_fail_it_fails_with_one_line(bundle, runtimes,
 @pytest.mark.fault
 def test_P9_a_fallback_that_fails_too_is_an_error_not_a_loop(bundle, runtimes):
     runtimes(onnxruntime=Fake("onnxruntime-cpu", broken=nan_head), tensorrt=Failing(AT_START, "raises"))
-    encoder = choose(bundle, "tensorrt", "scale", RuntimeConfig()).encoder
+    encoder = choose_encoder(bundle, "tensorrt", "scale", RuntimeConfig()).encoder
     with pytest.raises(UsageError, match="onnxruntime-cpu failed while running: its result is not finite"):
         encoder.vector(bundle.golden()["windows"][0])
 
 
 @pytest.mark.fault
 def test_P9_the_provider_changes_in_what_is_published(bundle, runtimes, tmp_path):
-    """A real recogniser and a real subscriber; only the GPU is made up."""
+    """A real recognizer and a real subscriber; only the GPU is made up."""
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START + 1, "raises"))
-    task = RecogniserTask(
+    task = RecognizerTask(
         bundle=DEFAULT, labels=parse_labels("wave, squat"), ranker="scale", runtime="tensorrt",
         publish=f"ipc://{tmp_path}/stream", cameras=(("cam", ""),), settings=Settings(),
     )  # fmt: skip
     with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:
-        recogniser = Recogniser(task, context)
+        recognizer = RecognizerProcess(task, context)
         subscriber.subscribe("v1/cam/")
         subscriber.connect(task.publish)
         providers = {"state": [], "status": []}
         for index in range(2):
-            recogniser._status_due_ns = 0
-            recogniser.take(report(bundle, index))
-            recogniser.tick()
+            recognizer._status_due_ns = 0
+            recognizer.take(report(bundle, index))
+            recognizer.tick()
             for kind, seen in providers.items():
-                while (message := received(subscriber, recogniser, kind))["seq"] <= index:
+                while (message := received(subscriber, recognizer, kind))["seq"] <= index:
                     pass
                 seen.append(message["provider"])
-        recogniser.close()
+        recognizer.close()
     assert providers == {"state": ["tensorrt-fp16", "onnxruntime-cpu"], "status": ["tensorrt-fp16", "onnxruntime-cpu"]}
 
 
-def received(subscriber, recogniser, kind: str) -> dict:
+def received(subscriber, recognizer, kind: str) -> dict:
     until = time.monotonic() + 30
     while time.monotonic() < until:
-        recogniser._publisher.poll()
+        recognizer._publisher.poll()
         if subscriber.poll(50):
             topic, _, body = subscriber.recv().partition(b"\0")
             if topic.endswith(kind.encode()):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundle import DEFAULT
+from edge_app.bundles.bundle import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.runtime.engines import KEEP, EngineCache, engine_key, engines_folder
 from export.__main__ import main

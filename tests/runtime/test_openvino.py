@@ -8,8 +8,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from edge_app.bundle import DEFAULT, load_bundle, self_test
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
+from edge_app.recognizer import self_test
 from edge_app.runtime.session import open_session
 
 if find_spec("openvino") is None:  # not imported here, which would tell its maker
@@ -19,8 +21,9 @@ QUIET = """
 import sys
 calls = []
 sys.addaudithook(lambda name, _: calls.append(name) if name.startswith(("socket.", "os.fork")) else None)
-from edge_app.bundle import DEFAULT, load_bundle
-encoder = load_bundle(DEFAULT).encoder("openvino")
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.encoder import load_encoder
+encoder = load_encoder(load_bundle(DEFAULT), "openvino")
 assert encoder.provider == "openvino-cpu"
 sys.exit(f"it called {calls}" if calls else 0)
 """
@@ -28,15 +31,15 @@ sys.exit(f"it called {calls}" if calls else 0)
 
 def test_it_passes_the_self_test_and_agrees_closely():
     bundle = load_bundle(DEFAULT)
-    encoder = bundle.encoder("openvino")
+    encoder = load_encoder(bundle, "openvino")
     self_test(bundle, encoder)
     for window in bundle.golden()["windows"]:
-        np.testing.assert_allclose(encoder.vector(window), bundle.encoder().vector(window), atol=1e-3)
+        np.testing.assert_allclose(encoder.vector(window), load_encoder(bundle).vector(window), atol=1e-3)
 
 
 def test_a_result_stays_when_the_next_is_computed():
     bundle = load_bundle(DEFAULT)
-    encoder, (first, second) = bundle.encoder("openvino"), bundle.golden()["windows"][:2]
+    encoder, (first, second) = load_encoder(bundle, "openvino"), bundle.golden()["windows"][:2]
     kept = encoder.vector(first)
     before = kept.copy()
     encoder.vector(second)

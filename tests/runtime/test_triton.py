@@ -14,11 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from edge_app.bundle import DEFAULT, load_bundle, self_test
-from edge_app.cli import main
-from edge_app.config import RuntimeConfig
+from edge_app.app.cli import main
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
-from edge_app.runtime.choose import choose
+from edge_app.recognizer import choose_encoder, self_test
+from edge_app.runtime.choose import RuntimeConfig
+from edge_app.runtime.load import load_session
 from edge_app.runtime.triton import LIMIT_S, TritonSession, parse_address
 from export.__main__ import main as export
 from export.precision import write_variant
@@ -61,7 +63,7 @@ def test_a_repository_is_what_triton_reads(tmp_path, bundle):
     config = config_of(tmp_path / "repo/edge-encoder")
     assert (config.name, config.backend, config.max_batch_size) == ("edge-encoder", "onnxruntime", 64)
     assert [(one.name, list(one.dims)) for one in (*config.input, *config.output)] == [
-        ("window", [32, 15, 4]), ("feature", [len(bundle.encoder().vector(bundle.golden()["windows"][0]))]),
+        ("window", [32, 15, 4]), ("feature", [len(load_encoder(bundle).vector(bundle.golden()["windows"][0]))]),
     ]  # fmt: skip
     assert config.dynamic_batching.max_queue_delay_microseconds == 5000
     (model,) = (tmp_path / "repo/edge-encoder").glob(f"*/{config.default_model_filename}")
@@ -132,9 +134,9 @@ def test_no_server_is_one_line(capfd, scheme):
 
 
 def test_auto_never_takes_it_and_it_is_no_gpu_of_this_machine(bundle):
-    assert "triton" not in choose(bundle, "auto", "scale", RuntimeConfig()).why
+    assert "triton" not in choose_encoder(bundle, "auto", "scale", RuntimeConfig()).why
     with pytest.raises(UsageError, match="triton uses no GPU here"):
-        choose(bundle, "triton", "scale", RuntimeConfig(require_gpu=True))
+        choose_encoder(bundle, "triton", "scale", RuntimeConfig(require_gpu=True))
 
 
 @pytest.fixture(scope="module")
@@ -148,10 +150,10 @@ def repository(tmp_path_factory):
 @pytest.mark.parametrize("kind", ["onnxruntime", "python"])
 def test_it_answers_as_the_network_here_by_both_protocols(repository, tmp_path, bundle, kind):
     windows = bundle.golden()["windows"]
-    expected = bundle.session().run(windows)
+    expected = load_session(bundle).run(windows)
     with from_python(DEFAULT) if kind == "python" else from_repository(repository, tmp_path) as server:
         for address in (server.grpc, server.http):
-            chosen = choose(bundle, "triton", "scale", RuntimeConfig(triton=address))
+            chosen = choose_encoder(bundle, "triton", "scale", RuntimeConfig(triton=address))
             assert chosen.encoder.provider == f"triton-{kind}"
             np.testing.assert_allclose(TritonSession(address).run(windows), expected, atol=1e-5)
         if kind == "onnxruntime":
@@ -172,8 +174,8 @@ def check_batches(server, windows):
 def test_a_server_that_dies_or_hangs_is_answered_by_the_policy(repository, tmp_path, bundle, capfd, how):
     with from_repository(repository, tmp_path) as server:
         addresses = (server.grpc, server.http)
-        to_cpu = [choose(bundle, "triton", "scale", RuntimeConfig(triton=each)).encoder for each in addresses]
-        to_end = choose(bundle, "triton", "scale", RuntimeConfig("fail", triton=server.grpc)).encoder
+        to_cpu = [choose_encoder(bundle, "triton", "scale", RuntimeConfig(triton=each)).encoder for each in addresses]
+        to_end = choose_encoder(bundle, "triton", "scale", RuntimeConfig("fail", triton=server.grpc)).encoder
         capfd.readouterr()
         os.killpg(server.process.pid, how)
         window = bundle.golden()["windows"][0]
@@ -196,8 +198,8 @@ def test_another_network_is_refused_at_the_start_and_while_running(tmp_path, bun
     write_model(repository / "other", bundle, other, "onnxruntime", other, "model.onnx")
     with from_repository(repository, tmp_path) as server:
         with pytest.raises(UsageError, match="fails the golden self-test"):
-            choose(bundle, "triton", "scale", RuntimeConfig(triton=f"{server.grpc}/other"))
-        encoder = choose(bundle, "triton", "scale", RuntimeConfig(triton=server.grpc)).encoder
+            choose_encoder(bundle, "triton", "scale", RuntimeConfig(triton=f"{server.grpc}/other"))
+        encoder = choose_encoder(bundle, "triton", "scale", RuntimeConfig(triton=server.grpc)).encoder
         write_model(repository / "edge-encoder", bundle, other, "onnxruntime", other, "model.onnx")
         window, until = bundle.golden()["windows"][0], time.monotonic() + 30
         expected = encoder.vector(window)

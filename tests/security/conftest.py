@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 import zmq
 
-from edge_app import schema
+from edge_app.app.control import Control
+from edge_app.app.label_updates import Swapper
 from edge_app.client import Subscriber
-from edge_app.control import Control
-from edge_app.keys import new_client, new_server
-from edge_app.labels import Label, LabelTable, build_table
-from edge_app.publisher import Publisher
-from edge_app.security import MAX_PEERS, Gate
-from edge_app.swap import Swapper
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.stream import messages as schema
+from edge_app.stream.auth import MAX_PEERS, Gate
+from edge_app.stream.keys import new_client, new_server
+from edge_app.stream.publisher import Publisher
 from edge_app.types import Decision
 
 
@@ -34,7 +35,7 @@ class Letters:
 
 
 def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, None]:
-    """As the recogniser's, without a ranker."""
+    """As the recognizer's, without a ranker."""
     return build_table(labels, Letters(), version), None
 
 

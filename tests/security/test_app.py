@@ -32,13 +32,13 @@ def wait_for(stream: Subscriber, wanted: Callable[[Message], bool]) -> Message:
     pytest.fail("nothing of the kind")
 
 
-def recogniser_of(parent: int) -> int:
+def recognizer_of(parent: int) -> int:
     """The child that has not loaded MediaPipe."""
     for path in Path(f"/proc/{parent}/task/{parent}").joinpath("children").read_text().split():
         command = Path(f"/proc/{path}/cmdline").read_bytes()
         if b"spawn_main" in command and "libmediapipe" not in Path(f"/proc/{path}/maps").read_text():
             return int(path)
-    raise AssertionError("no recogniser")
+    raise AssertionError("no recognizer")
 
 
 def test_keys_labels_and_a_restart(folder, tmp_path):
@@ -50,7 +50,7 @@ def test_keys_labels_and_a_restart(folder, tmp_path):
         until = time.monotonic() + START_S
         while not (tmp_path / "c").exists() and time.monotonic() < until:
             time.sleep(0.1)
-        child = recogniser_of(process.pid)
+        child = recognizer_of(process.pid)
         port = listening_port(child)
         with Subscriber(f"tcp://127.0.0.1:{port}", keys=folder / "clients/robot") as stream:
             status = wait_for(stream, lambda message: message.kind == "status")
@@ -67,7 +67,7 @@ def test_keys_labels_and_a_restart(folder, tmp_path):
         after = ""
         while after != before and time.monotonic() < until:
             after = edge_app("labels", "list", "--control", control).stdout
-        assert after == before, "a recogniser started anew goes on with the labels in force"
+        assert after == before, "a recognizer started anew goes on with the labels in force"
         process.terminate()
         assert process.wait(20) == 0
         assert not (tmp_path / "c").exists()

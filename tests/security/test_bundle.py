@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.arrays import load_npy, load_npz
-from edge_app.bundle import DEFAULT, load_bundle
-from edge_app.cli import main
+from edge_app.app.cli import main
+from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.files import load_npy, load_npz
 from edge_app.errors import UsageError
-from edge_app.labels import parse_labels, read_labels
+from edge_app.ranker.labels.bundle_text import BundleText
+from edge_app.ranker.labels.label import parse_labels, read_labels
+from edge_app.ranker.load import load_ranker
 
 
 @pytest.fixture
@@ -41,8 +43,8 @@ def put(bundle: Path, name: str, data: bytes) -> None:
 def refused(bundle: Path, word: str) -> None:
     with pytest.raises(UsageError, match=word) as error:
         loaded = load_bundle(bundle)
-        loaded.text_encoder()
-        loaded.ranker("scale")
+        BundleText(loaded)
+        load_ranker(loaded, "scale")
         loaded.golden()
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
@@ -144,7 +146,7 @@ def test_X5_a_zip_bomb_is_refused_before_it_is_unpacked(bundle, tmp_path):
     assert len(bomb) < 2**20
     put(bundle, "background.npz", bomb)
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); "
-    code = f"{limit}from edge_app.arrays import load_npz; from pathlib import Path; load_npz(Path(sys.argv[1]))"
+    code = f"{limit}from edge_app.bundles.files import load_npz; from pathlib import Path; load_npz(Path(sys.argv[1]))"
     done = subprocess.run([sys.executable, "-c", code, bundle / "background.npz"], capture_output=True, text=True)
     assert "UsageError: background.npz" in done.stderr and "MemoryError" not in done.stderr
     refused(bundle, "background.npz: not an npz")
@@ -200,8 +202,8 @@ def test_X6_a_pickle_is_never_run(bundle, tmp_path):
             put(folder, name, data)
             with pytest.raises(UsageError):
                 loaded = load_bundle(folder)
-                loaded.text_encoder()
-                loaded.ranker("scale")
+                BundleText(loaded)
+                load_ranker(loaded, "scale")
                 loaded.golden()
             shutil.rmtree(folder)
     assert not mark.exists()

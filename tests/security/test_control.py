@@ -9,9 +9,9 @@ import time
 import pytest
 import zmq
 
-from edge_app.control import MAX_REQUEST, ask, control_beside
 from edge_app.errors import SourceError, UsageError
-from edge_app.labels import MAX_LABELS, Label, line_of, parse_lines
+from edge_app.ranker.labels.label import MAX_LABELS, Label, line_of, parse_lines
+from edge_app.stream.control import MAX_REQUEST, ask, control_beside
 
 HEAD = b'{"schema":"control/1.0",'
 

@@ -19,15 +19,17 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_app.bundle import load_bundle
+from edge_app.app.control import CHANGES
+from edge_app.app.processes.handover import unpack
+from edge_app.app.settings import Settings, load_settings
+from edge_app.bundles.bundle import load_bundle
 from edge_app.camera import remote
+from edge_app.camera.pose_bytes import POSE_BYTES
+from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber, client_keys, decode, read_certificate, strict_json
-from edge_app.config import Settings, load_settings
-from edge_app.control import CHANGES
 from edge_app.errors import AppError, UsageError
-from edge_app.labels import parse_lines, parse_text, read_labels
-from edge_app.link import POSE_BYTES, unpack
-from edge_app.recording import RecordingFile, read_recording
+from edge_app.ranker.labels.label import parse_lines, parse_text, read_labels
+from edge_app.ranker.load import load_ranker
 from edge_app.types import Pose, Poses
 
 SIZES = [300, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
@@ -250,7 +252,7 @@ def test_X5_manifests(tmp_path, examples):
         except UsageError as error:
             assert "\n" not in str(error) and len(str(error)) < 800
             return
-        for use in (bundle.text_encoder, lambda: bundle.ranker("scale"), bundle.golden):
+        for use in (bundle.text_encoder, lambda: load_ranker(bundle, "scale"), bundle.golden):
             with pytest.raises(UsageError):  # none of the arrays is one
                 use()
 

@@ -14,12 +14,13 @@ import pytest
 import zmq
 from zmq.auth import create_certificates
 
-from edge_app.cli import main
+from edge_app.app.cli import main
 from edge_app.client import Subscriber, client_keys
-from edge_app.control import ask
 from edge_app.errors import SourceError, UsageError
-from edge_app.keys import fingerprint, load_keys, new_client, revoke
-from edge_app.security import Gate, check_bind
+from edge_app.stream.auth import Gate
+from edge_app.stream.control import ask
+from edge_app.stream.endpoint import check_bind
+from edge_app.stream.keys import fingerprint, load_keys, new_client, revoke
 from tests.security.conftest import serve
 
 

@@ -10,8 +10,8 @@ import time
 import zmq
 
 from edge_app.client import Subscriber, decode
-from edge_app.publisher import Publisher
-from edge_app.schema import encode
+from edge_app.stream.messages import encode
+from edge_app.stream.publisher import Publisher
 
 FLOOD = """
 import os, sys, time, zmq

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import zmq
 
-from edge_app.bundle import DEFAULT, load_bundle
+from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
+from edge_app.app.settings import Settings, TaughtConfig
+from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
-from edge_app.config import PublishConfig, Settings, TaughtConfig
-from edge_app.labels import Label
-from edge_app.recogniser import Recogniser, RecogniserTask
+from edge_app.ranker.labels.label import Label
+from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Window
 
 SETS = [["wave", "clap", "bow"], ["squat", "wave"], ["bow", "jump", "kick", "clap"], [], ["walk"]]
 
 
 class Fed:
-    """The real recogniser on the bundle that ships, fed with the bundle's own windows at ten a second."""
+    """The real recognizer on the bundle that ships, fed with the bundle's own windows at ten a second."""
 
     def __init__(self, folder: Path, taught: Path | None = None, *, use: bool = True) -> None:
         self.stream, self.control = f"ipc://{folder}/s", f"ipc://{folder}/c"
@@ -32,10 +33,10 @@ class Fed:
         settings = Settings(publish=PublishConfig(control=self.control), taught=TaughtConfig(use))
         labels = tuple(map(Label, SETS[0]))
         self.context = zmq.Context()
-        task = RecogniserTask(
+        task = RecognizerTask(
             DEFAULT, labels, "scale", "onnxruntime", self.stream, (("cam", ""),), settings, taught=taught
         )
-        self.recogniser = Recogniser(task, self.context)
+        self.recognizer = RecognizerProcess(task, self.context)
         self._count = 0
 
     def turn(self, *, decide: bool = True) -> None:
@@ -44,12 +45,12 @@ class Fed:
             valid = np.ones(len(joints), bool)
             window = Window("cam", 1, t_ns, joints.astype(np.float32), valid, 30.0, 0.9, 1.0)
             self._count += 1
-            self.recogniser.take(CameraReport("cam", "running", 0, t_ns, 30.0, self._count, 0, window))
-        self.recogniser.tick()
+            self.recognizer.take(CameraReport("cam", "running", 0, t_ns, 30.0, self._count, 0, window))
+        self.recognizer.tick()
         time.sleep(0.01)  # as the real loop, which waits for reports
 
     def close(self) -> None:
-        self.recogniser.close()
+        self.recognizer.close()
         self.context.destroy(linger=0)
 
 
@@ -140,7 +141,7 @@ def test_A4_a_refused_set_leaves_the_old_one_in_force(fed):
             while not socket.poll(0):
                 fed.turn()
             assert json.loads(socket.recv())["ok"] is False
-    assert fed.recogniser._table.names == tuple(SETS[0]) and fed.recogniser._table.version == 1
+    assert fed.recognizer._table.names == tuple(SETS[0]) and fed.recognizer._table.version == 1
 
 
 def test_the_control_socket_is_in_the_status(fed):

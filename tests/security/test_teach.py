@@ -16,7 +16,7 @@ SECONDS = 2.5
 
 @pytest.fixture
 def start(tmp_path):
-    """start(use=True): a running recogniser whose user's folder is always the same."""
+    """start(use=True): a running recognizer whose user's folder is always the same."""
     open_ones: list[Fed] = []
 
     def begin(**options: bool) -> Fed:
@@ -44,7 +44,7 @@ def asked(fed: Fed, op: str, labels: list[str] | None = None, **more: object) ->
 
 
 def names(fed: Fed) -> tuple[str, ...]:
-    return fed.recogniser._table.names
+    return fed.recognizer._table.names
 
 
 def test_taught_in_force_listed_kept_and_forgotten(start):
@@ -98,11 +98,11 @@ def test_decisions_go_on_during_a_shot_and_another_one_waits(start):
             fed.turn()
         assert "another shot" in asked(fed, "labels.teach", ["b"], seconds=SECONDS)["error"]
         assert asked(fed, "labels.add", ["jump"])["ok"], "words change meanwhile"
-        before = fed.recogniser._counters["decisions"]
+        before = fed.recognizer._counters["decisions"]
         while not socket.poll(0):
             fed.turn()
         assert json.loads(socket.recv())["ok"]
-        assert fed.recogniser._counters["decisions"] > before
+        assert fed.recognizer._counters["decisions"] > before
     assert names(fed) == (*SETS[0], "jump", "a")
 
 
@@ -113,7 +113,7 @@ def test_a_shot_of_nobody_changes_nothing(start, tmp_path):
             fed.turn(decide=False)
         reply = json.loads(socket.recv())
     assert reply["ok"] is False and "a body was in view in 0 of" in reply["error"]
-    assert names(fed) == tuple(SETS[0]) and fed.recogniser._table.version == 1
+    assert names(fed) == tuple(SETS[0]) and fed.recognizer._table.version == 1
     assert not (tmp_path / "taught").exists()
 
 
@@ -131,7 +131,7 @@ def test_bad_lessons_get_one_line_and_change_nothing(start, labels, more, word):
     reply = asked(fed, "labels.teach", labels, **more)
     assert reply["ok"] is False and word in reply["error"]
     assert reply["error"].isprintable() and len(reply["error"]) < 300
-    assert names(fed) == tuple(SETS[0]) and fed.recogniser._table.version == 1
+    assert names(fed) == tuple(SETS[0]) and fed.recognizer._table.version == 1
 
 
 def test_without_a_folder_nothing_can_be_taught(private):

@@ -8,7 +8,7 @@ import pytest
 
 @dataclass(frozen=True)
 class ToyTexts:
-    """Stands for `train.texts.ConceptTexts`; a sample is the text with a little noise."""
+    """Stands for `train.data.texts.ConceptTexts`; a sample is the text with a little noise."""
 
     vectors: np.ndarray
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge_app.labels import actions
+from edge_app.ranker.labels.actions import actions
 from export.__main__ import main as export
-from train import compare
 from train.__main__ import main as train
 from train.data.clips import CORE15_SETS
-from train.data.generated import generated_clips
+from train.studies import compare
+from train.synthetic.person_clips import generated_clips
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def sets(tmp_path, monkeypatch):
     """Six sets of drawn-up clips of six actions, as the real ones are stored."""
     few = actions()[:12]
     monkeypatch.setattr("export.bundle.actions", lambda: few)
-    monkeypatch.setattr("train.calibrate.actions", lambda: few)
+    monkeypatch.setattr("train.heads.calibrate.actions", lambda: few)
     picked = [c for c in generated_clips(4, seed=3) if c.name in ("squat", "wave", "clap", "kick", "bow", "jump")]
-    monkeypatch.setattr("train.data.sources.generated_clips", lambda count, seed: picked[:count])
+    monkeypatch.setattr("train.encoder.training_set.generated_clips", lambda count, seed: picked[:count])
     names = sorted({clip.name for clip in picked})
     rows = ["dataset,label,name,concept,clips"]
     for name in CORE15_SETS:

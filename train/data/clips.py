@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.skeleton import CORE15
-from edge_app.window import WindowSpec
+from edge_app.types import Window
+from edge_app.window.buffer import make_window, resample
+from edge_app.window.skeleton import CORE15, WindowSpec
 
 MISSING = -32768
 SWAPPED = ("penn_action",)
@@ -152,3 +153,38 @@ class Bank:
         base = self.off[clips][:, None]
         joints = self.joints[base + before] * (1 - part) + self.joints[base + after] * part
         return joints * valid[..., None, None], valid
+
+
+SPEC = WindowSpec(seconds=2.0, rate_hz=16.0, skeleton=CORE15)
+
+
+def clip_windows(clip: Clip, spec: WindowSpec) -> list[Window]:
+    """Windows over a clip, half a second apart; one for a clip that is shorter than a window."""
+    t_ns = np.round(np.arange(len(clip.joints)) * 1e9 / clip.fps).astype(np.int64)
+    return windows_over(t_ns, clip.joints, spec, clip.fps)
+
+
+def read_set(path: Path) -> list[Clip]:
+    """A skeleton set, with its concepts where a `concepts.csv` lies beside it.
+
+    Raises:
+        UsageError: no such set, nothing in it, or an empty clip.
+    """
+    table = path.with_name("concepts.csv")
+    clips = load_set(path, load_concepts(table) if table.is_file() else None)
+    empty = [i for i, clip in enumerate(clips) if not len(clip.joints)]
+    if empty or not clips:
+        raise UsageError(f"skeleton set {path}: {f'clip {empty[0]} has no frame' if clips else 'no clip in it'}")
+    return clips
+
+
+STEP_S = 0.5
+
+
+def windows_over(t_ns: np.ndarray, joints: np.ndarray, spec: WindowSpec, fps_in: float = 0.0) -> list[Window]:
+    """Windows over a stretch of poses, half a second apart; one for a stretch that is shorter than a window."""
+    first = min(t_ns[0] + int(spec.seconds * 1e9), t_ns[-1])
+    return [
+        make_window(*resample(t_ns, joints, int(end), spec), spec, camera="set", track=1, t_ns=int(end), fps_in=fps_in)
+        for end in np.arange(first, t_ns[-1] + 1, int(STEP_S * 1e9))
+    ]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.skeleton import CORE15, NTU25
+from edge_app.window.skeleton import CORE15, NTU25
 
 FPS = 30.0
 JOINTS = len(NTU25.joints)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_app.bundles.files import whole, write_text
 from edge_app.errors import UsageError
-from train.whole import whole, write_text
 
 FORMAT = "prepared/1"
 PLAN = "prepared.json"

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.skeleton import NTU25
+from edge_app.window.skeleton import NTU25
 from train.data.prepared import read_prepared
-from train.teacher import turn_onto
 
 LONGEST = 300
 SPINE_BASE, SPINE_MID, NECK, LEFT, RIGHT = (
@@ -28,7 +27,8 @@ def p1(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
 
     Each person begins with their first frame and is repeated to the end. The first person's SpineMid is the origin of
     every frame: METHODS.md has one translation a clip, but the authors' weights have mean and variance 0 at that joint
-    (INFERRED, as in `train.teacher`). In the first frame the spine is +z and the shoulders, left to right, are +x.
+    (INFERRED, as in `train.encoder.distill`). In the first frame the spine is +z and the shoulders, left to right, are
+    +x.
     """
     clip = np.stack([_repeated(person, frames) for person in _two(joints)])
     return _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1])).astype(np.float32)
@@ -125,3 +125,17 @@ def load_clips(folder: Path) -> Clips:
         raise UsageError(f"prepared set {folder}: no clips found")
     arrays = (np.concatenate(parts) for parts in (label, train, test, group))
     return Clips(shard.dataset, shard.names, joints, *arrays)
+
+
+def turn_onto(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The smallest rotation, `[3, 3]`, that brings the direction `source` onto the unit vector `target`.
+
+    None where they point the same way or, as in the authors' code, opposite ways.
+    """
+    axis = np.cross(source, target)
+    sine, cosine = float(np.linalg.norm(axis)), float(source @ target)
+    if sine < 1e-6:
+        return np.eye(3)
+    angle, (x, y, z) = np.arctan2(sine, cosine), axis / sine
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from edge_app.skeleton import LAYOUTS, Skeleton
+from edge_app.window.skeleton import LAYOUTS, Skeleton
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ ENCODERS = {
 
 
 def adjacencies(skeleton: Skeleton) -> Tensor:
-    """Self, towards the root, away from it: `[3, J, J]`, rows normalised (the spatial partition of ST-GCN)."""
+    """Self, towards the root, away from it: `[3, J, J]`, rows normalized (the spatial partition of ST-GCN)."""
     joints = len(skeleton.joints)
     inward = torch.zeros(joints, joints)
     for child, parent in enumerate(skeleton.parents):
@@ -71,7 +71,7 @@ def adjacencies(skeleton: Skeleton) -> Tensor:
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    """Over time, joint by joint, then normalised."""
+    """Over time, joint by joint, then normalized."""
     convolution = nn.Conv2d(inputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
@@ -173,7 +173,7 @@ class AttentionTrunk(nn.Module):
 
 
 class EdgeEncoder(nn.Module):
-    """Windows `[B, T, J, 4]` of `edge_app.window.normalise` -> features `[B, feature]`, root mean square 1."""
+    """Windows `[B, T, J, 4]` of `normalize` -> features `[B, feature]`, root mean square 1."""
 
     def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
         super().__init__()
@@ -219,9 +219,9 @@ class EdgeEncoder(nn.Module):
         return torch.cat([place, bone, velocity, path, seen], dim=-1).permute(0, 3, 1, 2)
 
     def forward(self, window: Tensor) -> Tensor:
-        return self.pooled(*self.over_time(self.normalised(window), window))
+        return self.pooled(*self.over_time(self.normalized(window), window))
 
-    def normalised(self, window: Tensor) -> Tensor:
+    def normalized(self, window: Tensor) -> Tensor:
         """`inputs` as the first layer reads them: `[B, 13, T, J]`."""
         x = self.inputs(window)
         batch, channels, steps, joints = x.shape
@@ -229,7 +229,7 @@ class EdgeEncoder(nn.Module):
         return self.input_norm(flat).reshape(batch, channels, joints, steps).permute(0, 1, 3, 2)
 
     def over_time(self, x: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-        """The trunk's features of `normalised` inputs, `[B, W, S]`, and 1 where anything was seen, `[B, 1, S]`."""
+        """The trunk's features of `normalized` inputs, `[B, W, S]`, and 1 where anything was seen, `[B, 1, S]`."""
         for block in self.graph_blocks:
             x = block(x)
         batch = x.shape[0]
@@ -297,7 +297,7 @@ class Detailed(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         pooled, over_time = [], []
-        inputs = [branch.normalised(window) for branch in self.branches]
+        inputs = [branch.normalized(window) for branch in self.branches]
         for branch, own in zip(self.branches, inputs, strict=True):
             x, present = branch.over_time(own, window)
             pooled.append(branch.pooled(x, present))

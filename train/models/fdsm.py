@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_app.errors import UsageError
-from edge_app.rankers.dct import dct_matrix
-from edge_app.rankers.fdsm import high_pass
+from edge_app.ranker.layers import dct_matrix, high_pass
 from train.models.diffusion import alpha_bars, noise_bank, time_embedding
 
 

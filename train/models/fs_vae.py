@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_app.errors import UsageError
-from edge_app.rankers.dct import dct_matrix
-from edge_app.rankers.fs_vae import BANDS, PARTS, frequency_bands
+from edge_app.ranker.fs_vae import BANDS, PARTS, frequency_bands
+from edge_app.ranker.layers import dct_matrix
 from train.models.latents import (
     Weights,
     contrast,

@@ -179,8 +179,8 @@ class Unit(nn.Module):
 class ShiftGCN(nn.Module):
     """Clips `[B, 3, T, V, M]` -> feature `[B, 256]` and logits `[B, classes]`.
 
-    x, y, z in metres at 30 frames a second, as `train.teacher.prepared` makes them; T divisible by every stride in turn
-    (300 in the authors' training); M bodies, absent ones zero.
+    x, y, z in metres at 30 frames a second, as `train.encoder.distill.prepared` makes them; T divisible by every stride
+    in turn (300 in the authors' training); M bodies, absent ones zero.
     """
 
     def __init__(self, config: ShiftConfig = ShiftConfig()) -> None:

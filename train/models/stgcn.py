@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from edge_app.skeleton import NTU25
+from edge_app.window.skeleton import NTU25
 
 
 @dataclass(frozen=True)

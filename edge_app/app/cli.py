@@ -1,0 +1,250 @@
+"""The command line: `edge-app VERB`. What the verbs do is in `edge_app.app.commands.verbs`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_app import __version__
+from edge_app.app.bridges import add_bridges
+from edge_app.app.commands import verbs
+from edge_app.app.log import log, setup
+from edge_app.app.view.access import DEFAULT_PLACE
+from edge_app.client import DEFAULT_ENDPOINT
+from edge_app.errors import AppError, UsageError
+from edge_app.runtime.session import RUNTIMES
+
+RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb; returns the exit code of DESIGN.md 5."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    setup(getattr(arguments, "log", None))
+    if getattr(arguments, "rerank", None):
+        arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
+    try:
+        if getattr(arguments, "people", None) is not None:
+            arguments.assignments = [*arguments.assignments, _people(arguments.people)]
+        return int(arguments.verb_function(arguments))
+    except AppError as error:
+        log.error("%s", error, extra={"kind": "failed"})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: nothing is left to say
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-app", description="A camera, plain words, and a trustworthy label stream."
+    )
+    parser.add_argument("--version", action="version", version=f"edge-app {__version__}")
+    commands = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    run = commands.add_parser("run", help="watch cameras and publish labels")
+    run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
+    _add_recognition(run)
+    run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
+    run.add_argument("--record", type=Path, metavar="DIR", help="keep poses and messages here, no pixels")
+    run.add_argument("--metrics", metavar="HOST:PORT", help="figures for Prometheus, on loopback only")
+    run.add_argument("--log", choices=("plain", "json"), help="how lines on stderr look (default plain)")
+    run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: beside the stream)")
+    run.add_argument("--keys", type=Path, metavar="DIR", help="let in by tcp only whom this folder lists")
+    _add_view(run)
+    run.set_defaults(verb_function=verbs.run)
+
+    view = commands.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
+    view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
+    view.add_argument("--listen", default=DEFAULT_PLACE, metavar="HOST:PORT", help=f"default {DEFAULT_PLACE}")
+    view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
+    view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
+    view.add_argument("--max-age-ms", type=int, default=1000, metavar="MS", help="older labels are not shown as true")
+    _add_token(view)
+    view.set_defaults(verb_function=verbs.view)
+
+    recognize = commands.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
+    recognize.add_argument("files", nargs="+", metavar="FILE")
+    _add_recognition(recognize)
+    recognize.add_argument("--json", action="store_true", help="one JSON object a file")
+    recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
+    recognize.set_defaults(verb_function=verbs.recognize)
+
+    camera = commands.add_parser("camera", help="send the poses of a camera here to an app on another machine")
+    camera.add_argument("source", metavar="SOURCE")
+    camera.add_argument(
+        "--to", required=True, metavar="ENDPOINT", help="tcp://HOST:PORT where 'run remote://…' listens"
+    )
+    camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
+    _add_settings(camera)
+    _add_people(camera)
+    camera.set_defaults(verb_function=verbs.camera)
+
+    listen = commands.add_parser("listen", help="print the labels of a stream")
+    listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
+    listen.add_argument("--json", action="store_true", help="one JSON object a line")
+    listen.add_argument("--plain", action="store_true", help="lines, on a terminal too")
+    listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
+    listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
+    listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
+    listen.set_defaults(verb_function=verbs.listen)
+
+    add_bridges(commands)
+
+    demo = commands.add_parser("demo", help="the whole app on the webcam, or on a drawn person where there is none")
+    demo.add_argument("--seconds", type=float, metavar="S", help="stop by itself after S seconds")
+    demo.add_argument("--json", action="store_true", help="print the stream's messages, one JSON object a line")
+    demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
+    demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
+    _add_people(demo)
+    _add_view(demo)
+    demo.set_defaults(verb_function=verbs.demo)
+
+    bench = commands.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
+    bench.add_argument("--source", metavar="URI", help="default: the drawn person")
+    _add_recognition(bench)
+    bench.add_argument("--seconds", type=float, default=60.0, metavar="S", help="after the warm-up (default 60)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
+    bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latency over time, as SVG")
+    bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="ratios of two results; measures nothing")
+    bench.set_defaults(verb_function=verbs.bench)
+
+    record = commands.add_parser("record", help="keep poses and stamps of a source, no pixels")
+    record.add_argument("source", metavar="SOURCE")
+    record.add_argument("out", type=Path, metavar="OUT")
+    record.add_argument("--seconds", type=float, metavar="S")
+    _add_people(record)
+    record.set_defaults(verb_function=verbs.record)
+
+    replay = commands.add_parser("replay", help="the events of a recording again, always the same")
+    replay.add_argument("recording", metavar="FILE|DIR")
+    _add_recognition(replay)
+    pace = replay.add_mutually_exclusive_group()
+    pace.add_argument("--realtime", action="store_const", dest="pace", const="realtime", help="at its own pace")
+    pace.add_argument("--step", action="store_const", dest="pace", const="step", help="Enter for the next decision")
+    show = replay.add_mutually_exclusive_group()
+    show.add_argument("--json", action="store_const", dest="show", const="json", help="one JSON object an event")
+    show.add_argument("--hash", action="store_const", dest="show", const="hash", help="only the SHA-256 of the events")
+    replay.set_defaults(verb_function=verbs.replay, pace="fast", show="lines")
+
+    explain = commands.add_parser("explain", help="why something was decided, in words and as a picture")
+    explain.add_argument("recording", metavar="FILE|DIR")
+    explain.add_argument("--at", type=float, required=True, metavar="S", help="seconds from the recording's start")
+    explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking")
+    _add_recognition(explain)
+    explain.set_defaults(verb_function=verbs.explain)
+
+    doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(verb_function=verbs.doctor)
+
+    _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
+    _add_keys(commands.add_parser("keys", help="who may read the stream and change the labels over a network"))
+
+    bundle = commands.add_parser("bundle", help="look at a model bundle").add_subparsers(
+        dest="bundle_verb", required=True, metavar="VERB"
+    )
+    verify = bundle.add_parser("verify", help="check every file against the manifest, and the golden self-test")
+    verify.add_argument("folder", type=Path, metavar="DIR")
+    verify.add_argument("--key", type=Path, metavar="FILE", help="check the signature with this ed25519 public key")
+    verify.set_defaults(verb_function=verbs.bundle_verify)
+    sign = bundle.add_parser("sign", help="sign the manifest")
+    sign.add_argument("folder", type=Path, metavar="DIR")
+    sign.add_argument("--key", type=Path, metavar="FILE", required=True, help="private key of ssh-keygen -t ed25519")
+    sign.set_defaults(verb_function=verbs.bundle_sign)
+    return parser
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="op", required=True, metavar="VERB")
+    lists = 'names, "a,b,c", a label file, or a list that ships, such as fitness'
+    for name, text in (("list", "print them, as lines of a label file"), ("set", lists), ("add", lists),
+                       ("remove", "names"), ("describe", "a name, and how the body moves"),
+                       ("teach", "show a motion: shots from the camera of a running app, or from clips"),
+                       ("forget", "what was taught under a name")):  # fmt: skip
+        verb = commands.add_parser(name, help=text)
+        if name in ("teach", "forget"):
+            verb.add_argument("name", metavar="NAME")
+            verb.add_argument("--bundle", type=Path, metavar="DIR", help="the app's (default: the one that ships)")
+        if name == "teach":
+            verb.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of a shot (default 5)")
+            verb.add_argument("--shots", type=int, default=3, metavar="N", help="how many (default 3)")
+            verb.add_argument("--camera", default="", metavar="NAME", help="of the app, where it has several")
+            verb.add_argument("--clip", action="append", metavar="FILE", help="a shot from a file instead; repeat it")
+        elif name == "describe":
+            verb.add_argument("name", metavar="NAME")
+            verb.add_argument("description", metavar="TEXT")
+        elif name not in ("list", "forget"):
+            verb.add_argument("labels", nargs="+", metavar="LABEL", help=text)
+        verb.add_argument("--control", metavar="ENDPOINT", help="of the app (default: beside the default stream)")
+        verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
+        verb.add_argument("--json", action="store_true", help="print the reply")
+    parser.set_defaults(verb_function=verbs.labels)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="keys_verb", required=True, metavar="VERB")
+    new = commands.add_parser("new", help="make the app's own keys, or with --name those of a client")
+    new.add_argument("folder", type=Path, metavar="DIR")
+    new.add_argument("--name", metavar="N")
+    roles = ("reader", "controller", "camera", "server")
+    new.add_argument("--role", choices=roles, help="default: server, or reader with a name")
+    commands.add_parser("list", help="role, name and fingerprint of each").add_argument(
+        "folder", type=Path, metavar="DIR"
+    )
+    revoke = commands.add_parser("revoke", help="cut a client off; a running app notices within a second")
+    revoke.add_argument("folder", type=Path, metavar="DIR")
+    revoke.add_argument("name", metavar="NAME")
+    parser.set_defaults(verb_function=verbs.keys)
+
+
+def _add_recognition(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c" (default: the bundle\'s)')
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
+    parser.add_argument("--ranker", choices=RANKERS, default="scale")
+    parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
+    parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
+    _add_settings(parser)
+    _add_people(parser)
+    parser.add_argument(
+        "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
+        help="fail where no GPU runtime passes the self-test",
+    )  # fmt: skip
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+
+
+def _add_people(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--people", metavar="N", help="watch up to N people before each camera (default 1, at most 8)")
+    parser.set_defaults(assignments=[])
+
+
+def _people(count: str) -> str:
+    from edge_app.recognizer import MAX_PEOPLE
+
+    if not (count.isdecimal() and 1 <= int(count) <= MAX_PEOPLE):
+        raise UsageError(f"--people {count:.40}: a number from 1 to {MAX_PEOPLE} is allowed")
+    return f"camera.max_people={int(count)}"
+
+
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
+    )
+    _add_token(parser)
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--token", default=os.environ.get("EDGE_APP_VIEW_TOKEN", ""),
+        help="the page's password; beyond this machine one is made up if none is given",
+    )  # fmt: skip

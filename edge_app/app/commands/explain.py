@@ -1,0 +1,100 @@
+"""Why a decision was taken, in a sentence, in figures and as a picture: `edge-app explain`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edge_app.app.commands.svg import draw_decision
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import Bundle
+from edge_app.camera import open_source
+from edge_app.encoder import Encoder
+from edge_app.errors import UsageError
+from edge_app.ranker.base import Ranker
+from edge_app.ranker.labels.table import LabelTable
+from edge_app.recognizer import Step, steps
+from edge_app.types import Decision
+
+_SENTENCES = {
+    "nobody": "nobody is in view",
+    "body": "shoulders and arms are visible at {value:.2f} < {limit:.2f}",
+    "bone_length_variation": "what was found is no body: its bones change their length by {value:.2f} > {limit:.2f}",
+    "idle": "motion {value:.2f} < {limit:.2f} torso lengths a second",
+    "present": "the person was in view for {value:.2f} < {limit:.2f} of the window",
+    "variation_to_start": "bones change their length by {value:.2f} > {limit:.2f}, too much to start anything",
+    "belief": 'best label "{label}" has belief {value:.2f} < {limit:.2f}',
+    "hold": '"{label}" leads with {value:.2f} >= {limit:.2f}, so far for {held_s:.2f} of {needed_s:.2f} s',
+    "started": 'started "{label}" because it led with {value:.2f} >= {limit:.2f} for {held_s:.2f} >= {needed_s:.2f} s',
+    "goes_on": '"{label}" goes on: belief {value:.2f} >= {limit:.2f}',
+    "fading": '"{label}" is fading: belief {value:.2f} < {limit:.2f} for {held_s:.2f} of {needed_s:.2f} s',
+    "resting": '"{label}" comes to rest: motion {value:.2f} < {limit:.2f} for {held_s:.2f} of {needed_s:.2f} s',
+    "over": 'ended "{label}" because its belief stayed under {limit:.2f} for {needed_s:.2f} s (now {value:.2f})',
+    "rest": 'ended "{label}" because motion stayed under {limit:.2f} for {needed_s:.2f} s (now {value:.2f})',
+    "insufficient_rate": "too few pictures a second to name anything",
+    "camera_lost": "the camera is lost",
+    "camera_frozen": "the camera is frozen",
+    "ended": "the source has ended",
+}
+
+
+def sentence(decision: Decision) -> str:
+    """The decision's own reason in words; where no action is on, after its state."""
+    reason = decision.reason
+    assert reason is not None
+    text = _SENTENCES[reason.rule].format(
+        label=reason.label, value=reason.value, limit=reason.limit, held_s=reason.held_s, needed_s=reason.needed_s
+    )
+    return text if decision.state == "running" or reason.rule in ("over", "rest") else f"{decision.state}: {text}"
+
+
+def explain(
+    uri: str, at_s: float, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
+    *, picture: Path | None = None,
+) -> list[str]:  # fmt: skip
+    """Lines about the first decision at or after `at_s` seconds from the start; draws it into an SVG file, if named.
+
+    Raises:
+        UsageError: there is no decision so late, or the picture cannot be written.
+        SourceError: no recording.
+    """
+    ranker.set_labels(table)
+    last_s = 0.0
+    with open_source(uri, camera="file", realtime=False) as source:
+        for step in steps(source, bundle.spec, encoder, ranker, settings):
+            if step.decision is not None and step.poses is not None:
+                last_s = step.decision.t_ns / 1e9
+                if last_s >= at_s:
+                    break
+        else:
+            raise UsageError(f"--at {at_s:g}: the last decision is at {last_s:.2f} s; allowed: 0 to {last_s:.2f}")
+    lines = _about(Path(uri.removeprefix("pose://")).name, step, settings)
+    if picture is not None:
+        if step.window is None:
+            raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
+        try:
+            drawn = draw_decision(step.window, step.decision.ranking, bundle.spec, settings.events.enter, lines)
+            picture.write_text(drawn, "utf-8")
+        except OSError as error:
+            raise UsageError(f"--out {picture}: cannot be written: {error.strerror}") from None
+    ranking = step.decision.ranking
+    if ranking is None:
+        return lines
+    rows = [f"  {ranking.labels[i]:24} {ranking.scores[i]:.3f}  {ranking.energies[i]:.4f}" for i in ranking.order()[:5]]
+    return [*lines, f"  {'label':24} score  energy", *rows]
+
+
+def _about(name: str, step: Step, settings: Settings) -> list[str]:
+    decision, window, events = step.decision, step.window, settings.events
+    assert decision is not None
+    lines = [f"{name} at {decision.t_ns / 1e9:.2f} s: {decision.state}", sentence(decision)]
+    if window is not None:
+        known = "" if decision.ranking is None else f"known {decision.ranking.known:.2f} · "
+        lines.append(
+            f"{known}motion {window.motion:.2f} · in view {window.valid.mean():.2f} · "
+            f"body {window.body_visibility:.2f} · {window.fps_in:.1f} poses a second"
+        )
+    lines.append(
+        f"thresholds: start {events.enter:g} for {events.hold_s:g} s · end {events.exit:g} for {events.release_s:g} s"
+        f" · idle {events.idle_motion:g} · belief = score × known, averaged over {events.smooth_s:g} s"
+    )
+    return lines

@@ -1,0 +1,120 @@
+"""Every frame of a file, nothing dropped, the same answer each time: `edge-app recognize`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_app.app.commands.svg import Moment, draw_run
+from edge_app.app.settings import Settings
+from edge_app.bundles.bundle import Bundle
+from edge_app.camera import open_source, redact
+from edge_app.encoder import Encoder
+from edge_app.ranker.base import Ranker
+from edge_app.ranker.labels.table import LabelTable
+from edge_app.recognizer import steps
+from edge_app.types import Event, Ranking
+
+
+def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
+    """Labels over a whole clip, best first, scores summing to 1: the energies' mean over windows, then the softmax."""
+    energies = np.mean([ranking.energies for ranking in rankings], axis=0, dtype=np.float64)
+    logits = -energies / temperature
+    scores = np.exp(logits - logits.max())
+    scores /= scores.sum()
+    return [(rankings[0].labels[i], round(float(scores[i]), 6)) for i in np.argsort(energies, kind="stable")]
+
+
+@dataclass
+class _Tally:
+    """What is counted while a file goes by."""
+
+    frames: int = 0
+    found: int = 0
+    visibility: list[float] = field(default_factory=list)
+    rankings: list[Ranking] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    states: dict[str, float] = field(
+        default_factory=lambda: {"no_person": 0.0, "idle": 0.0, "unknown": 0.0, "action": 0.0}
+    )
+
+
+def recognize(
+    uri: str, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
+    *, picture: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Run the whole path over one file and return the `recognition/1` object of DESIGN.md 5.
+
+    `ranking` is empty where nobody was in view long enough for a window. `picture`: an SVG file to draw the run into.
+
+    Raises:
+        SourceError: the file cannot be decoded.
+    """
+    ranker.set_labels(table)
+    tally, spec, state, last_ns = _Tally(), bundle.spec, "no_person", 0
+    with open_source(uri, camera="file", realtime=False) as source:
+        for step in steps(source, spec, encoder, ranker, settings):
+            if step.decision is not None:
+                tally.events += step.decision.events
+            if step.poses is None:
+                continue
+            tally.frames += 1
+            tally.states[state] += (step.poses.t_ns - last_ns) / 1e9
+            last_ns = step.poses.t_ns
+            if step.person is not None:
+                tally.found += 1
+                tally.visibility.append(float((spec.skeleton.from_mediapipe @ step.person.visibility).mean()))
+            if step.decision is None:
+                continue
+            ranking = step.decision.ranking
+            if ranking is not None:
+                tally.rankings.append(ranking)
+            state = "action" if step.decision.state == "running" else step.decision.state
+            tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
+    if tally.frames > 1:
+        tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
+    if picture is not None and tally.moments:
+        enter = settings.events.enter
+        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), "utf-8")
+    return _result(uri, tally, source.fps or _rate(tally.frames, last_ns), bundle, ranker, table)
+
+
+def _rate(frames: int, last_ns: int) -> float:
+    return (frames - 1) / (last_ns / 1e9) if last_ns else 0.0
+
+
+def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker, table: LabelTable) -> dict[str, Any]:
+    temperature = ranker.calibration.temperature
+    starts = {event.id: event for event in tally.events if event.type == "start"}
+    ends = {event.id: event for event in tally.events if event.type == "end"}
+    best: dict[str, float] = {}
+    for event in tally.events:
+        best[event.id] = max(best.get(event.id, 0.0), event.score)
+    return {
+        "schema": "recognition/1",
+        "file": Path(uri).name if "://" not in uri else redact(uri),
+        "seconds": round(sum(tally.states.values()), 3),
+        "fps_in": round(fps, 3),
+        "frames": tally.frames,
+        "pose_found": round(tally.found / tally.frames, 4) if tally.frames else 0.0,
+        "body_visibility": round(float(np.mean(tally.visibility)), 4) if tally.visibility else 0.0,
+        "ranker": ranker.kind,
+        "bundle": bundle.id,
+        "labels": list(table.names),
+        "ranking": [list(pair) for pair in clip_ranking(tally.rankings, temperature)] if tally.rankings else [],
+        "events": [
+            {
+                "label": start.label,
+                "onset_s": round(start.onset_ns / 1e9, 3),
+                "offset_s": round(ends[name].t_ns / 1e9, 3),
+                "score": round(best[name], 4),
+            }
+            for name, start in starts.items()
+        ],
+        "states": {state: round(seconds, 3) for state, seconds in tally.states.items()},
+    }

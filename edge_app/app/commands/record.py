@@ -1,0 +1,46 @@
+"""`edge-app record`: keep the poses and stamps of a source."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from edge_app.app.log import log
+from edge_app.app.recorder import Recorder
+from edge_app.app.settings import Settings
+from edge_app.camera import open_source
+from edge_app.camera.recording import RecordingFile
+from edge_app.errors import UsageError
+from edge_app.pose.model_file import ensure_pose_model
+from edge_app.pose.multi_person import pose_backend
+from edge_app.types import Poses
+
+
+def record(source: str, out: Path, seconds: float | None, settings: Settings) -> int:
+    """Write the poses of a source to a recording until it ends, `seconds` pass, or Ctrl-C.
+
+    settings: `camera.max_people` says of how many.
+
+    Raises:
+        SourceError: the source cannot be opened. UsageError: the file cannot be written.
+    """
+    ensure_pose_model()
+    until = time.monotonic() + seconds if seconds else None
+    frames = found = 0
+    with (
+        open_source(source, realtime=True) as opened,
+        pose_backend(settings.camera.max_people) as estimator,
+        Recorder(RecordingFile(out)) as recorder,
+    ):
+        try:
+            while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
+                if recorder.full:
+                    raise UsageError(recorder.full)
+                poses = item if isinstance(item, Poses) else estimator.estimate(item)
+                recorder.poses(poses)
+                frames += 1
+                found += bool(poses.poses)
+        except KeyboardInterrupt:
+            pass
+    log.info("%s: %d frames, somebody in %d of them", out, frames, found)
+    return 0

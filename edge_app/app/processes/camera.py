@@ -1,0 +1,128 @@
+"""The process of one camera: grab, pose, track, window. Pixels never leave it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_app.app.log import log
+from edge_app.app.metrics import StageTimes
+from edge_app.app.processes.child import Child
+from edge_app.app.processes.handover import ReportSender
+from edge_app.app.recorder import Recorder, Segments
+from edge_app.app.settings import Settings
+from edge_app.camera.grab import Grabber, GrabStatus, grab
+from edge_app.pose.idle import PoseStage
+from edge_app.track import make_tracker
+from edge_app.types import CameraReport, Window
+from edge_app.window.buffer import WindowBuffers
+from edge_app.window.skeleton import WindowSpec
+
+IDLE_REPORT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CameraTask:
+    """What a camera process is told: name, source, where its reports go, and a folder to record poses in, if any."""
+
+    name: str
+    uri: str
+    endpoint: str
+    skeleton_window: WindowSpec
+    settings: Settings
+    record: Path | None = None
+
+
+def run_camera(task: CameraTask, child: Child) -> None:
+    """Run until the source ends or the child is told to stop. A recording needs no pose estimator.
+
+    Raises:
+        SourceError: the source cannot be opened at the first start. Later it is waited for.
+    """
+    with ExitStack() as stack:
+        sender = stack.enter_context(ReportSender(task.endpoint))
+        times = StageTimes()
+        poser = stack.enter_context(PoseStage(task.uri, task.settings.camera.max_people, times.measure))
+        child.wait_turn()
+        recorder = None
+        if task.record:
+            recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
+        grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
+        child.ready()
+        _watch(task, child, grabber, poser, times, sender, recorder)
+
+
+def _watch(
+    task: CameraTask, child: Child, grabber: Grabber, poser: PoseStage, times: StageTimes, sender: ReportSender,
+    recorder: Recorder | None,
+) -> None:  # fmt: skip
+    people = task.settings.camera.max_people
+    buffers, tracker = WindowBuffers(task.name, task.skeleton_window, people), make_tracker(people)
+    before = grabber.status()
+    stride_ns = int(task.settings.camera.stride_s * 1e9)
+    epoch, due_ns, slow, seen_ns = 0, 0, False, 0
+    windows: tuple[Window, ...] = ()
+    while not child.stopping:
+        item = grabber.newest(IDLE_REPORT_S)
+        status = grabber.status()
+        child.alive()
+        log_state_change(task.name, before, status)
+        before = status
+        if status.epoch != epoch:
+            epoch = status.epoch
+            buffers.clear()
+            tracker.reset()
+            poser.reset()
+        if item is not None:
+            poses = poser.estimate(item)
+            child.progress()
+            if recorder is not None:
+                recorder.poses(poses)
+            tracks = tracker.update(poses)
+            buffers.push(tracks)
+            seen_ns = poses.t_ns
+            if poses.t_ns < due_ns:
+                continue
+            due_ns += stride_ns
+            if due_ns <= poses.t_ns:  # the start, or a stall: what was not done is not made up for
+                due_ns = poses.t_ns + stride_ns
+            with times.measure("window"):
+                windows = buffers.windows()
+            window = windows[0] if windows else None
+            slow = window is not None and window.fps_in < task.settings.camera.min_fps and window.valid.mean() >= 0.5
+        elif status.state == "running":
+            continue
+        shown = windows if item is not None and not slow else ()
+        sender.send(
+            CameraReport(
+                camera=task.name,
+                state=status.state,
+                epoch=epoch,
+                t_ns=seen_ns,
+                fps_in=windows[0].fps_in if windows else 0.0,
+                frames=status.frames,
+                dropped=status.dropped,
+                misordered=status.misordered,
+                reconnects=status.reconnects,
+                window=shown[0] if shown else None,
+                others=shown[1:],
+                flags=(*status.flags, *(["insufficient_rate"] if slow else [])),
+                stage_ms=times.take(),
+                recorder=recorder.state if recorder else "",
+                unrecorded=recorder.dropped if recorder else 0,
+                people=tracks if item is not None else (),
+            )
+        )
+        if status.state == "ended":
+            return
+
+
+def log_state_change(camera: str, before: GrabStatus, now: GrabStatus) -> None:
+    """One line when the camera's state changes, or its picture another way (such as its size)."""
+    if now.state not in (before.state, "ended"):
+        why = f" ({now.error})" if now.error else ""
+        log.warning("%s: %s%s", camera, now.state, why, extra={"kind": "camera"})
+    elif now.size != before.size and before.size:
+        sizes = (*now.size, *before.size)
+        log.warning("%s: pictures are %dx%d now, %dx%d before", camera, *sizes, extra={"kind": "camera"})

@@ -1,0 +1,321 @@
+"""Starts the stages as processes, watches their progress, restarts them within a budget, stops them cleanly."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnProcess
+from multiprocessing.sharedctypes import RawValue
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from edge_app.app.log import log
+from edge_app.app.processes.camera import CameraTask, run_camera
+from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
+from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
+from edge_app.app.processes.run_folder import run_folder
+from edge_app.app.processes.systemd import Notifier
+from edge_app.app.settings import Settings, SuperviseConfig
+from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.shots import taught_folder
+from edge_app.window.skeleton import WindowSpec
+
+WATCH_S = 0.05
+STOP_S = 3.0
+MEMORY_S = 1.0  # between looks at a stage's memory
+IDLE_S = 1.0  # without work a running stage is called degraded
+_FATAL = {error.exit_code for error in (UsageError, PortError, SourceError)}
+
+
+@dataclass(frozen=True, slots=True)
+class AppTask:
+    """Everything that `edge-app run` runs: sources by camera name, and what to do with them.
+
+    record: the folder of this run's recording, if any.
+    """
+
+    sources: tuple[tuple[str, str], ...]
+    bundle: Path
+    window: WindowSpec
+    labels: tuple[Label, ...]
+    ranker: str
+    runtime: str
+    publish: str
+    settings: Settings
+    record: Path | None = None
+    trace: Path | None = None
+
+
+class Run:
+    """One process of a stage."""
+
+    def __init__(self, process: SpawnProcess, pulse: Pulse) -> None:
+        self.process, self.pulse = process, pulse
+        self._beat_ns, self._silent_s = 0, 0.0
+
+    def silent_s(self, elapsed_s: float) -> float:
+        """Seconds without a beat, of the time in which the supervisor was looking: `elapsed_s` since the last call."""
+        changed = self.pulse.beat_ns != self._beat_ns
+        self._beat_ns, self._silent_s = self.pulse.beat_ns, 0.0 if changed else self._silent_s + elapsed_s
+        return self._silent_s
+
+    def memory_mb(self) -> float:
+        """Resident memory in MB; 0 where the system does not tell."""
+        try:
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        except (OSError, IndexError):
+            return 0.0
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+class Stage:
+    """A process, those that came before it, and the one that will follow it.
+
+    Args:
+        board: where the row of this stage goes; every process of every stage can read it.
+        recycle: whether a process that has grown over `max_rss_mb` is replaced by one that has loaded its models
+            before the old one is stopped.
+    """
+
+    def __init__(
+        self, name: str, body: Callable[..., None], task: Any, board: Board, config: SuperviseConfig, *,
+        recycle: bool = False,
+    ) -> None:  # fmt: skip
+        self.name, self._body, self._task, self._board, self._config = name, body, task, board, config
+        self._context = multiprocessing.get_context("spawn")
+        self._recycle = recycle
+        self._starts: deque[float] = deque()
+        self._run: Run | None = None
+        self._next: Run | None = None
+        self._due = self._memory_due = 0.0
+        self._row: Row = RawValue(Row)
+        board[name] = self._row
+        self.finished = self.was_ready = False
+
+    def start(self) -> None:
+        self._run = self._spawn(go=True)
+
+    def _spawn(self, *, go: bool) -> Run:
+        self._starts.append(time.monotonic())
+        pulse: Pulse = RawValue(Pulse)
+        pulse.go = go
+        process = self._context.Process(
+            target=run_child, name=self.name,
+            args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid()),
+        )  # fmt: skip
+        resource_tracker.ensure_running()  # at its own start it would let the signals through
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        return Run(process, pulse)
+
+    def look(self, elapsed_s: float) -> int | None:
+        """Look after it once; the exit code of the whole app if it must end now. Never waits.
+
+        Raises:
+            GaveUpError: more restarts than allowed.
+        """
+        try:
+            return self._look(elapsed_s)
+        finally:
+            run = self._run
+            self._row.state = STATES.index(self.state())
+            self._row.progress = run.pulse.work if run else 0
+
+    def _look(self, elapsed_s: float) -> int | None:
+        run = self._run
+        if self.finished:
+            return None
+        if run is None:
+            if time.monotonic() >= self._due:
+                self.start()
+            return None
+        self.was_ready = self.was_ready or run.pulse.ready_ns > 0
+        code = run.process.exitcode
+        if code is None:
+            silent_s = run.silent_s(elapsed_s)
+            if silent_s > (self._config.progress_s if run.pulse.ready_ns else self._config.grace_s):
+                run.end()
+                self._follow(f"made no progress for {silent_s:.1f} s")
+            elif self._recycle:
+                self._look_at_memory(run)
+        elif code == 0:
+            self.finished = True
+            if self._next is not None:
+                self._next.end()
+        elif code in _FATAL and not self.was_ready:
+            return code
+        elif self._next is not None and self._next.pulse.loaded:
+            self._follow("")
+        else:
+            self._follow(f"ended with {_reason(code)}")
+        return None
+
+    def _follow(self, why: str) -> None:
+        """The process is gone: its successor goes on, or another one is started after a pause, which grows with the
+        number of recent starts."""
+        if why:
+            log.warning("%s %s; restarting it", self.name, why, extra={"kind": "restart"})
+        self._row.restarts += 1
+        self._run, self._next = self._next, None
+        if self._run is not None:
+            self._run.pulse.go = True
+            return
+        self._check_budget()
+        self._due = time.monotonic() + min(0.1 * 2 ** (len(self._starts) - 1), 2.0)
+
+    def _look_at_memory(self, run: Run) -> None:
+        limit = self._config.max_rss_mb
+        now = time.monotonic()
+        if self._next is not None:
+            if self._next.process.exitcode is not None:
+                self._next = None
+            elif self._next.pulse.loaded:
+                run.process.terminate()
+        elif limit and run.pulse.ready_ns and now >= self._memory_due:
+            self._memory_due = now + MEMORY_S
+            if (used := run.memory_mb()) > limit:
+                log.warning(
+                    "%s uses %.0f MB, supervise.max_rss_mb is %.0f; replacing it", self.name, used, limit,
+                    extra={"kind": "restart"},
+                )  # fmt: skip
+                self._check_budget()
+                self._next = self._spawn(go=False)
+
+    def _check_budget(self) -> None:
+        now = time.monotonic()
+        while self._starts and now - self._starts[0] > self._config.within_s:
+            self._starts.popleft()
+        if len(self._starts) > self._config.restarts:
+            raise GaveUpError(
+                f"{self.name}: failed {len(self._starts)} times in {self._config.within_s:.0f} s, "
+                f"{self._config.restarts} restarts are allowed; giving up"
+            )
+
+    def state(self) -> str:
+        """Where in its life the stage is: one of `STATES`. Running is who works, not who is merely alive."""
+        if self.finished:
+            return "stopped"
+        if self._run is None or self._run.process.exitcode is not None:
+            return "failed"
+        pulse = self._run.pulse
+        if not pulse.ready_ns:
+            return "starting"
+        if not pulse.work_ns:
+            return "ready"
+        return "running" if time.monotonic_ns() - pulse.work_ns <= IDLE_S * 1e9 else "degraded"
+
+    def processes(self) -> list[SpawnProcess]:
+        return [run.process for run in (self._run, self._next) if run is not None]
+
+
+def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: float | None = None) -> int:
+    """Run until the sources end, `stop` is set, `seconds` pass, or SIGINT or SIGTERM arrives. Returns the exit code.
+
+    Raises:
+        GaveUpError: a stage's restart budget is spent.
+    """
+    # Stages share the cores: a ranker whose second thread waits for one takes ten times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with stop_signals(stop) as stop, run_folder() as folder:
+        return supervise(_stages(task, folder), stop, seconds)
+
+
+def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | None = None) -> int:
+    """Start the stages and look after them; when it returns, none of their processes is left.
+
+    Raises:
+        GaveUpError: a stage's restart budget is spent.
+    """
+    notifier = Notifier()
+    begun = looked = time.monotonic()
+    greeted = False
+    try:
+        for stage in stages:
+            stage.start()
+        while not stop.is_set():
+            now = time.monotonic()
+            if all(stage.finished for stage in stages) or (seconds and now - begun >= seconds):
+                return 0
+            elapsed_s, looked = min(now - looked, 10 * WATCH_S), now  # what we slept through ourselves is no silence
+            for stage in stages:
+                code = stage.look(elapsed_s)
+                if code is not None:
+                    return code
+            if not greeted and all(stage.was_ready for stage in stages):
+                greeted = True
+                notifier.send("READY=1")
+            notifier.status(", ".join(f"{stage.name} {stage.state()}" for stage in stages))
+            notifier.watchdog()
+            stop.wait(WATCH_S)
+        return 0
+    finally:
+        notifier.send("STOPPING=1")
+        _stop_all(stages)
+
+
+def _stages(task: AppTask, folder: Path) -> list[Stage]:
+    endpoints = tuple((name, f"ipc://{folder}/{i}") for i, (name, _) in enumerate(task.sources))
+    recognizer = RecognizerTask(
+        bundle=task.bundle, labels=task.labels, ranker=task.ranker, runtime=task.runtime, publish=task.publish,
+        cameras=endpoints, settings=task.settings, remember=Path(folder) / "labels.txt", record=task.record,
+        trace=task.trace, taught=taught_folder(),
+    )  # fmt: skip
+    board: Board = {}
+    config = task.settings.supervise
+    stages = [Stage("recogniser", run_recognizer, recognizer, board, config)]
+    for (name, uri), (_, endpoint) in zip(task.sources, endpoints, strict=True):
+        camera = CameraTask(name, uri, endpoint, task.window, task.settings, task.record)
+        stages.append(Stage(f"camera-{name}", run_camera, camera, board, config, recycle=True))
+    return stages
+
+
+def _stop_all(stages: Sequence[Stage]) -> None:
+    running = [process for stage in stages for process in stage.processes()]
+    for process in running:
+        process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for process in running:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does."""
+    stop = stop or threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    old = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    try:
+        yield stop
+    finally:
+        for number, previous in old.items():
+            signal.signal(number, previous)
+
+
+def _reason(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,149 @@
+"""A live page beside the app: a process of its own, started again where it falls over; the stream does not notice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from edge_app.app.log import log
+from edge_app.app.view.access import Door, open_door
+from edge_app.app.view.hub import View
+from edge_app.errors import UsageError
+
+if TYPE_CHECKING:  # the page's process need not load what the app runs
+    from edge_app.app.processes.supervisor import AppTask
+
+PACKAGES = ("starlette", "uvicorn", "websockets")
+STARTS, WITHIN_S = 5, 60.0
+_STOP_S = 3.0
+_WATCH_S = 0.1
+
+
+def enter(place: str, token: str) -> Door:
+    """Open the page's door and say where it is.
+
+    Raises:
+        UsageError: the packages of the extra `view` are not installed, or the place or the token is refused.
+        PortError: the place is in use.
+    """
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"the live page needs {', '.join(missing)}: pip install 'edge-app[view]'")
+    door = open_door(place, token)
+    _say(f"live page: {door.url}")
+    return door
+
+
+def beside(task: AppTask, place: str | None, token: str) -> AbstractContextManager[object]:
+    """The page of an app about to run, at `place`; None for no page.
+
+    Raises:
+        UsageError, PortError: as `enter`.
+    """
+    if place is None:
+        return nullcontext()
+    publish = task.settings.publish
+    if publish.keys and task.publish.startswith("tcp:"):
+        raise UsageError(
+            "--view beside a stream with keys: use edge-app view ENDPOINT --keys DIR with a client's folder"
+        )
+    return Beside(View(task.publish, publish.control, publish.max_age_ms), place, token)
+
+
+def serve_view(view: View, place: str, token: str) -> int:
+    """`edge-app view`: serve until Ctrl-C.
+
+    Raises:
+        UsageError, PortError: as `enter`; the stream's endpoint is malformed.
+    """
+    door = enter(place, token)
+    from edge_app.app.view.server import serve
+
+    serve(view, door)
+    return 0
+
+
+class Beside:
+    """The page of a running app: a context manager.
+
+    Raises:
+        UsageError, PortError: as `enter`.
+    """
+
+    def __init__(self, view: View, place: str, token: str) -> None:
+        self._view, self._door = view, enter(place, token)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="view")
+
+    @property
+    def url(self) -> str:
+        """The address to open."""
+        return self._door.url
+
+    def wait(self) -> None:
+        """Until the page is given up."""
+        self._thread.join()
+
+    def __enter__(self) -> Beside:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._door.socket.close()
+
+    def _watch(self) -> None:
+        starts: deque[float] = deque(maxlen=STARTS)
+        while len(starts) < STARTS or time.monotonic() - starts[0] > WITHIN_S:
+            starts.append(time.monotonic())
+            code = self._run()
+            if code is None:
+                return
+            _say(f"the live page ended with {code}; starting it again")
+        _say(f"the live page failed {STARTS} times in {WITHIN_S:.0f} s; the app goes on without it")
+
+    def _run(self) -> int | None:
+        """One life of the process: its exit code, None where it was told to stop."""
+        process = multiprocessing.get_context("spawn").Process(
+            target=_serve, args=(self._view, self._door), name="edge-app-view", daemon=True
+        )
+        process.start()
+        while process.is_alive():
+            if self._stop.wait(_WATCH_S):
+                process.terminate()
+                process.join(_STOP_S)
+                process.kill()
+                process.join()
+                return None
+        return process.exitcode
+
+
+def _serve(view: View, door: Door) -> None:
+    from edge_app.app.view.server import serve
+
+    os.setsid()  # Ctrl-C is for the app, which then tells us
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        serve(view, door)
+    except Exception as error:
+        _say(f"live page: {type(error).__name__}: {error}")
+        sys.exit(1)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+def _say(text: str) -> None:
+    log.warning("%s", text, extra={"kind": "view"})

@@ -1,0 +1,68 @@
+"""The pose stage of a live camera, which looks at fewer frames while nobody is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from edge_app.camera import gives_poses
+from edge_app.pose.multi_person import pose_backend
+from edge_app.types import Frame, Poses
+
+EMPTY_S = 1.0
+"""For how long nobody must have been found; the tracker forgets a person after as long, so that nobody is mixed up."""
+
+LOOK_S = 0.09
+"""From one look to the next, then: every third of thirty frames a second, with room for stamps that jitter."""
+
+
+class PoseStage:
+    """Frame -> Poses of one live camera; what are poses already passes as it is. A context manager.
+
+    As long as MediaPipe follows nobody it searches every frame, which costs nearly as much as following. So once
+    nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last that was looked at is nobody's, unseen and
+    untimed; the first that shows somebody ends this. Stamps decide, not the clock. Where several people are watched
+    every frame goes on: `edge_app.pose.multi_person` spares looks by itself.
+
+    Raises:
+        UsageError: as `edge_app.pose.multi_person.pose_backend`.
+    """
+
+    def __init__(
+        self, uri: str, people: int, measure: Callable[[str], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self._backend = None if gives_poses(uri) else pose_backend(people)
+        self._spares = people == 1
+        self._measure = measure
+        self._busy_ns: int | None = None
+        self._looked_ns = 0
+
+    def estimate(self, item: Frame | Poses) -> Poses:
+        """Everybody found in the next frame of the camera, in order."""
+        if isinstance(item, Poses):
+            return item
+        assert self._backend is not None
+        if self._busy_ns is None:
+            self._busy_ns = item.t_ns
+        empty = item.t_ns - self._busy_ns > EMPTY_S * 1e9
+        if self._spares and empty and 0 <= item.t_ns - self._looked_ns < LOOK_S * 1e9:
+            return Poses(item.camera, item.index, item.t_ns, ())
+        self._looked_ns = item.t_ns
+        with self._measure("pose"):
+            poses = self._backend.estimate(item)
+        if poses.poses:
+            self._busy_ns = item.t_ns
+        return poses
+
+    def reset(self) -> None:
+        """Forget everybody, and look at every frame for a while: after a reconnect."""
+        self._busy_ns = None
+        if self._backend is not None:
+            self._backend.reset()
+
+    def __enter__(self) -> PoseStage:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._backend is not None:
+            self._backend.close()

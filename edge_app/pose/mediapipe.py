@@ -1,0 +1,194 @@
+"""The pose stage: Frame -> Poses, by MediaPipe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from edge_app.errors import UsageError
+from edge_app.pose.model_file import ensure_pose_model
+from edge_app.types import Frame, Pose, Poses
+
+NO_METRICS = "http://127.0.0.1:9"
+TO_WORLD = np.array([-1.0, -1.0, 1.0], np.float32)
+_CHATTER = re.compile(rb"^(?:[IW]\d{4} |INFO: |WARNING: )")
+_warmed = threading.Event()
+
+
+class PoseBackend(Protocol):
+    """Frames of one camera in, in order, and everybody found in each out; a context manager.
+
+    `edge_app.pose.multi_person.pose_backend` picks one: `PoseEstimator` for one person, `PeopleEstimator` for several.
+    `reset` makes it forget whom it followed, `close` gives its memory back.
+    """
+
+    def estimate(self, frame: Frame) -> Poses: ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> PoseBackend: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class PoseEstimator:
+    """Finds people and their 33 landmarks. One thread of one core; no GPU.
+
+    MediaPipe reports the use of its tasks to its maker over https. This product lets nothing out of the device: the
+    environment variable `https_proxy` of this process is set to an address where nobody listens, before MediaPipe
+    starts, and stays. Python code that opens https in the same process later is cut off too, unless it uses no proxy
+    from the environment; OpenCV's https sources are not affected.
+
+    Args:
+        model: a pose landmarker `.task`; by default `ensure_pose_model()`.
+        max_people: how many to look for. More than 1 costs the detector in every frame, and MediaPipe finds few.
+        video: follow people from frame to frame; otherwise every frame is looked at anew.
+        confidence: from which on MediaPipe takes something for a person, 0 to 1; 0.5 is its own.
+
+    Raises:
+        UsageError: the model cannot be had or loaded, or a system library is missing.
+    """
+
+    def __init__(
+        self, model: Path | None = None, *, max_people: int = 1, video: bool = True, confidence: float = 0.5
+    ) -> None:
+        self._video, self._confidence = video, confidence
+        self._model = model if model is not None else ensure_pose_model()
+        self._max_people = max_people
+        os.environ["https_proxy"] = NO_METRICS
+        self._last_ms = -1
+        self._landmarker: Any = None
+        if not _warmed.is_set():
+            # The first person that a process sees makes MediaPipe print, and is slow: let it be this one.
+            _warmed.set()
+            with _quiet():
+                self._landmarker = self._create()
+                self._detect(_figure(), 0)
+        self.reset()
+
+    def _create(self) -> Any:
+        from mediapipe.tasks.python import BaseOptions, vision
+
+        options = vision.PoseLandmarkerOptions(
+            base_options=BaseOptions(model_asset_path=str(self._model)),
+            running_mode=vision.RunningMode.VIDEO if self._video else vision.RunningMode.IMAGE,
+            num_poses=self._max_people,
+            min_pose_detection_confidence=self._confidence,
+            min_pose_presence_confidence=self._confidence,
+            min_tracking_confidence=self._confidence,
+        )
+        try:
+            return vision.PoseLandmarker.create_from_options(options)
+        except OSError as error:
+            if re.search(r"lib(EGL|GLES)", str(error)):
+                raise UsageError(
+                    f"MediaPipe needs system libraries that are missing ({str(error).partition(':')[0]}); "
+                    "install them: apt-get install libegl1 libgles2"
+                ) from None
+            raise UsageError(f"the pose model {self._model} cannot be loaded: {error}") from None
+        except (RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise UsageError(f"the pose model {self._model} cannot be loaded: {reason}") from None
+
+    def _detect(self, image: np.ndarray, t_ns: int) -> Any:
+        from mediapipe import Image, ImageFormat
+
+        self._last_ms = max(t_ns // 1_000_000, self._last_ms + 1)
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        picture = Image(image_format=ImageFormat.SRGB, data=rgb)
+        if not self._video:
+            return self._landmarker.detect(picture)
+        return self._landmarker.detect_for_video(picture, self._last_ms)
+
+    def estimate(self, frame: Frame) -> Poses:
+        """Everybody found in a frame. MediaPipe tracks from frame to frame: give the frames of one camera in order.
+
+        Stamps need not be good: what MediaPipe gets is strictly increasing in milliseconds, whatever comes in.
+        World landmarks are mapped to the world frame by (-x, -y, +z); see `edge_app.types.Pose`.
+        """
+        height, width = frame.image.shape[:2]
+        result = self._detect(frame.image, frame.t_ns)
+        poses = tuple(
+            Pose(
+                t_ns=frame.t_ns,
+                image=np.array([(p.x * width, p.y * height) for p in landmarks], np.float32),
+                world=np.array([(p.x, p.y, p.z) for p in world], np.float32) * TO_WORLD,
+                visibility=np.array([p.visibility for p in world], np.float32),
+                size=(width, height),
+            )
+            for landmarks, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True)
+        )
+        return Poses(frame.camera, frame.index, frame.t_ns, poses)
+
+    def reset(self) -> None:
+        """Forget whom it was tracking, and the stamps: after a reconnect, or for another file."""
+        self.close()
+        with _quiet():
+            self._landmarker = self._create()
+        self._last_ms = -1
+
+    def close(self) -> None:
+        """Give the memory back. Safe to call twice. MediaPipe prints a traceback if this is left to the interpreter."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def __enter__(self) -> PoseEstimator:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what native code prints about itself off stderr; anything else is passed on afterwards."""
+    if sys.stderr is None:
+        yield
+        return
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as caught:
+        terminal = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
+            caught.seek(0)
+            rest = b"".join(line for line in caught if not _CHATTER.match(line))
+            if rest.strip():
+                os.write(2, rest)
+
+
+def _figure() -> np.ndarray:
+    """A plain drawn person, uint8 `[480, 640, 3]`."""
+    image = np.full((480, 640, 3), 190, np.uint8)
+    skin, shirt, trousers = (140, 170, 225), (150, 90, 40), (60, 50, 50)
+    for (a, b), colour, width in (
+        (((320, 130), (320, 250)), shirt, 70),
+        (((285, 125), (255, 195)), shirt, 24), (((355, 125), (385, 195)), shirt, 24),
+        (((255, 195), (250, 260)), skin, 18), (((385, 195), (390, 260)), skin, 18),
+        (((303, 265), (300, 350)), trousers, 32), (((337, 265), (340, 350)), trousers, 32),
+        (((300, 350), (298, 430)), trousers, 26), (((340, 350), (342, 430)), trousers, 26),
+        (((320, 75), (320, 110)), skin, 22),
+    ):  # fmt: skip
+        cv2.line(image, a, b, colour, width, cv2.LINE_AA)
+    cv2.ellipse(image, (320, 68), (24, 32), 0, 0, 360, skin, -1, cv2.LINE_AA)
+    for x in (311, 329):
+        cv2.circle(image, (x, 62), 3, (20, 20, 20), -1, cv2.LINE_AA)
+    cv2.ellipse(image, (320, 80), (9, 4), 0, 0, 180, (60, 60, 150), 2, cv2.LINE_AA)
+    return image

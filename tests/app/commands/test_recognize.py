@@ -1,0 +1,47 @@
+"""`recognize`: the contract's JSON, the same answer twice, and the right answer for a drawn person."""
+
+import json
+from importlib.resources import files
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from edge_app.app.cli import main
+
+KEYS = {
+    "schema", "file", "seconds", "fps_in", "frames", "pose_found", "body_visibility", "ranker", "bundle", "labels",
+    "ranking", "events", "states",
+}  # fmt: skip
+
+
+def recognized(capfd, *arguments: str) -> dict:
+    assert main(["recognize", "--json", *arguments]) == 0
+    return json.loads(capfd.readouterr().out)
+
+
+@pytest.mark.parametrize(("action", "label"), [("squat", "squat"), ("jumping jack", "jumping jack"), ("bow", "bow")])
+def test_a_drawn_person_is_recognized_among_everyday_labels(capfd, action, label):
+    result = recognized(capfd, f"person://{action}?seconds=4&idle=0")
+    assert set(result) == KEYS
+    schema = json.loads((files("edge_app.stream") / "schemas" / "recognition-1.json").read_text("utf-8"))
+    jsonschema.validate(result, schema)
+    assert result["ranking"][0][0] == label
+    assert sum(score for _, score in result["ranking"]) == pytest.approx(1, abs=1e-3)
+    assert len(result["ranking"]) == len(result["labels"])
+    assert result["pose_found"] > 0.95
+
+
+def test_twice_the_same_and_the_picture_is_svg(capfd, tmp_path):
+    source = "person://wave?seconds=3&idle=1"
+    first = recognized(capfd, source, "--labels", "wave, squat, drink", "--picture", str(tmp_path / "run.svg"))
+    assert recognized(capfd, source, "--labels", "wave, squat, drink") == first
+    assert ElementTree.parse(tmp_path / "run.svg").getroot().tag.endswith("svg")
+
+
+def test_noise_and_black_show_nobody(capfd):
+    for pattern in ("noise", "black"):
+        result = recognized(capfd, f"test://{pattern}?seconds=2")
+        assert result["ranking"] == []
+        assert result["events"] == []
+        assert result["states"]["no_person"] > 1.5

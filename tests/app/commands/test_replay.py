@@ -1,0 +1,126 @@
+"""Replay: the same events each time, at any pace, and for recordings of earlier versions.
+
+The golden recordings (`tests/golden/recordings/<format>.mcap`) hold what MediaPipe found of a drawn person who waves
+and squats. What is expected of them (`<format>.npz`) does not depend on any bundle: some windows, and the events that a
+ranker of a few lines makes of them all. A new format adds a pair of files (`python -m tests.test_replay` makes one);
+the old ones stay.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_app.app.cli import main
+from edge_app.app.settings import Settings
+from edge_app.camera import open_source
+from edge_app.camera.recording import FORMAT, RecordingFile
+from edge_app.pose.mediapipe import PoseEstimator
+from edge_app.recognizer import steps
+from edge_app.types import Event, Feature, Ranking, Window
+from edge_app.window.skeleton import CORE15, WindowSpec
+
+FOLDER = Path(__file__).parents[2] / "golden/recordings"
+SPEC = WindowSpec(2.0, 16.0, CORE15)
+LABELS = ("wave", "squat", "stand")
+EVERY = 15
+
+
+class Rules:
+    """An encoder and a ranker in one: a raised wrist is a wave, a low pelvis a squat."""
+
+    def encode(self, windows: Sequence[Window]) -> list[Feature]:
+        return [Feature(window, self._measure(window.joints[window.valid])) for window in windows]
+
+    @staticmethod
+    def _measure(joints: np.ndarray) -> np.ndarray:
+        height = joints[..., 1]
+        raised = (height[:, [5, 8]].max(axis=1) > height[:, 1]).mean()
+        low = (height[:, 0] - height[:, [11, 14]].min(axis=1) < 0.6).mean()
+        return np.array([raised > 0.3, low > 0.2])
+
+    def rank(self, features: Sequence[Feature]) -> list[Ranking]:
+        found = []
+        for feature in features:
+            raised, low = feature.vector
+            scores = np.full(3, 0.05, np.float32)
+            scores[0 if raised else 1 if low else 2] = 0.9
+            found.append(Ranking(feature.window, LABELS, 1, -scores, scores, 0.9))
+        return found
+
+
+def told(event: Event) -> list:
+    return [event.type, event.id, event.label, event.t_ns, event.onset_ns, event.reason, event.score]
+
+
+def run(recording: Path) -> tuple[np.ndarray, list[list]]:
+    """Every 15th window's joints, `[N, T, J, 4]` (zeros where nobody is in view), and all events."""
+    windows, events = [], []
+    with open_source(f"pose://{recording}", camera="file", realtime=False) as source:
+        for step in steps(source, SPEC, Rules(), Rules(), Settings()):
+            if step.decision is not None:
+                windows.append(step.window.joints if step.window else np.zeros((SPEC.length, 15, 4), np.float32))
+                events += map(told, step.decision.events)
+    return np.stack(windows[::EVERY]), events
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("recording", sorted(FOLDER.glob("*.mcap")), ids=lambda path: path.stem)
+def test_R4_recordings_of_every_format_give_the_windows_and_events_they_always_gave(recording):
+    windows, events = run(recording)
+    with np.load(recording.with_suffix(".npz"), allow_pickle=False) as golden:
+        assert windows.shape == golden["windows"].shape
+        np.testing.assert_allclose(windows, golden["windows"] / 1000, atol=0.002)
+        expected = json.loads(str(golden["events"]))
+    assert [event[:6] for event in events] == [event[:6] for event in expected]
+    assert [event[6] for event in events] == pytest.approx([event[6] for event in expected], abs=1e-3)
+    assert {"wave", "squat"} <= {event[2] for event in events}
+
+
+def replayed(*arguments: str, stdin: str = "") -> str:
+    command = [sys.executable, "-m", "edge_app", "replay", str(FOLDER / "edge-recording-1.mcap"), *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+@pytest.mark.fault
+def test_R5_two_processes_replay_the_same_events_byte_for_byte():
+    first, second = replayed("--json"), replayed("--json")
+    assert first == second
+    *events, last = map(json.loads, first.splitlines())
+    assert last["events"] == len(events) >= 2
+    assert {event["schema"] for event in events} == {"action/1.0"}
+    assert {"start", "end"} <= {event["type"] for event in events}
+    assert replayed("--hash", "--realtime") == last["sha256"] + "\n", "its own pace changes nothing"
+
+
+def test_step_by_step_each_line_of_input_gives_a_decision_and_the_end_of_input_ends_it(capfd, monkeypatch):
+    lines = replayed("--step", stdin="\n" * 4).splitlines()
+    assert len(lines) == 5
+    stamps = [float(line.split()[0]) for line in lines]
+    assert all(earlier < later for earlier, later in pairwise(stamps))
+
+
+def test_what_is_no_recording_is_one_line(capfd, tmp_path):
+    for name, word in (("no/such.mcap", "no such file"), ("", "holds no recording")):
+        assert main(["replay", str(tmp_path / name)]) == 4
+        error = capfd.readouterr().err
+        assert error.count("\n") == 1 and word in error
+
+
+if __name__ == "__main__":
+    made = FOLDER / f"{FORMAT.replace('/', '-')}.mcap"
+    uri = "person://wave,squat?fps=15&seconds=3&idle=1"
+    with open_source(uri, realtime=False) as person, PoseEstimator() as estimator, RecordingFile(made) as file:
+        while (frame := person.read()) is not None and frame.t_ns < 9e9:
+            file.poses(estimator.estimate(frame))
+    cut, all_events = run(made)
+    np.savez_compressed(
+        made.with_suffix(".npz"), windows=np.round(cut * 1000).astype(np.int16), events=json.dumps(all_events)
+    )

@@ -1,0 +1,293 @@
+"""SA-DVAE: each loss term agrees with a computation written anew, torch with numpy, and nothing at test is random."""
+
+import dataclasses
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from edge_app.bundles.bundle import Calibration
+from edge_app.errors import UsageError
+from edge_app.ranker.gaussian_latents import fit_classifier
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.sa_dvae import SaDvaeRanker
+from edge_app.types import Feature
+from train.encoder.frozen import Extra
+from train.heads.vaes import fit_sa_dvae
+from train.models.latents import Weights
+from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
+
+SMALL = {"feature": 24, "text": 16, "related": 10, "irrelevant": 4, "noise": 32}
+CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3)
+ON = Weights(kl_feature=0.3, kl_text=0.2, cross=1.0)
+NOTHING = {"reconstruction": 0.0, "kl": 0.0, "cross": 0.0, "correlation": 0.0, "contrast": 0.0}
+
+
+def model(base=FAITHFUL, seed: int = 0, **changes) -> SaDvae:
+    torch.manual_seed(seed)
+    made = SaDvae(dataclasses.replace(base, **SMALL, **changes))
+    if base.standardised:
+        made.feature_mean.copy_(torch.randn(24))
+        made.feature_std.copy_(torch.rand(24) + 0.5)
+        made.text_mean.copy_(torch.randn(16) * 0.1)
+        made.text_scale.fill_(4.0)
+    return made.eval()
+
+
+def table(count: int, seed: int = 0) -> LabelTable:
+    vectors = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = tuple(Label(f"label {i}") for i in range(count))
+    return LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
+
+
+def ranker_of(made: SaDvae, background: int = 5, **options) -> SaDvaeRanker:
+    weights = {name: value.numpy() for name, value in made.state_dict().items()}
+    return SaDvaeRanker(weights, CALIBRATION, table(background, seed=9).pooled(), **options)
+
+
+@dataclasses.dataclass(frozen=True)
+class Composed:
+    """Stands for the bank of composed clips."""
+
+    concept: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.concept)
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(3)
+    return torch.randn(8, 24), torch.tensor([0, 1, 2, 3, 4, 0, 1, 2]), torch.nn.functional.normalize(torch.randn(5, 16))
+
+
+def by_hand(made: SaDvae, seed: int, one_epsilon: bool) -> dict[str, np.ndarray]:
+    """Everything that the loss is made of, in numpy, with the noise that torch draws after this seed."""
+    w = {name: value.numpy().astype(np.float64) for name, value in made.state_dict().items()}
+    feature, own, text = (value.numpy() for value in batch())
+    x = (feature - w["feature_mean"]) / w["feature_std"]
+    t = ((text - w["text_mean"]) * w["text_scale"])[own]
+    q = x @ w["feature_encoder.weight"].T + w["feature_encoder.bias"]
+    p = t @ w["text_encoder.weight"].T + w["text_encoder.bias"]
+    torch.manual_seed(seed)
+    noise_x = torch.randn(8, 1 if one_epsilon else 14).numpy()
+    noise_t = torch.randn(8, 1 if one_epsilon else 10).numpy()
+    found = {"x": x, "t": t, "x_mean": q[:, :14], "x_log": q[:, 14:], "t_mean": p[:, :10], "t_log": p[:, 10:]}
+    found["z"] = found["x_mean"] + np.exp(found["x_log"] / 2) * noise_x
+    found["z_t"] = found["t_mean"] + np.exp(found["t_log"] / 2) * noise_t
+
+    def end(value):
+        return np.maximum(value, 0) if made.config.rectified else value
+
+    found["to_x"] = lambda z: end(z @ w["feature_decoder.weight"].T + w["feature_decoder.bias"])
+    found["to_t"] = lambda z: end(z @ w["text_decoder.weight"].T + w["text_decoder.bias"])
+    return found | {"weights": w}
+
+
+def mse(a, b):
+    return ((a - b) ** 2).mean()
+
+
+def kl(mean, log_variance):
+    return 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(1).mean()
+
+
+def judge(w, z):
+    hidden = np.maximum(z @ w["discriminator.0.weight"].T + w["discriminator.0.bias"], 0)
+    return 1 / (1 + np.exp(-(hidden @ w["discriminator.2.weight"].T + w["discriminator.2.bias"])[:, 0]))
+
+
+EXPECTED = {
+    "reconstruction": lambda h: mse(h["x"], h["to_x"](h["z"])) + mse(h["t"], h["to_t"](h["z_t"])),
+    "kl": lambda h: 0.3 * kl(h["x_mean"], h["x_log"]) + 0.2 * kl(h["t_mean"], h["t_log"]),
+    "cross": lambda h: (
+        mse(h["t"], h["to_t"](h["z"][:, :10])) + mse(h["x"], h["to_x"](np.concatenate([h["z_t"], h["z"][:, 10:]], 1)))
+    ),
+    "correlation": lambda h: 0.2 * judge(h["weights"], h["z"]).mean(),
+}
+
+
+@pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
+@pytest.mark.parametrize("term", EXPECTED)
+def test_each_term_is_the_one_in_the_paper(term, base):
+    made = model(base, **{**NOTHING, term: 1.0})
+    feature, own, text = batch()
+    torch.manual_seed(5)
+    found = made.loss(feature, own, text, ON).item()
+    assert found == pytest.approx(EXPECTED[term](by_hand(made, 5, base.one_epsilon)), rel=1e-4)
+
+
+def test_the_contrast_is_a_cross_entropy_over_energies():
+    made = model(IMPROVED, **{**NOTHING, "contrast": 1.0})
+    feature, own, text = batch()
+    energies = made.energies(feature, text).detach().numpy()
+    p = np.exp(-energies / 0.1)
+    expected = -np.log(p[np.arange(8), own] / p.sum(1)).mean()
+    assert made.loss(feature, own, text, ON).item() == pytest.approx(expected, rel=1e-4)
+    same = torch.zeros(8, 5, dtype=torch.bool)
+    same[0, 4] = True
+    p[0, 4] = 0
+    expected = -np.log(p[np.arange(8), own] / p.sum(1)).mean()
+    assert made.loss(feature, own, text, ON, same).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_discriminator_tells_pairs_from_shuffled_ones_and_teaches_nobody_else():
+    made, (feature, own, text) = model(), batch()
+    torch.manual_seed(5)
+    loss = made.discriminator_loss(feature, own, text, ON)
+    h = by_hand(made, 5, True)
+    orders = [torch.randperm(8).numpy() for _ in range(4)]
+    irrelevant, expected = h["z"][:, 10:], []
+    for i, part in enumerate((h["z"][:, :10], h["z_t"])):
+        real = judge(h["weights"], np.concatenate([part, irrelevant], 1))
+        fake = judge(h["weights"], np.concatenate([part[orders[2 * i]], irrelevant[orders[2 * i + 1]]], 1))
+        expected += [-np.log(real).mean(), -np.log(1 - fake).mean()]
+    assert loss.item() == pytest.approx(0.2 * np.mean(expected), rel=1e-4)
+    loss.backward()
+    assert {n.split(".")[0] for n, p in made.named_parameters() if p.grad is not None} == {"discriminator"}
+
+
+def test_the_schedules_are_those_of_the_code_and_of_the_paper():
+    faithful, improved = model(), model(IMPROVED)
+    length = 100  # ten cycles of this length
+    for cycle, i in ((0, 50), (1, 99), (2, 59), (3, 81), (9, 99)):
+        got = faithful.weights(cycle * length + i, 10 * length)
+        b2 = max(0, 0.1 * (i - 0.8 * length) / (1.765 * length)) if cycle >= 2 else 0
+        expected = max(0, 0.1 * (i - 0.588 * length) / (1.765 * length)), b2, float(i > 0.8 * length)
+        assert (got.kl_feature, got.kl_text, got.cross) == pytest.approx(expected)
+    for cycle, i in ((0, 99), (1, 10), (1, 60), (3, 99)):
+        got = improved.weights(cycle * length + i, 4 * length)
+        risen = max(0, 1.5 * (i / length - 1 / 3)) * 0.02
+        assert (got.kl_feature, got.kl_text, got.cross) == pytest.approx((risen, risen, float(cycle > 0)))
+
+
+@pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
+def test_numpy_energies_equal_torch_and_are_likelihoods(base):
+    made, labels = model(base), table(7)
+    feature, text = torch.randn(6, 24), torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))
+    ranker = ranker_of(made)
+    ranker.set_labels(labels)
+    with torch.inference_mode():
+        expected = made.energies(feature, text).numpy()
+        mean, log_variance = made.text_encoder(made.text_of(text)).chunk(2, 1)
+        normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
+        likelihood = normal.log_prob(made.related(feature)[:, None]).mean(-1) + 0.5 * np.log(2 * np.pi)
+    np.testing.assert_allclose(ranker.energies(feature.numpy())[:, :7], expected, atol=1e-4)
+    np.testing.assert_allclose(expected, -likelihood.numpy(), atol=1e-5)
+
+
+def test_a_window_does_not_depend_on_its_batch():
+    for classifier in (False, True):
+        ranker = ranker_of(model(IMPROVED), classifier=classifier)
+        ranker.set_labels(table(7))
+        features = [Feature(None, v) for v in np.random.default_rng(3).normal(size=(4, 24)).astype(np.float32)]
+        together, alone = ranker.rank(features), ranker.rank(features[2:3])[0]
+        assert alone.energies.tobytes() == together[2].energies.tobytes()
+        assert together[0].labels == tuple(f"label {i}" for i in range(7))
+        assert ranker.rank([]) == []
+
+
+SCRIPT = """
+import hashlib, sys, numpy as np
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.sa_dvae import SaDvaeRanker
+from edge_app.bundles.bundle import Calibration
+rng = np.random.default_rng(1)
+vectors = rng.normal(size=(9, 8)).astype(np.float32)
+vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+labels = tuple(Label(f"label {i}") for i in range(9))
+table = LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
+weights = dict(np.load(sys.argv[1]))
+digest = hashlib.sha256()
+for classifier in (False, True):
+    ranker = SaDvaeRanker(weights, Calibration(0.1, 1.0, 0.0, 1.3), table.pooled()[:3], classifier=classifier)
+    ranker.set_labels(table)
+    digest.update(ranker.energies(rng.normal(size=(5, 24)).astype(np.float32)).tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_two_processes_give_the_same_bytes(tmp_path):
+    np.savez(tmp_path / "weights.npz", **{k: v.numpy() for k, v in model(IMPROVED).state_dict().items()})
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "weights.npz")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (process.communicate(timeout=60)[0] for process in running)
+    assert len(first) == 65
+    assert first == second
+
+
+def test_the_numpy_classifier_nears_the_best_linear_rule():
+    """Of the latents that it drew; what the few steps of use leave undone would only learn these by heart."""
+    rng = np.random.default_rng(0)
+    mean, log_variance = rng.normal(size=(6, 10)).astype(np.float32), rng.normal(size=(6, 10)).astype(np.float32)
+    noise = rng.normal(size=(16, 10)).astype(np.float32)
+    noise = np.concatenate([noise, -noise])
+    x = torch.from_numpy((mean[:, None] + np.exp(log_variance / 2)[:, None] * noise).reshape(-1, 10))
+    y = torch.arange(6).repeat_interleave(32)
+    start, long = (
+        torch.nn.functional.cross_entropy(x @ torch.from_numpy(w).T + torch.from_numpy(b), y).item()
+        for w, b in (fit_classifier(mean, log_variance, noise, steps) for steps in (0, 200))
+    )
+    linear = torch.nn.Linear(10, 6)
+    optimiser = torch.optim.LBFGS(linear.parameters(), max_iter=100)
+
+    def descend():
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(linear(x), y)
+        loss.backward()
+        return loss
+
+    optimiser.step(descend)
+    assert long < start
+    assert long < descend().item() + 0.05
+
+
+@pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
+def test_classes_that_training_did_not_see_are_told_apart(base, toy):
+    config = dataclasses.replace(base, **SMALL)
+    steps = 600 if base is FAITHFUL else 200
+    made = fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, config, steps=steps, batch=64, lr=3e-3, seed=0)
+    feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
+    with torch.inference_mode():
+        assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
+        state = torch.random.get_rng_state()
+        guess = made.classifier(text, latents=50, steps=100)(made.related(feature)).argmax(1).numpy()
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert (guess == toy.unseen).mean() > 0.3, "chance is 0.125"
+
+
+def test_composed_windows_are_learned_from_too(toy):
+    """Their texts alone tell unseen classes apart, when the named features are noise."""
+    config = dataclasses.replace(IMPROVED, **SMALL)
+    noise = np.random.default_rng(0).normal(size=toy.features.shape).astype(np.float32)
+    composed = SimpleNamespace(bank=Composed(np.arange(40)), texts=toy.texts)
+    how = {"steps": 150, "batch": 64, "lr": 3e-3, "seed": 0}
+    extra = Extra(composed, toy.features, toy.concept)
+    made = fit_sa_dvae(noise, toy.concept, toy.names, toy.texts, config, extra, **how)
+    with torch.inference_mode():
+        energies = made.energies(torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts))
+    assert toy.unseen_top1(energies.numpy()) > 0.4
+
+
+def test_what_does_not_fit_is_refused(toy):
+    config = dataclasses.replace(IMPROVED, **SMALL)
+    how = {"steps": 2, "batch": 4, "lr": 1e-3, "seed": 0}
+    with pytest.raises(UsageError, match=r"\(800, 20\).*24"):
+        fit_sa_dvae(toy.features[:, :20], toy.concept, toy.names, toy.texts, config, **how)
+    with pytest.raises(UsageError, match="0 to 4"):
+        fit_sa_dvae(toy.features, toy.concept, toy.names[:5], toy.texts, config, **how)
+    with pytest.raises(UsageError, match="16 wide, the config wants 12"):
+        fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, dataclasses.replace(config, text=12), **how)
+    with pytest.raises(UsageError, match="2,048 with the background, 2,100 found"):
+        fit_classifier(np.zeros((2100, 4), np.float32), np.zeros((2100, 4), np.float32), np.zeros((2, 4), np.float32))
+    labels = (Label("a"), Label("b"))
+    wrong = LabelTable(
+        1, labels, "other", ((Text("name", "a"),), (Text("name", "b"),)), np.eye(9, dtype=np.float32)[:2]
+    )
+    with pytest.raises(UsageError, match="18 wide"):
+        ranker_of(model()).set_labels(wrong)

@@ -1,0 +1,161 @@
+"""SCALE: torch and numpy agree, each loss term agrees with a computation written anew, and nothing is random."""
+
+import numpy as np
+import pytest
+import torch
+
+from edge_app.bundles.bundle import Calibration
+from edge_app.errors import UsageError
+from edge_app.ranker.calibration import background_mask, make_rankings
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.scale import ScaleRanker
+from edge_app.types import Feature
+from train.models.scale import Scale, ScaleConfig, semantic_bias
+
+CONFIG = ScaleConfig(feature=24, text=16, condition=20, latent=6, hidden=18, text_dropout=0.0, condition_dropout=0.0)
+CALIBRATION = Calibration(temperature=0.1, known_slope=1.0, known_bias=0.0, same_text_threshold=1.3)
+
+
+def model(seed: int = 0, **changes) -> Scale:
+    torch.manual_seed(seed)
+    made = Scale(ScaleConfig(**{**CONFIG.__dict__, **changes}))
+    made.feature_mean.copy_(torch.randn(24))
+    made.feature_std.copy_(torch.rand(24) + 0.5)
+    made.text_mean.copy_(torch.randn(16) * 0.1)
+    torch.nn.init.normal_(made.decoder[-1].weight, std=0.2)
+    return made.eval()
+
+
+def table(count: int, seed: int = 0, version: int = 1) -> LabelTable:
+    """Labels with made-up embeddings of width 8, so that pooled texts are 16 wide."""
+    vectors = np.random.default_rng(seed).normal(size=(count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = tuple(Label(f"label {i}") for i in range(count))
+    return LabelTable(version, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
+
+
+def ranker_of(made: Scale, background: int = 5) -> ScaleRanker:
+    other = table(background, seed=9).pooled()
+    return ScaleRanker({k: v.numpy() for k, v in made.state_dict().items()}, CALIBRATION, other)
+
+
+def test_numpy_energies_equal_torch():
+    made, labels = model(), table(7)
+    features = torch.randn(11, 24)
+    ranker = ranker_of(made)
+    ranker.set_labels(labels)
+    with torch.inference_mode():
+        expected = made.energies(features, torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))).numpy()
+    np.testing.assert_allclose(ranker.energies(features.numpy())[:, :7], expected, atol=2e-5)
+
+
+def test_the_energy_is_the_elbo_at_the_posterior_mean():
+    made, text = model(), torch.from_numpy(table(3).pooled())
+    feature = torch.randn(24)
+    with torch.inference_mode():
+        energies = made.energies(feature[None], text)[0]
+        for k in range(3):
+            c, x = made.condition(text[k : k + 1])[0], made.standardise(feature)
+            q_mean, q_log = made.posterior_of(x, c)
+            p_mean, p_log = made.prior_of(c)
+            posterior = torch.distributions.Normal(q_mean, (0.5 * q_log).exp())
+            prior = torch.distributions.Normal(p_mean, (0.5 * p_log).exp())
+            kl = torch.distributions.kl_divergence(posterior, prior).mean()
+            anchor = made.anchor(text[k : k + 1])[0]
+            rest = 0.5 * (x - made.decode(q_mean, c, anchor)).square().mean()
+            assert energies[k].item() == pytest.approx((rest + kl).item(), rel=1e-4)
+
+
+def test_the_same_input_gives_the_same_bits():
+    ranker, window = ranker_of(model()), None
+    ranker.set_labels(table(7))
+    features = [Feature(window, v) for v in np.random.default_rng(3).normal(size=(4, 24)).astype(np.float32)]
+    first, second = ranker.rank(features), ranker.rank(features)
+    for a, b in zip(first, second, strict=True):
+        assert a.energies.tobytes() == b.energies.tobytes()
+        assert a.scores.tobytes() == b.scores.tobytes()
+        assert a.scores.sum() == pytest.approx(1, abs=1e-5)
+    alone = ranker.rank(features[2:3])[0]
+    assert alone.energies.tobytes() == first[2].energies.tobytes(), "a window's energies do not depend on its batch"
+
+
+def test_semantic_bias_sums_to_the_number_of_negatives_and_is_flat_without_alpha():
+    text = torch.randn(6, 16)
+    bias = semantic_bias(text, 2.0)
+    for y in range(6):
+        others = [k for k in range(6) if k != y]
+        assert bias[y, others].exp().sum().item() == pytest.approx(5, rel=1e-4)
+        assert bias[y, y] == 0
+    assert semantic_bias(text, 0.0).abs().max() < 1e-5
+
+
+def test_the_listwise_term_is_the_biased_softplus():
+    """-log p of METHODS.md 2.6 equals softplus((E_y + m - F) / tau) with F the biased free energy of the negatives."""
+    only = {"prototype": 0.0, "uncertain_weight": 0.0, "uncertain_margin": 0.0, "free_bits": 0.0}
+    made, text = model(**only), torch.from_numpy(table(5).pooled())
+    without = model(**only, listwise=0.0)
+    feature, concept = torch.randn(8, 24), torch.randint(0, 5, (8,))
+    torch.manual_seed(1)
+    full = made.loss(feature, concept, text, 1.0, text)
+    torch.manual_seed(1)
+    rest = without.loss(feature, concept, text, 1.0, text)
+    energies, bias = made.energies(feature, text), semantic_bias(text, 2.0)
+    expected = []
+    for i, y in enumerate(concept.tolist()):
+        others = [k for k in range(5) if k != y]
+        free = -0.1 * torch.logsumexp(-energies[i, others] / 0.1 + bias[y, others], 0)
+        expected.append(torch.nn.functional.softplus((energies[i, y] + 0.2 - free) / 0.1))
+    assert (full - rest).item() == pytest.approx(torch.stack(expected).mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("term", ["listwise", "prototype"])
+def test_each_switch_changes_the_loss(term):
+    text = torch.from_numpy(table(5).pooled())
+    feature, concept = torch.randn(8, 24), torch.randint(0, 5, (8,))
+    losses = []
+    for weight in (0.0, 1.0):
+        torch.manual_seed(2)
+        losses.append(model(**{term: weight}).loss(feature, concept, text, 1.0, text).item())
+    assert losses[1] > losses[0]
+
+
+def test_training_separates_classes_that_the_text_tells_apart():
+    torch.manual_seed(0)
+    text = torch.from_numpy(table(6).pooled())
+    centres = torch.randn(6, 24) * 2
+    made = Scale(CONFIG).train()
+    optimiser = torch.optim.AdamW(made.parameters(), 3e-3)
+    for _ in range(150):
+        concept = torch.randint(0, 6, (64,))
+        loss = made.loss(centres[concept] + torch.randn(64, 24), concept, text, 1.0, text)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    made.eval()
+    concept = torch.randint(0, 6, (300,))
+    guess = made.energies(centres[concept] + torch.randn(300, 24), text).argmin(1)
+    assert (guess == concept).float().mean() > 0.9
+
+
+def test_background_like_a_label_does_not_count_against_it():
+    labels = table(3).pooled()
+    background = np.concatenate([labels[1:2], table(4, seed=5).pooled()])
+    assert background_mask(labels, background, 1.3).tolist()[0] is False
+    energies = np.array([[0.1, 0.9, 0.9]], np.float32)
+    feature = [Feature(None, np.zeros(1, np.float32))]
+    near, far = (
+        make_rankings(feature, ("a", "b", "c"), 1, energies, np.array([[e]], np.float32), CALIBRATION)[0].known
+        for e in (0.05, 0.9)
+    )
+    assert near < 0.5 < far
+    nothing = make_rankings(feature, ("a", "b", "c"), 1, energies, np.zeros((1, 0), np.float32), CALIBRATION)[0]
+    assert nothing.known == pytest.approx(1.0)
+
+
+def test_labels_of_another_width_are_refused():
+    ranker = ranker_of(model())
+    wrong = np.eye(9, dtype=np.float32)[:2]
+    texts = ((Text("name", "a"),), (Text("name", "b"),))
+    with pytest.raises(UsageError, match="18 wide"):
+        ranker.set_labels(LabelTable(1, (Label("a"), Label("b")), "other", texts, wrong))

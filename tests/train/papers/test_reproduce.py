@@ -1,0 +1,226 @@
+"""`train reproduce`: from raw files to tables, features as SynSE has them, what is chosen by what, the papers' own."""
+
+import json
+
+import numpy as np
+import pytest
+
+import train.papers.encoder
+import train.papers.heads
+import train.papers.protocol
+import train.papers.reproduce
+from edge_app.errors import UsageError
+from tests.train.formats import write_ntu_folder
+from train.__main__ import main
+from train.data.splits import CLASSES, Split, all_splits, class_names, find_split
+from train.data.texts import FixedTexts
+from train.evaluate.metrics import harmonic
+from train.models.fdsm import EDGE
+from train.models.shiftgcn import ShiftConfig, ShiftGCN
+from train.papers.encoder import Recipe, p1
+from train.papers.features import FILES, Features, find_folder, read_features
+from train.papers.heads import fit_head, ranker
+from train.papers.protocol import Texts, measure, read_texts
+from train.papers.published import all_published, find_published
+from train.papers.reproduce import published_splits
+
+TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
+SMALL = Recipe(
+    lambda n: ShiftGCN(ShiftConfig(classes=n, widths=(8, 16), strides=(1, 2))), p1, (0, 4, 2, 3, 1), 8, 1, ()
+)
+SELECTED = "SELECTED ON TEST"
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw")
+    write_ntu_folder(folder, actions=range(1, 9), cameras=(1, 2), setups=(1, 2), frames=10)
+    return folder
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    for module in (train.papers.reproduce, train.papers.encoder):
+        monkeypatch.setattr(module, "find_split", lambda dataset, name: TINY)
+    monkeypatch.setitem(train.papers.encoder.RECIPES, "shift-gcn", SMALL)
+
+
+def reproduce(raw, out, *more: str) -> int:
+    source = [] if "--features" in more else ["--root", str(raw)]
+    words = ["--table", "ntu60", *source, "--out", str(out), "--splits", "tiny", "--threads", "1"]
+    words += ["--systems", "scale,ridge", "--seeds", "0,1", "--steps", "12", "--variant", "improved", "--batch", "16"]
+    return main(["reproduce", *words, *more])
+
+
+def test_from_raw_files_to_tables(raw, tiny, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    assert reproduce(raw, out) == 0
+    text = (out / "reproduce.md").read_text()
+    assert capsys.readouterr().out.strip().endswith(text.strip())
+    assert text.count("Selection: whatever was chosen was chosen on pseudo-unseen classes") == 2 == text.count("\n## ")
+    assert text.count("THESE FIGURES MEAN NOTHING") == text.count("our own table by the class names") == 2
+    assert text.count(f"{raw}, 64 test clips") == 2 and SELECTED not in text
+    report = json.loads((out / "reproduce.json").read_text())
+    assert [(row["system"], row["seed"]) for row in report["rows"]] == [("scale", 0), ("scale", 1), ("ridge", 0)]
+    for row in report["rows"]:
+        assert row["clips"] == {"train": 48, "ztest": 16, "gtest": 64} and row["chance"] == 0.5
+        assert [rule["rule"] for rule in row["gzsl"]] == ["plain", "stacking", "energy gate", "SynSE gate"]
+        assert not any(rule["selected_on_test"] for rule in row["gzsl"]) and 0 <= row["zsl"]["top1"] <= 1
+        for rule in row["gzsl"]:
+            assert rule["harmonic"] == pytest.approx(harmonic(rule["seen"], rule["unseen"]))
+    assert "| tiny | scale | 2 |" in text and " ± " in text and "| tiny | ridge | 1 |" in text
+
+    monkeypatch.setattr(train.papers.reproduce, "measure", None)
+    assert reproduce(raw, out) == 0, "what is done is not done again"
+
+
+def test_what_was_selected_on_the_test_is_said_in_every_table(raw, tiny, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert reproduce(raw, out, "--systems", "ridge") == 0
+    honest = json.loads((out / "reproduce.json").read_text())["rows"]
+    encoder = out / "encoders/tiny-shift-gcn/encoder.pt"
+    stamp = encoder.stat().st_mtime_ns
+    assert reproduce(raw, out, "--systems", "ridge", "--select-on-test") == 0
+    text = (out / "reproduce.md").read_text()
+    assert text.count(SELECTED) == 2 == text.count("\n## ") and "| the test |" in text
+    assert encoder.stat().st_mtime_ns == stamp and len(list((out / "results").iterdir())) == 2
+
+    again = ("--systems", "ridge", "--features", str(out / "features/tiny-shift-gcn"))
+    assert reproduce(raw, tmp_path / "from", *again) == 0
+    found = json.loads((tmp_path / "from/reproduce.json").read_text())
+    assert found["rows"][0]["gzsl"] == honest[0]["gzsl"] and found["rows"][0]["encoder"] == "as published"
+    assert "published features in" in (tmp_path / "from/reproduce.md").read_text()
+    assert reproduce(raw, out, "--epochs", "2") == 2
+    assert "begun with epochs None, 2 asked for" in capsys.readouterr().err
+
+
+def test_wrong_arguments_are_refused(raw, tmp_path, capsys):
+    (tmp_path / "texts.txt").write_text("one\ntwo\n")
+    for more, said in (
+        (["--systems", "scale,clip"], "['clip'] not known; allowed are scale, fdsm"),
+        (["--splits", "synse-9"], "allowed are synse-55-5"),
+        (["--seeds", "a"], "numbers with commas between expected"),
+        (["--steps", "10"], "--steps 10: more than 10 expected"),
+        (["--texts", str(tmp_path / "texts.txt")], "60 rows expected, one a class of ntu60"),
+        (["--texts", str(tmp_path / "none")], "expected 60 lines of text"),
+        (["--features", str(tmp_path), "--splits", "synse-55-5"], "shift_ntu60_5_r or synse-55-5/shift_ntu60_5_r"),
+    ):
+        words = [] if "--features" in more else ["--root", str(raw)]
+        assert main(["reproduce", "--table", "ntu60", "--out", str(tmp_path / "out"), *words, *more]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["reproduce", "--table", "ntu60", "--out", str(tmp_path / "out")]) == 2
+
+
+def test_texts_of_other_encoders_are_of_unit_length_and_named(tmp_path):
+    rows = np.arange(1.0, 181).reshape(60, 3)
+    np.save(tmp_path / "clip.npy", rows)
+    texts = read_texts("ntu60", None, tmp_path / "clip.npy")
+    np.testing.assert_allclose(np.linalg.norm(texts.pooled(np.arange(60)), axis=1), 1, rtol=1e-5)
+    assert texts.said.startswith("clip.npy (sha256 ") and "[60, 3] made elsewhere" in texts.said
+    np.save(tmp_path / "bad.npy", rows * np.nan)
+    with pytest.raises(UsageError, match="not finite"):
+        read_texts("ntu60", None, tmp_path / "bad.npy")
+
+
+def one_hot(unseen: tuple[int, ...], seen: tuple[int, ...], mark: float) -> Features:
+    """Features that are their class; `mark` tells training of this set from that of another."""
+    label = np.repeat([*seen, *unseen], 8)
+    features = np.eye(60, dtype=np.float32)
+    train, z_label = np.repeat(seen, 8), np.repeat(unseen, 8)
+    logits = features[label]
+    return Features(unseen, features[train] * mark, train, features[z_label], z_label, logits, label, logits)
+
+
+@pytest.mark.parametrize("select_on_test", [False, True])
+def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
+    def fake(system, split, features, label, names, texts, *, variant, steps, seed):
+        good = steps == (20 if features.max() == 1 else 10)
+        return lambda text: lambda x: (-1 if good else 1) * x @ text.T
+
+    monkeypatch.setattr(train.papers.protocol, "fit_head", fake)
+    main_set = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1)
+    pseudo = one_hot((3, 6), (0, 1, 4, 7), 2)
+    texts = Texts(class_names("ntu60"), FixedTexts(class_names("ntu60"), np.eye(60, dtype=np.float32)), "one-hot")
+    how = {"variant": "faithful", "seed": 0, "select_on_test": select_on_test}
+    row = measure("scale", TINY, main_set, pseudo, texts, steps=[10, 20], **how)
+    assert row["steps"] == (20 if select_on_test else 10)
+    assert row["zsl"]["top1"] == (1.0 if select_on_test else 0.0)
+    with pytest.raises(UsageError, match="no pseudo-unseen classes to choose by"):
+        measure("scale", TINY, main_set, None, texts, steps=[10, 20], **{**how, "select_on_test": False})
+    assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, steps=[None], **how)["gzsl"]] == (
+        ["plain", "stacking"] if select_on_test else ["plain"]
+    )
+
+
+@pytest.mark.parametrize("system", ["scale", "fdsm", "sa_dvae", "fs_vae", "ridge", "devise", "conse"])
+def test_every_system_is_fitted_on_seen_texts_alone(toy, system, monkeypatch):
+    class SeenOnly(FixedTexts):
+        def rows(self, names):
+            assert max(map(int, names)) < 40, "an unseen class's text was looked at"
+            return super().rows(names)
+
+    small = {"hidden": 16, "heads": 2, "depth": 1, "time": 8, "gate": 4, "negatives": 2}
+    monkeypatch.setattr(train.papers.heads.fdsm, "EDGE", train.papers.heads.dataclasses.replace(EDGE, **small))
+    names = tuple(str(k) for k in range(48))
+    texts = SeenOnly(names, toy.texts.vectors)
+    monkeypatch.setattr(FixedTexts, "twice", lambda self: SeenOnly(names, np.tile(self.vectors, 2) / 2**0.5))
+    variant = "improved" if system == "fdsm" else "faithful"
+    split = find_split("ntu60", "synse-55-5")
+    head = fit_head(system, split, toy.features, toy.concept, names, texts, variant=variant, steps=3, seed=0)
+    found = ranker(head, toy.unseen_texts)(toy.unseen_features)
+    assert found.shape == (160, 8) and np.isfinite(found).all()
+    if system == "ridge":
+        assert toy.unseen_top1(found) > 0.5, "chance is 0.125"
+
+
+def test_features_of_others_are_found_and_checked(tmp_path):
+    split = find_split("ntu60", "synse-55-5")
+    rng = np.random.default_rng(0)
+    labels = {"train_label": [0, 1, 2], "z_label": [10, 56], "g_label": [0, 10, 56]}
+    folder = tmp_path / "shift_5_r"
+    folder.mkdir()
+    for name, label in labels.items():
+        np.save(folder / f"{name}.npy", np.array(label, float))
+        part = {"train_label": "train", "z_label": "ztest", "g_label": "gtest"}[name]
+        np.save(folder / f"{part}.npy", rng.normal(size=(len(label), 256)))
+    assert find_folder(tmp_path, split, False) == folder and find_folder(tmp_path, split, True) is None
+    found = read_features(folder, split, False)
+    assert found.train.shape == (3, 256) and found.train.dtype == np.float32 and found.logits is None
+    assert found.g_label.tolist() == [0, 10, 56] and found.unseen == split.unseen
+    for name, content, said in (
+        ("gtest_out", np.zeros((3, 55)), r"\(3, 60\) expected"),
+        ("z_label", np.array([10, 12]), r"labels \[12\] do not belong"),
+        ("train_label", np.array([0, 11, 1]), r"labels \[11\] do not belong"),
+        ("train", np.zeros((2, 256)), "as many rows as labels"),
+    ):
+        before = np.load(folder / f"{name}.npy") if (folder / f"{name}.npy").exists() else np.zeros((3, 60))
+        np.save(folder / f"{name}.npy", content)
+        with pytest.raises(UsageError, match=said):
+            read_features(folder, split, False)
+        np.save(folder / f"{name}.npy", before)
+    (folder / "ztest.npy").unlink()
+    with pytest.raises(UsageError, match=r"no ztest\.npy found"):
+        read_features(folder, split, False)
+    assert set(FILES) >= {path.stem for path in folder.iterdir()}
+
+
+def test_every_published_figure_has_a_provenance():
+    cells = all_published()
+    assert len(cells) > 100 and len({(c.measure, c.dataset, c.split, c.system) for c in cells}) == len(cells)
+    known = {(split.dataset, split.name) for split in all_splits()}
+    for cell in cells:
+        assert cell.tag in ("PAPER", "2ND", "CODE") and cell.source, "tags are METHODS.md's"
+        assert (cell.dataset, cell.split) in known or cell.split in ("smie", "sa-dvae")
+        assert len(cell.values) == {"zsl": 1, "gzsl": 3}[cell.measure] and all(0 < v < 100 for v in cell.values)
+        if cell.measure == "gzsl":
+            assert harmonic(*cell.values[:2]) == pytest.approx(cell.values[2], abs=0.2)
+    assert find_published("zsl", "ntu60", "synse-48-12", "scale").values == (50.0,)
+    assert find_published("zsl", "ntu60", "synse-55-5", "scale") is None, "its last digits are cut off"
+    assert find_published("gzsl", "ntu60", "synse-55-5", "fs_vae").values == (77.0, 74.5, 75.7)
+
+
+@pytest.mark.parametrize("dataset", CLASSES)
+def test_the_splits_of_a_table_are_those_with_figures(dataset):
+    found = published_splits(dataset)
+    assert {f"{kind}-{n}" for kind in ("smie", "sa-dvae") for n in (1, 2, 3)} <= set(found)
+    assert ("synse-55-5" in found) == (dataset == "ntu60") and not any(name.startswith("star") for name in found)

@@ -1,0 +1,145 @@
+"""A trained encoder that is not trained any more, and the features that heads learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from edge_app.errors import UsageError
+from edge_app.window.skeleton import LAYOUTS, WindowSpec
+from train.data.clips import Bank, Clip
+from train.data.texts import ConceptTexts
+from train.encoder.training_set import load_training_clips
+from train.encoder.unseen import Unseen, unseen_features, unseen_top1
+from train.models.edge import Branches, Detailed, EdgeEncoder, EncoderConfig
+from train.synthetic.augment import plain_windows, training_windows
+from train.synthetic.bank import ComposedBank, load_generated, seen_clips
+
+
+def load_encoder(path: Path) -> tuple[nn.Module, WindowSpec, dict]:
+    """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError) as error:
+        raise UsageError(f"--encoder {path}: {error}") from None
+    config = saved["config"]
+    encoder: nn.Module
+    if isinstance(config, dict):
+        encoder = EdgeEncoder(EncoderConfig(**config))
+    else:
+        encoder = Branches([EncoderConfig(**one) for one in config])
+    prefix = "encoder."
+    encoder.load_state_dict({k[len(prefix) :]: v for k, v in saved["model"].items() if k.startswith(prefix)})
+    window = saved["window"]
+    return encoder.eval(), WindowSpec(window["seconds"], window["rate_hz"], LAYOUTS[window["skeleton"]]), saved
+
+
+@torch.inference_mode()
+def encode(encoder: nn.Module, windows: np.ndarray) -> np.ndarray:
+    """`[N, T, J, 4] -> [N, D]`."""
+    return np.concatenate(
+        [encoder(torch.from_numpy(part)).numpy() for part in np.array_split(windows, len(windows) // 128 + 1)]
+    )
+
+
+def draw_features(
+    encoder: nn.Module, bank: Bank, spec: WindowSpec, rounds: int, seed: int, *, clips: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[N, D]` of every clip, `rounds` times augmented and three times plain; each one's concept, or clip."""
+    rng = np.random.default_rng(seed)
+    named = np.arange(len(bank)) if clips else bank.concept
+    features, names = [], []
+    for part in tqdm(np.array_split(np.arange(len(bank)), len(bank) // 256 + 1), desc="features", disable=None):
+        for _ in range(rounds):
+            features.append(encode(encoder, training_windows(bank, part, spec, rng)))
+            names.append(named[part])
+        plain = plain_windows(bank, part, spec)
+        features.append(encode(encoder, plain.reshape(-1, *plain.shape[2:])))
+        names.append(np.repeat(named[part], plain.shape[1]))
+    return np.concatenate(features), np.concatenate(names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Extra:
+    """Features of composed windows beside the named concepts: `[M, D]`, and the clip of each, int `[M]`."""
+
+    composed: ComposedBank
+    features: np.ndarray
+    clip: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
+
+    encoder: nn.Module
+    spec: WindowSpec
+    saved: dict
+    clips: list[Clip]
+    bank: Bank
+    texts: ConceptTexts
+    rounds: int
+    seed: int
+    features: np.ndarray
+    concept: np.ndarray
+    extra: Extra | None
+
+    def cosine(self, x: Tensor, text: Tensor) -> Tensor:
+        """The encoder's own text head, scaled: features `[B, D]` and texts `[K, E]` to logits `[B, K]`."""
+        weights = self.saved["model"]
+        mapped = functional.normalize(text - weights["text_mean"], dim=1) @ weights["text_map.weight"].T
+        return weights["scale"].exp() * functional.normalize(x, dim=1) @ functional.normalize(mapped, dim=1).T
+
+    @cached_property
+    def detailed(self) -> Frozen:
+        """The same windows as `Detailed` features beside texts with parts: for FS-VAE, drawn when first asked for."""
+        encoder, composed = Detailed(self.encoder), self.extra and self.extra.composed.with_parts()
+        drawn = _draw(encoder, self.bank, composed, self.spec, self.rounds, self.seed)
+        return dataclasses.replace(self, encoder=encoder, texts=self.texts.with_parts(), **drawn)
+
+    @cached_property
+    def _unseen(self) -> dict[str, Unseen]:
+        """What this encoder did not see."""
+        how = (self.saved["withheld"], self.saved["left_out"])
+        return unseen_features(self.encoder, self.clips, *how, parts=self.texts.parts)
+
+    def unseen(self, compare: Callable[[Tensor, Tensor], Tensor]) -> dict[str, float]:
+        """`train.encoder.unseen.unseen_top1` of what this encoder did not see."""
+        return unseen_top1(self._unseen, compare)
+
+
+def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
+    """Draw the features that a head learns from."""
+    encoder, spec, saved = load_encoder(path)
+    settings = saved["settings"]
+    clips = load_training_clips(
+        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
+    )
+    drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
+    composed, filmed = load_generated(
+        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), drawn, saved["withheld"]
+    )
+    seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
+    bank = Bank(seen, saved["concepts"])
+    drawn = _draw(encoder, bank, composed, spec, rounds, seed)
+    return Frozen(encoder, spec, saved, clips, bank, ConceptTexts(bank.concepts), rounds, seed, **drawn)
+
+
+def _draw(
+    encoder: nn.Module, bank: Bank, composed: ComposedBank | None, spec: WindowSpec, rounds: int, seed: int
+) -> dict[str, Any]:
+    """The fields of `Frozen` that hold features."""
+    features, concept = draw_features(encoder, bank, spec, rounds, seed)
+    extra = None
+    if composed is not None:
+        extra = Extra(composed, *draw_features(encoder, composed.bank, spec, rounds, seed, clips=True))
+    return {"features": features, "concept": concept, "extra": extra}

@@ -1,0 +1,83 @@
+"""Train FDSM on the frozen features of a trained encoder, as `train.heads.scale` trains SCALE."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edge_app.errors import UsageError
+from train.data.texts import ConceptTexts, FixedTexts, centre_of
+from train.encoder.frozen import Extra
+from train.heads.loop import Batch, fit
+from train.models.diffusion import time_embedding
+from train.models.fdsm import Fdsm, FdsmConfig
+
+
+def fit_fdsm(
+    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: FdsmConfig,
+    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
+) -> Fdsm:  # fmt: skip
+    """Train an FDSM head on features `[N, D]`; returns its exponential average.
+
+    Texts are two tokens, names and description, as `LabelTable.pooled` has them, whatever the config says; a sparse
+    text has its names for both, as on the device for words that the shipped table does not know. (The authors' code
+    has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.)
+
+    Args:
+        concept: int `[N]`, each feature's row of `names`; text_map: `[D, texts.dim]`, where anchors begin.
+    """
+    torch.manual_seed(seed)
+    config = dataclasses.replace(config, feature=features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
+    model = Fdsm(config)
+    x = torch.from_numpy(features)
+    if config.standardise:
+        model.feature_mean.copy_(x.mean(0))
+        model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
+        model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
+    if config.axes == "principal":
+        model.axes.copy_(torch.linalg.eigh(torch.cov(model.standardised(x).T)).eigenvectors.flip(1).T)
+    if text_map is not None and model.text_map is not None:
+        model.text_map.weight.data.copy_(text_map)
+
+    def loss(b: Batch, step: int) -> Tensor:
+        share = rich_share(step, steps, config.rich_floor)
+        return model.loss(b.feature, b.own, names_alone(b.text), b.text, share, b.same)
+
+    return fit(
+        model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
+        slow=[] if model.text_map is None else [model.text_map.weight], no_description=0,
+        steps=steps, batch=batch, lr=lr, seed=seed,
+    )  # fmt: skip
+
+
+def rich_share(step: int, steps: int, floor: float = 0.0) -> float:
+    """Probability of a rich text at a step of training: a half cosine from 1 to `floor` (3.2 d, where it is 0)."""
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def names_alone(text: Tensor) -> Tensor:
+    """The sparse form of pooled texts: the names' half for the description's too: `[K, E] -> [K, E]`."""
+    names = text[:, : text.shape[1] // 2]
+    return torch.cat([names, names], dim=1)
+
+
+def device_weights(model: Fdsm) -> dict[str, np.ndarray]:
+    """What `FdsmRanker` needs, float32: time is folded in at t = `match_at`, what only training uses is left out.
+
+    Raises:
+        UsageError: a model that the device cannot fold: two-way, without anchors, null text, or standardisation.
+    """
+    c = model.config
+    if not (c.one_way and c.anchor and c.null and c.standardise and not c.pooled):
+        raise UsageError("fdsm: only one-way models with anchors, a null text and no pooled row run on the device")
+    unused = ("time.", "axes", "alpha_bar", *(f"blocks.{c.depth - 1}.text.{part}" for part in ("out", "mlp")))
+    weights = {n: v.cpu().numpy() for n, v in model.state_dict().items() if not n.startswith(unused)}
+    with torch.inference_mode():
+        weights["time"] = model.time(time_embedding(torch.tensor(c.match_at), c.time)).numpy()
+    weights["alpha_bar"] = model.alpha_bar[c.match_at].numpy()
+    weights["heads"] = np.array(c.heads)
+    return weights

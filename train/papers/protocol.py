@@ -1,0 +1,138 @@
+"""ZSL and GZSL of one system on one split (METHODS.md 0.1, 2.11, 5.4, 5.5), and the texts of its classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_app.errors import UsageError
+from edge_app.ranker.labels.text_encoder import TextEncoder
+from train.data.splits import Split, class_names
+from train.data.texts import ConceptTexts, FixedTexts
+from train.evaluate.metrics import class_mean, places
+from train.papers.features import Features
+from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, synse_gate
+from train.papers.heads import CLOSED, Head, fit_head, ranker
+
+NORMALISED_BY = 2000
+"""Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """What the classes are called. said: in words, for the tables."""
+
+    names: tuple[str, ...]
+    vectors: ConceptTexts | FixedTexts
+    said: str
+
+    def pooled(self, classes: np.ndarray) -> np.ndarray:
+        return self.vectors.pooled([self.names[k] for k in classes])
+
+
+def read_texts(dataset: str, lines: Path | None, features: Path | None) -> Texts:
+    """Texts of a data set's classes: of our own table by name, from a file of lines, or ready vectors.
+
+    Raises:
+        UsageError: both files are given, one cannot be read, or has another number of rows than there are classes.
+    """
+    names, path = class_names(dataset), lines or features
+    if path is None:
+        return Texts(names, ConceptTexts(names), f"our own table by the class names, {TextEncoder.id}")
+    if lines and features:
+        raise UsageError("--texts and --text-features: both found, one expected")
+    try:
+        content = path.read_bytes()
+        if lines:
+            rows = [line.strip() for line in content.decode("utf-8").splitlines() if line.strip()]
+            vectors = TextEncoder().encode(rows)
+        else:
+            vectors = np.load(path, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}; expected {len(names)} lines of text or vectors in a .npy file") from None
+    if vectors.ndim != 2 or len(vectors) != len(names):
+        raise UsageError(f"{path}: shape {vectors.shape} found, {len(names)} rows expected, one a class of {dataset}")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not lengths.all():
+        raise UsageError(f"{path}: a row that is zero or not finite found, directions expected")
+    by = TextEncoder.id if lines else f"vectors {list(vectors.shape)} made elsewhere"
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return Texts(names, FixedTexts(names, vectors / lengths), f"{path.name} (sha256 {digest}), {by}")
+
+
+def measure(
+    system: str, split: Split, main: Features, pseudo: Features | None, texts: Texts, *, variant: str,
+    steps: list[int | None], seed: int, select_on_test: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Figures of one system on one split.
+
+    Args:
+        pseudo: features by an encoder without the pseudo-unseen classes; None leaves GZSL's rules out.
+        steps: of them, those that do best on pseudo-unseen classes are taken, or on the test with `select_on_test`.
+    """
+
+    def fit(features: Features, count: int | None) -> Head:
+        how: dict[str, Any] = {"variant": variant, "steps": count, "seed": seed}
+        return fit_head(system, split, features.train, features.train_label, texts.names, texts.vectors, **how)
+
+    candidates = [None] if system in CLOSED else steps
+    best, judged = candidates[0], main if select_on_test else pseudo
+    if len(candidates) > 1:
+        if judged is None:
+            raise UsageError("--steps: several found, but no pseudo-unseen classes to choose by; one expected")
+        best = max(candidates, key=lambda count: zsl(fit(judged, count), judged, texts)["top1"])
+    head = fit(main, best)
+    row: dict[str, Any] = {"system": system, "split": split.name, "seed": seed, "steps": best}
+    row |= {"zsl": zsl(head, main, texts), "chance": round(1 / len(main.unseen), 4)}
+    row |= {"clips": {"train": len(main.train), "ztest": len(main.ztest), "gtest": len(main.gtest)}}
+    validation = None if pseudo is None else (fit(pseudo, best), pseudo)
+    temperature = 1.0 if variant == "faithful" and system in ("sa_dvae", "fs_vae") else 0.1
+    row["gzsl"] = gzsl(head, main, validation, texts, split, temperature, select_on_test)
+    return row
+
+
+def zsl(head: Head, features: Features, texts: Texts) -> dict[str, float]:
+    """Top-1 of unseen clips among unseen classes: over clips, as the papers' (METHODS.md 5.5), and over classes."""
+    unseen = np.array(features.unseen)
+    own = np.searchsorted(unseen, features.z_label)
+    hits = places(ranker(head, texts.pooled(unseen))(features.ztest), own) == 0
+    return {"top1": round(float(hits.mean()), 4), "top1_class_mean": round(class_mean(hits, own), 4)}
+
+
+def gzsl(
+    head: Head, main: Features, validation: tuple[Head, Features] | None, texts: Texts, split: Split,
+    temperature: float, select_on_test: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Every rule that what is at hand allows; accuracies over clips."""
+    test, normal, gated = scores(head, main, texts, np.arange(len(texts.names)))
+    found = [plain(test, "sample")]
+    held = None if validation is None else scores(*validation, texts, np.array(split.seen))
+    if held is not None or select_on_test:
+        seen_only = None if held is None else held[1]
+        found.append(stacking(normal, seen_only, average="sample", select_on_test=select_on_test))
+    if held is not None and min(held[0].of_unseen.sum(), (~held[0].of_unseen).sum()) >= HELD_OUT:
+        found.append(energy_gate(normal, held[1], average="sample", select_on_test=select_on_test))
+        counts = [int(part.unseen.sum()) for part in (test, held[0])]
+        fits = counts[0] == counts[1] <= min(int((~part.unseen).sum()) for part in (test, held[0]))
+        if fits and gated.logits is not None and held[2].logits is not None:
+            how: dict[str, Any] = {"average": "sample", "select_on_test": select_on_test}
+            found.append(synse_gate(gated, held[2], energy_temperature=temperature, **how))
+    return [dataclasses.asdict(rule) for rule in found]
+
+
+def scores(head: Head, features: Features, texts: Texts, classes: np.ndarray) -> tuple[Scores, Scores, Scores]:
+    """Of the generalised test among `classes`: as they come; normalized (2.11); with unseen ones ranked alone (5.4)."""
+    text, unseen = texts.pooled(classes), np.isin(classes, features.unseen)
+    logits = None if features.logits is None else features.logits[:, classes]
+    among_all = ranker(head, text)
+    found = Scores(among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits)
+    some = np.random.default_rng(0).permutation(len(features.train))[:NORMALISED_BY]
+    of_train = among_all(features.train[some])
+    normal = found.normalized(of_train.mean(axis=0), of_train.std(axis=0) + 1e-9)
+    alone = found.energies.copy()
+    alone[:, unseen] = ranker(head, text[unseen])(features.gtest)
+    return found, normal, dataclasses.replace(found, energies=alone)

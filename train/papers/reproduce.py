@@ -1,0 +1,191 @@
+"""The papers' zero-shot tables on NTU RGB+D or PKU-MMD, ours beside theirs, from the raw data set in one command.
+
+    python -m train reproduce --table ntu60 --root nturgb+d_skeletons --out runs/ntu60
+    python -m train reproduce --table ntu60 --features sk_feats --splits synse-55-5 --out runs/features
+
+For each split: an encoder, and one that has not seen the pseudo-unseen classes either; features of both; for each
+system and seed a head on each, ZSL, and GZSL by the rules of `train.papers.gzsl`. Whatever is chosen (steps, gates,
+constants) is chosen on pseudo-unseen classes; `--select-on-test` chooses on the test as the papers do, and every table
+says so.
+
+What is done is not done again. Encoders by several GPUs: first run `torchrun … -m train supervised` with the same
+options and `--out OUT/encoders/SPLIT-ENCODER` (with `--pseudo`, SPLIT-ENCODER-pseudo); this goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from edge_app.bundles.files import write_text
+from edge_app.errors import UsageError
+from train.data import prepare
+from train.data.prepared import PLAN
+from train.data.preprocess import Clips, load_clips
+from train.data.provenance import git_revision
+from train.data.splits import CLASSES, Split, all_splits, find_split
+from train.papers import encoder as supervised
+from train.papers.features import Features, find_folder, folder_name, read_features, write_features
+from train.papers.heads import CLOSED, SYSTEMS, VARIANTS
+from train.papers.protocol import measure, read_texts
+from train.papers.published import all_published
+from train.papers.report import TEST_CLIPS, report_text
+
+ST_GCN_SPLITS = ("smie", "sa-dvae")
+"""Splits whose papers use ST-GCN; all others Shift-GCN (METHODS.md 0.1)."""
+PASSED_ON = ("frames", "epochs", "batch", "precision", "device", "workers", "threads")
+"""Options for `train supervised`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--table", choices=CLASSES, required=True)
+    parser.add_argument("--root", type=Path, help="the raw data set, or a folder of `train prepare`")
+    parser.add_argument("--features", type=Path, help="instead: folders of features as SynSE publishes them")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write or to go on with")
+    parser.add_argument("--missing", type=Path, help="ntu, raw: the authors' list of clips with missing skeletons")
+    parser.add_argument("--systems", default=",".join(SYSTEMS), help="comma-separated; all by default")
+    parser.add_argument("--splits", help="comma-separated; all that the papers have figures for by default")
+    parser.add_argument("--seeds", default="0,1,2", help="of the heads; the encoder has one")
+    parser.add_argument("--variant", choices=VARIANTS, default="faithful", help="the papers' settings, or our own")
+    parser.add_argument("--steps", help="of the heads; of several, comma-separated, one is chosen; else the paper's")
+    parser.add_argument("--select-on-test", action="store_true", help="choose on the test classes, as the papers do")
+    parser.add_argument("--zsl-only", action="store_true", help="no second encoder, no GZSL")
+    parser.add_argument("--texts", type=Path, help="one line a class, embedded by MiniLM; else our own table of names")
+    parser.add_argument("--text-features", type=Path, help="npy `[K, E]`, one row a class, by another text encoder")
+    parser.add_argument("--encoder", choices=supervised.RECIPES, help="else the one that a split's papers use")
+    parser.add_argument("--frames", type=int, help="as in `train supervised`, and so on:")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--precision", choices=supervised.DTYPES, default="fp32")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--threads", type=int)
+
+
+def split_features(arguments: argparse.Namespace, split: Split, prepared: Path | None, clips: Clips | None,
+                   pseudo: bool) -> Features | None:  # fmt: skip
+    """Features of a split: those that are there, else made, with the encoder first. None: published without these."""
+    if prepared is None or clips is None:
+        folder = find_folder(arguments.features, split, pseudo)
+        if folder is None and not pseudo:
+            wanted = f"{folder_name(split, False)} or {split.name}/{folder_name(split, False)}"
+            raise UsageError(f"--features {arguments.features}: no folder of {split.name}; {wanted} expected")
+        return None if folder is None else read_features(folder, split, pseudo)
+    name = f"{split.name}-{encoder_of(arguments, split)}"
+    folder = arguments.out / "features" / name / folder_name(split, pseudo)
+    if not folder.is_dir():
+        run_folder = arguments.out / "encoders" / (name + "-pseudo" * pseudo)
+        if not (run_folder / "encoder.pt").is_file():
+            words = ["--prepared", prepared, "--split", split.name, "--out", run_folder, "--resume"]
+            words += ["--encoder", encoder_of(arguments, split), *(["--pseudo"] if pseudo else [])]
+            for key in PASSED_ON:
+                words += [f"--{key}", getattr(arguments, key)] if getattr(arguments, key) is not None else []
+            call(supervised, words)
+        device = supervised.pick_device(arguments.device)
+        write_features(
+            folder, clips, split, pseudo, run_folder / "encoder.pt", device=device, workers=arguments.workers
+        )
+    return read_features(folder, split, pseudo)
+
+
+def call(verb: Any, words: list[Any]) -> None:
+    """Another verb of `train`, in this process."""
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(parser.parse_args([str(word) for word in words]))
+
+
+def encoder_of(arguments: argparse.Namespace, split: Split) -> str:
+    return arguments.encoder or ("st-gcn" if split.name.startswith(ST_GCN_SPLITS) else "shift-gcn")
+
+
+def check_same(path: Path, settings: dict[str, Any]) -> None:
+    """Writes what encoders and features depend on, or raises UsageError where the folder was begun with other ones."""
+    if path.is_file():
+        before = json.loads(path.read_text("utf-8"))
+        for key, value in settings.items():
+            if before.get(key) != value:
+                raise UsageError(f"--out {path.parent}: begun with {key} {before.get(key)}, {value} asked for")
+    write_text(path, json.dumps(settings, indent=1) + "\n")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    if (arguments.root is None) == (arguments.features is None):
+        raise UsageError("--root or --features: one of them expected")
+    systems = [name for name in arguments.systems.split(",") if name]
+    if unknown := set(systems) - set(SYSTEMS):
+        raise UsageError(f"--systems: {sorted(unknown)} not known; allowed are {', '.join(SYSTEMS)}")
+    try:
+        seeds = [int(seed) for seed in arguments.seeds.split(",")]
+        steps = [int(count) for count in arguments.steps.split(",")] if arguments.steps else [None]
+    except ValueError as error:
+        raise UsageError(f"--seeds and --steps: {error}; numbers with commas between expected") from None
+    if any(count is not None and count <= 10 for count in steps):
+        raise UsageError(f"--steps {arguments.steps}: more than 10 expected")
+    names = arguments.splits.split(",") if arguments.splits else published_splits(arguments.table)
+    splits = [find_split(arguments.table, name) for name in names]
+    texts = read_texts(arguments.table, arguments.texts, arguments.text_features)
+
+    prepared, clips = None, None
+    made_from: Any = str(arguments.features)
+    if arguments.root is not None:
+        prepared = arguments.root
+        if not (prepared / PLAN).is_file():
+            prepared = arguments.out / "prepared"
+            missing = ["--missing", arguments.missing] if arguments.missing else []
+            call(prepare, ["--dataset", arguments.table, "--root", arguments.root, "--out", prepared, *missing])
+        made_from, clips = json.loads((prepared / PLAN).read_text("utf-8")), load_clips(prepared)
+        if clips.dataset != arguments.table:
+            raise UsageError(f"--root {arguments.root}: {clips.dataset} found, {arguments.table} expected")
+    fixed = {key: getattr(arguments, key) for key in ("table", "frames", "epochs", "batch", "precision")}
+    check_same(arguments.out / "settings.json", fixed | {"made_from": made_from})
+
+    how: dict[str, Any] = {"variant": arguments.variant, "steps": steps, "select_on_test": arguments.select_on_test}
+    kept = how | {"texts": texts.said, "zsl_only": arguments.zsl_only}
+    rows = []
+    for split in splits:
+        encoder = encoder_of(arguments, split) if clips else "as published"
+        digest = hashlib.sha256(json.dumps(kept | {"encoder": encoder}).encode()).hexdigest()[:8]
+        paths = {(s, seed): arguments.out / f"results/{split.name}-{s}-{seed}-{digest}.json"
+                 for s in systems for seed in ([0] if s in CLOSED else seeds)}  # fmt: skip
+        if not all(path.is_file() for path in paths.values()):
+            main = split_features(arguments, split, prepared, clips, False)
+            pseudo = None if arguments.zsl_only else split_features(arguments, split, prepared, clips, True)
+            if pseudo is None:
+                print(
+                    f"train reproduce: {split.name} without pseudo-unseen classes: no rules for GZSL", file=sys.stderr
+                )
+            for (system, seed), path in paths.items():
+                if not path.is_file():
+                    row = measure(system, split, main, pseudo, texts, seed=seed, **how)  # type: ignore[arg-type]
+                    write_text(path, json.dumps(row | {"encoder": encoder}, indent=1) + "\n")
+                    print(split.name, system, f"seed {seed}", row["zsl"], flush=True)
+        rows += [json.loads(path.read_text("utf-8")) for path in paths.values()]
+    date = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    report = {
+        "schema": "reproduce/1", "git": git_revision(), "date": date,
+        "table": arguments.table, "data": str(arguments.root or arguments.features), "features": clips is None,
+        "encoder_options": fixed, "test_clips_expected": TEST_CLIPS[arguments.table], **kept, "rows": rows,
+    }  # fmt: skip
+    write_text(arguments.out / "reproduce.json", json.dumps(report, indent=1) + "\n")
+    write_text(arguments.out / "reproduce.md", report_text(report))
+    print(report_text(report))
+
+
+def published_splits(dataset: str) -> list[str]:
+    """Splits that the papers have figures for, each of a benchmark's three among them."""
+    known = {cell.split for cell in all_published() if cell.dataset == dataset}
+    return [
+        split.name
+        for split in all_splits()
+        if split.dataset == dataset and (split.name in known or split.name.rpartition("-")[0] in known)
+    ]

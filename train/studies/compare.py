@@ -1,0 +1,276 @@
+"""All systems on equal terms: the same frozen features, splits and clips, five seeds each; and what a decision costs.
+
+    python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
+    python -m train compare --data ../shared/data --folds runs/splits,runs/folds --out benchmarks/systems
+
+Every fold of `train folds` brings an encoder that never saw its twelve concepts, or its laboratory. On what that
+encoder makes of what it did see, each system is trained anew for each seed, and then names the fold's clips through the
+device's own ranker. "Cosine" is the encoder's own text head, with nothing trained after it; ridge, DeViSE and ConSE are
+baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from edge_app.bundles.bundle import Calibration
+from edge_app.bundles.files import whole, write_text
+from edge_app.errors import UsageError
+from edge_app.ranker.base import Ranker
+from edge_app.ranker.fs_vae import texts_of
+from edge_app.ranker.labels.actions import actions
+from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.ranker.labels.text_encoder import TextEncoder
+from edge_app.ranker.load import RANKERS
+from edge_app.types import Feature, Window
+from edge_app.window.normalize import normalize
+from train.data.clips import clip_windows
+from train.data.provenance import git_revision
+from train.encoder.frozen import Frozen, encode, freeze
+from train.evaluate.metrics import class_mean, harmonic, places, rounded_spread
+from train.heads.train import SYSTEMS, arrays, fit_head, parse_systems, read_by
+from train.models.baselines import Conse, Devise, RidgeToText
+from train.models.edge import Detailed
+from train.studies.folds import stack_over_splits
+from train.studies.trials import Trial, lab_trial, split_trial
+
+Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
+"""Features `[N, D]` and a table of labels to energies `[N, K]`."""
+LABELS = (12, 60, 1000)
+PLAIN = Calibration(1.0, 1.0, 0.0, 1.3)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--folds", required=True, help="run folders of `train folds`, comma-separated")
+    parser.add_argument("--out", type=Path, required=True, help="folder for systems.json, systems.md, systems.png")
+    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--steps", type=int, help="of training; by default what each system ships with")
+    parser.add_argument("--threads", type=int, default=2)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from train.studies.compare_report import write
+
+    torch.set_num_threads(arguments.threads)
+    kinds, seeds = parse_systems(arguments.systems), [int(seed) for seed in arguments.seeds.split(",")]
+    folds = [path.parent for folder in arguments.folds.split(",") for path in sorted(Path(folder).glob("*/fold.json"))]
+    if not folds:
+        raise UsageError(f"--folds {arguments.folds}: no fold there; make them with `train folds`")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    frozen: Frozen | None = None
+    for folder in folds:
+        kept = _kept(folder / "compared.json", arguments.steps)
+        wanted = [(kind, seed) for kind in kinds for seed in seeds]
+        missing = [pair for pair in wanted if pair not in {(row["way"], row["seed"]) for row in kept}]
+        if missing:
+            frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
+            for row in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept):
+                kept.append(row)
+                write_text(folder / "compared.json", json.dumps({"steps": arguments.steps, "rows": kept}) + "\n")
+        rows += [row for row in kept if (row["way"], row["seed"]) in wanted or row["way"] not in SYSTEMS]
+    frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
+    cost = measure_costs(frozen, kinds)
+    report = {
+        "schema": "systems/1", "git": git_revision(), "seeds": seeds,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread", "cost": cost, **summarise(rows),
+    }  # fmt: skip
+    write(report, arguments.out)
+
+
+def _kept(path: Path, steps: int | None) -> list[dict[str, Any]]:
+    """Rows of an earlier run with as many steps: nothing is trained twice, and a system can be added later."""
+    if not path.is_file():
+        return []
+    found = json.loads(path.read_text("utf-8"))
+    return found["rows"] if found["steps"] == steps else []
+
+
+def _compare(
+    folder: Path, frozen: Frozen, data: Path, wanted: list[tuple[str, int]], steps: int | None, baseline: bool
+) -> Iterable[dict[str, Any]]:
+    """A row for each way, seed and trial of a fold. Energies are kept beside the fold."""
+    text, trials = TextEncoder(), []
+    for told in json.loads((folder / "fold.json").read_text()):
+        trial = split_trial(frozen.saved, data) if "split" in told else lab_trial(told["set"], data)
+        table = build_table([Label(name) for name in trial.names], text, 0)
+        trials.append((told, trial, table, *_features(frozen, trial)))
+    for way, seed, energies in _ways(frozen, wanted, steps, baseline):
+        for told, trial, table, features, clip in trials:
+            found = energies(features, table)
+            means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
+            row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
+            path = folder / f"energies-{told.get('set', 'split')}-{way}-{seed}.npz"
+            with whole(path) as partial:
+                np.savez_compressed(partial, energies=means, truth=trial.truth, unseen=trial.unseen)
+            row |= {"set": told["set"]} if "set" in told else {"energies": str(path)}
+            print({key: value for key, value in row.items() if key != "energies"}, flush=True)
+            yield row
+
+
+def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
+    """Of every window, `Detailed` `[N, L]`, of which all but FS-VAE read the first D; and its clip, int `[N]`."""
+    encoder, spec, found = Detailed(frozen.encoder), frozen.spec, []
+    for clip in trial.clips:
+        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
+        found.append(encode(encoder, np.stack(windows)))
+    return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
+
+
+def _ways(
+    frozen: Frozen, wanted: Iterable[tuple[str, int]], steps: int | None, baseline: bool
+) -> Iterable[tuple[str, int, Energies]]:
+    """Name, seed and energies of each system, one after the other; what has no seeds once, under seed 0."""
+    if baseline:
+        yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
+    for kind, seed in wanted:
+        weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
+
+        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
+            ranker: Ranker = RANKERS[kind](weights, PLAIN, texts_of(table, parts=SYSTEMS[kind].detailed)[:0])
+            ranker.set_labels(table)
+            return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])
+
+        yield kind, seed, energies
+
+
+def baselines(frozen: Frozen) -> dict[str, Energies]:
+    """Ridge learns from composed windows too, each under its own text; DeViSE and ConSE from named ones alone."""
+    x, own = torch.from_numpy(frozen.features), torch.from_numpy(frozen.concept)
+    text = torch.from_numpy(frozen.texts.pooled(frozen.bank.concepts))
+    more, more_own, more_text = x, own, text
+    if frozen.extra is not None:
+        composed = frozen.extra.composed
+        told = composed.texts.sample(np.arange(len(composed.bank)), np.random.default_rng(0))
+        more = torch.cat([x, torch.from_numpy(frozen.extra.features)])
+        more_own = torch.cat([own, len(text) + torch.from_numpy(frozen.extra.clip)])
+        more_text = torch.cat([text, torch.from_numpy(told)])
+    fitted = {
+        "ridge": RidgeToText.fit(more, more_own, more_text),
+        "devise": Devise.fit(x, own, text),
+        "conse": Conse.fit(x, own, text),
+    }
+
+    def of(compare: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Energies:
+        return lambda features, table: compare(torch.from_numpy(features[:, : x.shape[1]]), _unit(table)).numpy()
+
+    return {"cosine": of(lambda *pair: -frozen.cosine(*pair))} | {
+        name: of(model.energies) for name, model in fitted.items()
+    }
+
+
+def _unit(table: LabelTable) -> torch.Tensor:
+    return torch.from_numpy(table.pooled() / np.float32(np.sqrt(2)))
+
+
+def _accuracies(energies: np.ndarray, trial: Trial) -> dict[str, float]:
+    """Class-mean top-1 and top-5 of the trial's unseen clips among its unseen names."""
+    columns, asked = np.flatnonzero(trial.unseen), trial.unseen[trial.truth]
+    own = np.searchsorted(columns, trial.truth[asked])
+    place = places(energies[asked][:, columns], own)
+    return {
+        "top1": round(class_mean(place == 0, own), 4), "top5": round(class_mean(place < 5, own), 4),
+        "chance": round(1 / len(columns), 4),
+    }  # fmt: skip
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and spread over seeds of the mean over folds, for splits with GZSL, and for laboratories."""
+    found: dict[str, Any] = {}
+    splits, labs = [r for r in rows if "energies" in r], [r for r in rows if "set" in r]
+    for part, own in (("splits", splits), ("labs", labs)):
+        if not own:
+            continue
+        ways = {}
+        for way in dict.fromkeys(row["way"] for row in own):
+            by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
+            ways[way] = {
+                key: rounded_spread([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
+                for key in ("top1", "top5")
+            }
+            folds = [
+                float(np.mean([r["top1"] for r in own if r["way"] == way and r["fold"] == f])) for f in _folds(own)
+            ]
+            ways[way]["over_folds"] = rounded_spread(folds)
+            if part == "splits":
+                ways[way] |= _gzsl(by_seed)
+            else:
+                ways[way]["sets"] = {
+                    name: rounded_spread([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
+                    for name in dict.fromkeys(r["set"] for r in own)
+                }
+        found[part] = {"folds": len(_folds(own)), "chance": rounded_spread([r["chance"] for r in own])[0], "ways": ways}
+    return found
+
+
+def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Seen, unseen and harmonic mean, plain and with seen energies raised: mean over splits, spread over seeds."""
+    figures: dict[str, list[list[float]]] = {"gzsl": [], "stacked": []}
+    for rows in by_seed.values():
+        kept = []
+        for row in rows:
+            with np.load(row["energies"]) as data:
+                kept.append((data["energies"], data["truth"], data["unseen"]))
+        for name, points in zip(figures, stack_over_splits(kept)[:2], strict=True):
+            figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
+    keys = ("seen", "unseen", "harmonic")
+    return {
+        name: {key: rounded_spread([row[i] for row in rows]) for i, key in enumerate(keys)}
+        for name, rows in figures.items()
+    }
+
+
+def _seeds(rows: list[dict[str, Any]], way: str) -> list[int]:
+    return list(dict.fromkeys(row["seed"] for row in rows if row["way"] == way))
+
+
+def _folds(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["fold"] for row in rows))
+
+
+def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> dict[str, dict[str, Any]]:
+    """Parameters; multiply-accumulates for one window and 12 labels, texts included; the device's ms a decision.
+
+    Milliseconds are medians of `rank` for one window, with the shipped background beside 12, 60 and 1,000 labels.
+    """
+    names, encoder = [action.name for action in actions()], TextEncoder()
+    everyday = build_table([Label(name) for name in names], encoder, 0)
+    listed = [Label(f"{names[i % len(names)]} {i}") for i in range(max(LABELS))]
+    tables = {count: build_table(listed[:count], encoder, 0) for count in LABELS}
+    window = Window("bench", 1, 0, np.zeros((2, 15, 4), np.float32), np.ones(2, bool), 30.0, 1.0, 1.0)
+    found: dict[str, dict[str, Any]] = {}
+    for kind in kinds:
+        head, own = fit_head(frozen, kind, steps=2), read_by(kind, frozen)
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            head.energies(torch.from_numpy(own.features[:1]), torch.zeros(12, own.texts.dim))
+        ranker: Ranker = RANKERS[kind](arrays(head), PLAIN, texts_of(everyday, parts=SYSTEMS[kind].detailed))
+        row: dict[str, Any] = {
+            "parameters": sum(p.numel() for p in head.parameters()), "macs_12": counter.get_total_flops() // 2,
+            "ms": {}, "set_labels_ms": {},
+        }  # fmt: skip
+        for count, table in tables.items():
+            begun = time.perf_counter()
+            ranker.set_labels(table)
+            row["set_labels_ms"][str(count)] = round(1e3 * (time.perf_counter() - begun), 1)
+            times = []
+            for vector in own.features[:repeats]:
+                begun = time.perf_counter()
+                ranker.rank([Feature(window, vector)])
+                times.append(time.perf_counter() - begun)
+            row["ms"][str(count)] = round(1e3 * float(np.median(times)), 2)
+        found[kind] = row
+    return found

@@ -1,0 +1,46 @@
+"""What a trained fold is asked: a laboratory, or classes, that it never saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
+
+
+def _some(clips: list[Clip]) -> list[Clip]:
+    return [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:CLIPS]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a fold is asked: each clip's place among names, int `[N]`; unseen: bool `[K]`, names withheld from it."""
+
+    clips: list[Clip]
+    names: list[str]
+    truth: np.ndarray
+    unseen: np.ndarray
+
+
+def lab_trial(name: str, data: Path) -> Trial:
+    """Clips of a set under its own names."""
+    clips = _some(load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv")))
+    names = list(dict.fromkeys(clip.name for clip in clips))
+    return Trial(clips, names, np.array([names.index(clip.name) for clip in clips]), np.ones(len(names), bool))
+
+
+def split_trial(saved: dict, data: Path) -> Trial:
+    """Clips of the concepts that an encoder was withheld, then of others by people whom it never saw."""
+    concepts, withheld = load_concepts(data / "concepts.csv"), set(saved["withheld"])
+    clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
+    names, people = sorted({clip.concept for clip in clips}), set(saved["held_people"])
+    unseen = _some([clip for clip in clips if clip.concept in withheld])
+    known = _some([clip for clip in clips if clip.concept not in withheld and clip.subject in people])
+    truth = np.array([names.index(clip.concept) for clip in unseen + known])
+    return Trial(unseen + known, names, truth, np.isin(names, list(withheld)))
+
+
+CLIPS = 800
+"""Clips that a figure is made from, at most."""
