@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge_app.landmarker.region import Region, region_of
+from edge_app.pose.region import Region, region_of
 from edge_app.runtime.session import Session
 
 SIDE = 224

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_app.landmarker.detector import Detector
-from edge_app.landmarker.landmarks import LandmarkNetwork, Landmarks
-from edge_app.landmarker.region import Region
-from edge_app.landmarker.smoothing import Smoother
-from edge_app.pose import TO_WORLD
+from edge_app.pose.detector import Detector
+from edge_app.pose.landmarks import LandmarkNetwork, Landmarks
+from edge_app.pose.region import Region
+from edge_app.pose.smoothing import Smoother
+from edge_app.pose.mediapipe import TO_WORLD
 from edge_app.types import Frame, Pose, Poses
 
 SAME = 0.5
 """From which overlap of regions on a person found is one who is followed: `min_tracking_confidence` of MediaPipe."""
 
 
-class RuntimePoseEstimator:
+class PoseLandmarker:
     """Finds people and their 33 landmarks, as MediaPipe does; a `PoseBackend`.
 
     Args:
@@ -68,7 +68,7 @@ class RuntimePoseEstimator:
         """Forget whom it was following; the sessions' memory goes with the object."""
         self._followed = []
 
-    def __enter__(self) -> RuntimePoseEstimator:
+    def __enter__(self) -> PoseLandmarker:
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -11,12 +11,6 @@ import numpy as np
 SCALE = 1.25
 """How much larger than the circle around the body a region is. Source: MediaPipe's `pose_detector_graph.cc`."""
 
-FINE_BITS = 5
-FINE = 1 << FINE_BITS
-"""Places in a pixel: `INTER_TAB_SIZE` of OpenCV."""
-OUT = 32_000
-"""The farthest place outside a picture that OpenCV's short integers hold, about."""
-
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -41,14 +35,12 @@ class Region:
         rounded to 1/32 of a pixel: so does MediaPipe's `image_to_tensor_converter_opencv.cc` with the OpenCV inside it,
         while `cv2.warpPerspective` does not round any more.
         """
-        cells = np.arange(side) - side / 2
-        step = FINE * self.size / side
-        across, down = step * math.cos(self.angle) * cells, step * math.sin(self.angle) * cells
-        x = np.rint(np.add.outer(FINE * self.x - down, across)).astype(np.int32)
-        y = np.rint(np.add.outer(FINE * self.y + across, down)).astype(np.int32)
-        whole = np.stack([x >> FINE_BITS, y >> FINE_BITS], axis=-1).clip(-OUT, OUT).astype(np.int16)
-        rest = (((y & FINE - 1) << FINE_BITS) + (x & FINE - 1)).astype(np.uint16)
-        return cv2.remap(image, whole, rest, cv2.INTER_LINEAR, borderMode=border)
+        cells = np.arange(side, dtype=np.float32) - side / 2
+        across = np.float32(self.size / side * math.cos(self.angle)) * cells
+        down = np.float32(self.size / side * math.sin(self.angle)) * cells
+        x, y = np.add.outer(self.x - down, across), np.add.outer(self.y + across, down)
+        places = cv2.convertMaps(x.astype(np.float32), y.astype(np.float32), cv2.CV_16SC2)
+        return cv2.remap(image, *places, cv2.INTER_LINEAR, borderMode=border)
 
     def overlap(self, other: Region) -> float:
         """Intersection over union of the two squares, as if neither were turned.

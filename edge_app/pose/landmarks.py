@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge_app.landmarker.region import Region, region_of, turn
+from edge_app.pose.region import Region, region_of, turn
 from edge_app.runtime.session import Session
 
 SIDE, HEATMAP, POINTS = 256, 64, 39
@@ -20,6 +20,8 @@ REACH = 3
 """How far around a landmark the heatmap is looked at, in its pixels: a kernel of 7."""
 SURE = 0.5
 """The confidence that a heatmap must reach there, for the landmark to be moved."""
+_AROUND = np.arange(-REACH, REACH + 1)
+_EACH = np.arange(POINTS)[:, None, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,11 @@ class LandmarkNetwork:
         """The body in each region of a BGR picture, in their order; None where there is none."""
         if not regions:
             return []
-        crops = np.stack([region.cut(image, SIDE, cv2.BORDER_REPLICATE) for region in regions])
-        results = self._session.run(crops[..., ::-1].astype(np.float32) / 255)
+        batch = np.empty((len(regions), SIDE, SIDE, 3), np.float32)
+        for crop, region in zip(batch, regions, strict=True):
+            rgb = cv2.cvtColor(region.cut(image, SIDE, cv2.BORDER_REPLICATE), cv2.COLOR_BGR2RGB)
+            np.multiply(rgb, np.float32(1 / 255), out=crop)
+        results = self._session.run(batch)
         return [decode(result, region, confidence) for result, region in zip(results, regions, strict=True)]
 
 
@@ -71,18 +76,15 @@ def decode(result: np.ndarray, region: Region, confidence: float) -> Landmarks |
 def refine(points: np.ndarray, heatmaps: np.ndarray) -> np.ndarray:
     """Landmarks `[39, 2]`, in sides of the region, moved to the heatmaps' mean around each where these are sure.
 
-    heatmaps: logits `[39, 64, 64]`. A landmark outside stays, but for one below the last row: that is what the source
-    does, MediaPipe's `refine_landmarks_from_heatmap_calculator.cc`.
+    heatmaps: logits `[39, 64, 64]`. A landmark outside stays, but for one just below the last row: that is what the
+    source does, MediaPipe's `refine_landmarks_from_heatmap_calculator.cc`.
     """
-    refined = points.copy()
-    columns, rows = (points * HEATMAP).astype(int).T  # towards zero
-    for i in np.flatnonzero((columns >= 0) & (columns < HEATMAP) & (rows >= 0)):
-        left, top = max(columns[i] - REACH, 0), max(rows[i] - REACH, 0)
-        near = heatmaps[i, top : rows[i] + REACH + 1, left : columns[i] + REACH + 1]
-        weights = 1 / (1 + np.exp(-near))
-        total = weights.sum()
-        if weights.size and weights.max() >= SURE:
-            x = weights.sum(axis=0) @ np.arange(left, left + near.shape[1])
-            y = weights.sum(axis=1) @ np.arange(top, top + near.shape[0])
-            refined[i] = x / total / HEATMAP, y / total / HEATMAP
-    return refined
+    x, y = (points * HEATMAP).astype(int).T[..., None] + _AROUND  # each `[39, 7]`; astype is towards zero
+    inside = ((x >= 0) & (x < HEATMAP))[:, None, :] & ((y >= 0) & (y < HEATMAP))[:, :, None]
+    near = heatmaps[_EACH, y.clip(0, HEATMAP - 1)[:, :, None], x.clip(0, HEATMAP - 1)[:, None, :]]
+    weights = inside / (1 + np.exp(-near))
+    columns, rows = x[:, REACH], y[:, REACH]
+    moved = (weights.max(axis=(1, 2)) >= SURE) & (columns >= 0) & (columns < HEATMAP) & (rows >= 0)
+    means = np.stack([(weights.sum(axis=1) * x).sum(axis=1), (weights.sum(axis=2) * y).sum(axis=1)], axis=1)
+    total = np.where(moved, weights.sum(axis=(1, 2)), 1)[:, None]
+    return np.where(moved[:, None], means / total / HEATMAP, points)

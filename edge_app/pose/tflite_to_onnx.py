@@ -14,7 +14,7 @@ import numpy as np
 import tflite
 
 from edge_app.errors import UsageError
-from edge_app.landmarker.onnx_file import FLOAT, FLOAT16, Graph
+from edge_app.pose.onnx_file import FLOAT, FLOAT16, Graph
 
 PRODUCER = "edge-app"
 _OPERATORS = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
@@ -85,8 +85,10 @@ class _Converter:
                 raise UsageError(f"TFLite operator {kind} cannot be converted; allowed: {', '.join(self._rules)}")
             self._rules[kind](operator)
         flat = [graph.add("Flatten", [self._name(i)], f"{self._name(i)}.flat", axis=1) for i in wanted]
-        result = graph.add("Concat", flat, "joined", axis=1)
-        graph.add("Cast", [result], "result", to=FLOAT)
+        if self._float is np.float16:
+            graph.add("Cast", [graph.add("Concat", flat, "result.half", axis=1)], "result", to=FLOAT)
+        else:
+            graph.add("Concat", flat, "result", axis=1)
         graph.output("result", ["batch", sum(math.prod(self._shape(i)[1:]) for i in wanted)])
         return graph.file(PRODUCER)
 

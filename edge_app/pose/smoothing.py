@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edge_app.landmarker.landmarks import Landmarks
+from edge_app.pose.landmarks import Landmarks
 
 VISIBILITY = 0.1
 """Weight of the newest visibility in the running mean."""

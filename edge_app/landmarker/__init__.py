@@ -1,1 +1,0 @@
-"""MediaPipe's pose landmarker on our own runtimes: its two networks, and the steps between them."""
