@@ -12,6 +12,7 @@ VERBS = {
     "bundle": "assemble a bundle",
     "engine": "build TensorRT engines ahead of time; needs no torch",
     "parity": "compare every runtime and precision on real windows",
+    "pose": "write the pose landmarker's networks as ONNX; needs no torch",
     "precision": "add the network in half precision or 8-bit integers",
     "triton": "write a model repository for NVIDIA's Triton server; needs no torch",
 }

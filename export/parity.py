@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.table import build_table
@@ -74,7 +74,12 @@ class TorchSession:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path, default=DEFAULT, help="default: the one that ships")
+    parser.add_argument(
+        "--pose", nargs="?", const="auto", metavar="BACKEND",
+        help="compare how poses are found with MediaPipe instead (default: the one that auto takes)",
+    )  # fmt: skip
+    parser.add_argument("--frames", type=int, default=10**6, metavar="N", help="with --pose: of each file, at most")
     parser.add_argument("--windows", nargs="+", required=True, metavar="FILE", help="recordings, videos, …; or: golden")
     parser.add_argument(
         "--calibrate", nargs="*", default=[], metavar="FILE", help="other recordings, for int8's ranges"
@@ -85,6 +90,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    if arguments.pose:
+        from export.pose_parity import run as run_pose
+
+        return run_pose(arguments)
     bundle = load_bundle(arguments.bundle)
     check_ranker(bundle, arguments.ranker)
     files = [] if arguments.windows == ["golden"] else arguments.windows

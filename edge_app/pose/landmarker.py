@@ -6,9 +6,9 @@ import numpy as np
 
 from edge_app.pose.detector import Detector
 from edge_app.pose.landmarks import LandmarkNetwork, Landmarks
+from edge_app.pose.mediapipe import TO_WORLD
 from edge_app.pose.region import Region
 from edge_app.pose.smoothing import Smoother
-from edge_app.pose.mediapipe import TO_WORLD
 from edge_app.types import Frame, Pose, Poses
 
 SAME = 0.5

@@ -5,6 +5,7 @@ It takes a third of a second, once. `python -m export pose` writes them anywhere
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import zipfile
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from edge_app.pose.model_file import ensure_pose_model
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """file: its name in the cache. member: the TFLite file inside the pose model. outputs: those of it that are used."""
+    """file: its name in the cache. member: a TFLite file inside the pose model. outputs: those of it that are used."""
 
     file: str
     sha256: str
@@ -38,7 +39,12 @@ NETWORKS = {
     ("landmarks", "fp32"): Network(
         "pose_landmarks.onnx", "ad3f1405c04a9fef99739996bc61cb194485a9f2e13701916ec9873af3026b90", *_LANDMARKS
     ),
-    ("detector", "fp16"): Network("pose_detector_fp16.onnx", "", *_DETECTOR, half=True),
+    ("detector", "fp16"): Network(
+        "pose_detector_fp16.onnx",
+        "4a8b7157f67d9dff845935766249c445762b6b0c7dfa212a8f4b54682ba5636c",
+        *_DETECTOR,
+        half=True,
+    ),
     ("landmarks", "fp16"): Network(
         "pose_landmarks_fp16.onnx",
         "38acf3b0c1648d4e46ddac238a50f0e3dc446495c97a9e9cf331da07087e57b9",
@@ -64,11 +70,15 @@ def ensure_network(kind: str, precision: str = "fp32", folder: Path | None = Non
     network = NETWORKS[kind, precision]
     path = (folder or cache_folder()) / network.file
     try:
-        if path.is_file() and _digest(path.read_bytes()) == network.sha256:
+        if _is(path, network):
             return path
         made = _make(network)
-        with whole(path) as partial:
-            partial.write_bytes(made)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(f"{path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is(path, network):  # nobody else has made it meanwhile
+                with whole(path) as partial:
+                    partial.write_bytes(made)
     except OSError as error:
         raise UsageError(f"the pose network {path} cannot be kept: {error.strerror or error}") from None
     return path
@@ -84,6 +94,10 @@ def _make(network: Network) -> bytes:
     if _digest(made) != network.sha256:
         raise UsageError(f"{network.file}: sha256 {_digest(made)} made, allowed is {network.sha256}")
     return made
+
+
+def _is(path: Path, network: Network) -> bool:
+    return path.is_file() and _digest(path.read_bytes()) == network.sha256
 
 
 def _digest(content: bytes) -> str:

@@ -26,7 +26,7 @@ class OneEuro:
 
     def __init__(self, cutoff: float, beta: float, derivative_cutoff: float = 1.0) -> None:
         self._cutoff, self._beta, self._derivative_cutoff = cutoff, beta, derivative_cutoff
-        self._t_ms = 0
+        self._t_ms = -1
         self._raw: np.ndarray | None = None
         self._speed: np.ndarray | float = 0.0
         self._smooth = np.zeros(0)
@@ -35,7 +35,7 @@ class OneEuro:
         """The smoothed value. scale: what a unit of speed is divided by. A stamp that is not later changes nothing."""
         if self._t_ms >= t_ms:
             return value
-        seconds = (t_ms - self._t_ms) / 1e3 if self._t_ms else UNKNOWN_S
+        seconds = (t_ms - self._t_ms) / 1e3 if self._t_ms > 0 else UNKNOWN_S
         self._t_ms = t_ms
         if self._raw is None:
             self._raw = self._smooth = value

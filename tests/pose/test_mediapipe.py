@@ -100,7 +100,7 @@ def test_metrics_go_to_the_address_where_nobody_listens(estimator: PoseEstimator
     code = (
         "import sys\nfrom edge_app.pose import mediapipe as pose\nfrom edge_app.types import Frame\n"
         "pose.NO_METRICS = sys.argv[1]\n"
-        "with pose.PoseEstimator() as e: e.estimate(Frame('c', 0, 0, pose._figure()))\n"
+        "with pose.PoseEstimator() as e: e.estimate(Frame('c', 0, 0, draw_figure()))\n"
     )
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
