@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from edge_app.app.log import log
 from edge_app.app.processes.supervisor import AppTask
 from edge_app.app.prometheus import loopback_address
 from edge_app.app.recorder import new_run
@@ -18,6 +21,11 @@ from edge_app.ranker.load import check_ranker
 from edge_app.runtime.session import RUNTIMES
 from edge_app.stream.endpoint import check_bind
 from edge_app.stream.keys import load_keys
+
+if TYPE_CHECKING:
+    from edge_app.encoder import Encoder
+    from edge_app.ranker.base import Ranker
+    from edge_app.ranker.labels.table import LabelTable
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], Settings]:
@@ -35,6 +43,24 @@ def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], S
     labels = parse_labels(arguments.labels) if arguments.labels is not None else bundle.default_labels
     ensure_pose_model()
     return bundle, labels, settings
+
+
+def stages(arguments: argparse.Namespace) -> tuple[Bundle, Encoder, Ranker, LabelTable, Settings]:
+    """What stands between a source and its events, tested; what was taught counts as it does in a running app."""
+    from edge_app.app.teaching import Teacher
+    from edge_app.ranker.labels.bundle_text import BundleText
+    from edge_app.ranker.labels.shots import TaughtFolder, taught_folder
+    from edge_app.ranker.labels.table import build_table
+    from edge_app.ranker.load import load_ranker
+    from edge_app.recognizer import choose_encoder
+
+    bundle, labels, settings = prepare(arguments)
+    teacher = Teacher(TaughtFolder(taught_folder(), bundle.spec), bundle, (), labels, use=settings.taught.use)
+    table = build_table(teacher.extended(labels), BundleText(bundle), 1)
+    chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
+    if sys.stderr.isatty():
+        log.info("%s", chosen.why, extra={"kind": "runtime"})
+    return bundle, chosen.encoder, teacher.with_examples(load_ranker(bundle, arguments.ranker)), table, settings
 
 
 def make_task(

@@ -17,6 +17,7 @@ class Ranker(Protocol):
 
     kind: str
     calibration: Calibration
+    table: LabelTable
 
     def set_labels(self, table: LabelTable) -> None:
         """Take a new table; everything that depends on labels alone is computed here, once.

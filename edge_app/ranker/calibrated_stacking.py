@@ -26,7 +26,7 @@ class Stacked:
         self._ranker.set_labels(table)
         known = np.array(known_to(table.labels, self._concepts))
         self._lowered = np.float32(self.calibration.novel) * ~known
-        self._table = table
+        self.table = table
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`, as the ranker's."""
@@ -35,4 +35,4 @@ class Stacked:
         return energies
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)

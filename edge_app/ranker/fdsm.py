@@ -127,7 +127,7 @@ class FdsmRanker:
             tokens = block.read(condition, tokens)
         self._shift, scale = np.split(linear(w, "modulation", condition), 2, axis=1)
         self._scale = scale + 1
-        self._table = table
+        self.table = table
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + n]`: the labels, then the `RIVALS` nearest of the foreign background."""
@@ -140,7 +140,7 @@ class FdsmRanker:
 
     def away(self, vectors: np.ndarray) -> np.ndarray:
         """How far each label's anchor lies from windows, by which rivals are chosen: `[B, D] -> [B, K]`."""
-        anchors = self._anchor[1 : len(self._table.labels) + 1]
+        anchors = self._anchor[1 : len(self.table.labels) + 1]
         return np.stack([_away(anchors, self._standardised(vector)) for vector in vectors])
 
     def _standardised(self, vector: np.ndarray) -> np.ndarray:
@@ -148,10 +148,10 @@ class FdsmRanker:
         return (vector[: len(mean)] - mean) / self._w["feature_std"]
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)
 
     def _energies(self, vector: np.ndarray) -> np.ndarray:
-        own = len(self._table.labels) + 1
+        own = len(self.table.labels) + 1
         x = self._standardised(vector)
         rivals = own + np.argsort(_away(self._anchor[own:], x), kind="stable")[:RIVALS]
         parts = [self._errors(x, slice(i, min(i + CHUNK, own))) for i in range(0, own, CHUNK)]

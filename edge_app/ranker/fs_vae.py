@@ -82,7 +82,7 @@ class FsVaeRanker:
             LatentTexts(*posterior(t, w[f"{level}.text_encoder.weight"], w[f"{level}.text_encoder.bias"]))
             for level, t in zip(self._levels, self._split(text, self._text), strict=True)
         ]
-        self._table = table
+        self.table = table
 
     def _split(self, x: np.ndarray, base: int) -> list[np.ndarray]:
         """The whole body's columns, then each part's, as far as they are there."""
@@ -117,7 +117,7 @@ class FsVaeRanker:
         return np.concatenate([x[:, : self._feature], steps.mean(axis=1), steps.max(axis=1)], axis=1)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)
 
 
 def texts_of(table: LabelTable, *, parts: bool) -> np.ndarray:

@@ -81,7 +81,7 @@ class Prototyped:
 
     def set_labels(self, table: LabelTable) -> None:
         self._ranker.set_labels(table)
-        self._table = table
+        self.table = table
         names = list(map(fold, table.names))
         self._columns = [i for i, name in enumerate(names) if name in self._known]
         self._directions = np.array([self._known[names[i]] for i in self._columns]).reshape(-1, len(self._centre))
@@ -93,4 +93,4 @@ class Prototyped:
         return mixed(energies, cosine, self._columns, self.calibration.temperature)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)

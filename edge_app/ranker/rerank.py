@@ -28,6 +28,7 @@ class Reranker:
         self._first.set_labels(table)
         self._second.set_labels(table)
         self._labels = len(table.labels)
+        self.table = table
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`, as the first ranker's."""

@@ -57,7 +57,7 @@ class SaDvaeRanker:
             self._read, self._read_bias = -weight.T, -bias
         else:
             self._texts = LatentTexts(*of_text)
-        self._table = table
+        self.table = table
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
@@ -65,4 +65,4 @@ class SaDvaeRanker:
         return latent @ self._read + self._read_bias if self._classifier else self._texts.energies(latent)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)

@@ -76,7 +76,7 @@ class ScaleRanker:
             )
         others = self._background[background_mask(text, self._background, self.calibration.same_text_threshold)]
         self._candidates = _Candidates(self._w, np.concatenate([text, others]))
-        self._table = table
+        self.table = table
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
@@ -114,4 +114,4 @@ class ScaleRanker:
         return np.concatenate(parts)
 
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return rank_each(features, self.energies, self.table, self.calibration)

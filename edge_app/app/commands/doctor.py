@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes.util
 import json
 import os
@@ -33,10 +34,10 @@ class Check:
     remedy: str = ""
 
 
-def doctor(*, as_json: bool) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Print every check; 0 if all that is needed is here, else 2."""
     checks = run_checks()
-    if as_json:
+    if arguments.json:
         print(json.dumps({"schema": "doctor/1", "version": __version__, "checks": [asdict(c) for c in checks]}))
     else:
         for check in checks:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from edge_app.app.assemble import stages
 from edge_app.app.commands.svg import draw_decision
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source
 from edge_app.encoder import Encoder
-from edge_app.errors import UsageError
+from edge_app.errors import UsageError, printable
 from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.recognizer import Step, steps
@@ -35,6 +37,13 @@ _SENTENCES = {
     "camera_frozen": "the camera is frozen",
     "ended": "the source has ended",
 }
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Explain one moment of a recording."""
+    lines = explain(f"pose://{arguments.recording}", arguments.at, *stages(arguments), picture=arguments.out)
+    print("\n".join(map(printable, lines)))
+    return 0
 
 
 def sentence(decision: Decision) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +11,46 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.app.assemble import stages
 from edge_app.app.commands.svg import Moment, draw_run
+from edge_app.app.log import log
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source, redact
 from edge_app.encoder import Encoder
+from edge_app.errors import SourceError, UsageError
 from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.recognizer import steps
 from edge_app.types import Event, Ranking
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Name what each file shows; 4 where one cannot be decoded."""
+    if arguments.picture and len(arguments.files) > 1:
+        raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
+    path = stages(arguments)
+    code = 0
+    for file in arguments.files:
+        try:
+            result = recognize(file, *path, picture=arguments.picture)
+        except SourceError as error:
+            log.error("%s", error, extra={"kind": "source"})
+            code = error.exit_code
+            continue
+        print(json.dumps(result) if arguments.json else _readable(result), flush=True)
+    return code
+
+
+def _readable(result: dict) -> str:
+    best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3]) or "nobody in view"
+    lines = [f"{result['file']}: {best}"]
+    lines += [
+        f"  {event['onset_s']:7.2f} to {event['offset_s']:7.2f} s  {event['label']} ({event['score']:.2f})"
+        for event in result["events"]
+    ]
+    states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
+    return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
+from edge_app.app.assemble import stages
 from edge_app.app.commands.explain import sentence
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
@@ -22,6 +24,12 @@ from edge_app.stream.messages import Message, action_message
 
 Pace = Literal["fast", "realtime", "step"]
 Show = Literal["lines", "json", "hash"]
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Replay a recording."""
+    replay(f"pose://{arguments.recording}", *stages(arguments), pace=arguments.pace, show=arguments.show)
+    return 0
 
 
 def replay(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,13 +12,14 @@ from typing import Any
 
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
-from edge_app.bundles.bundle import Bundle
+from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.events import EventDetector
 from edge_app.pose.mediapipe import PoseEstimator
+from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label, line_of, parse_lines
-from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder
+from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder, taught_folder
 from edge_app.stream.control import ask
 from edge_app.track import Tracker
 from edge_app.types import Poses, Window
@@ -27,6 +31,37 @@ ANSWER_S = 60.0  # to read what was taught and put the labels together
 NOBODY_S = 3.0  # after which no app is taken to be running
 
 Ask = Callable[..., dict[str, Any]]
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Teach or forget a label, and print the reply of the app, if one is running."""
+    label, app = one_label(arguments.name), asking(arguments.control, arguments.keys)
+    if arguments.op == "forget":
+        reply = forget(label, app, _taught(arguments)[1])
+    elif arguments.clip:
+        ensure_pose_model()
+        bundle, folder = _taught(arguments)
+        teach_from(arguments.clip, label, bundle, Settings(), folder, _say(arguments))
+        reply = in_force(label, app)
+    else:
+        how = {"seconds": arguments.seconds, "shots": arguments.shots, "camera": arguments.camera}
+        reply = teach(label, app, _say(arguments), **how)
+    if arguments.json:
+        print(json.dumps(reply))
+    elif reply is None:
+        print("no app answers here: it counts from the next start on")
+    else:
+        print(f"version {reply['labels_version']}: {reply['count']} labels")
+    return 0
+
+
+def _say(arguments: argparse.Namespace) -> Callable[[str], None]:
+    return lambda line: print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+
+def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
+    bundle = load_bundle(arguments.bundle or DEFAULT)
+    return bundle, TaughtFolder(taught_folder(), bundle.spec)
 
 
 def one_label(line: str) -> Label:
