@@ -21,7 +21,8 @@ import numpy as np
 from edge_app.app.bench.environment import environment
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
-from edge_app.pose.mediapipe import PoseBackend, PoseEstimator, _figure
+from edge_app.pose.figure import draw_figure
+from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.pose.multi_person import PeopleEstimator, pose_backend
 from edge_app.track import MotionTracker, Tracker
 from edge_app.types import Frame, Track
@@ -96,7 +97,7 @@ def cost(shown: int, people: int, path: str, frames: int = 60) -> tuple[float, f
     """
     image = np.full((720, 1280, 3), 190, np.uint8)
     for number in range(shown):
-        image[180:540, 320 * number : 320 * number + 320] = cv2.resize(_figure()[:, 107:533], (320, 360))
+        image[180:540, 320 * number : 320 * number + 320] = cv2.resize(draw_figure()[:, 107:533], (320, 360))
     times, counts = [], []
     with PoseEstimator(max_people=people) if path == "mediapipe" else pose_backend(people) as backend:
         for index in range(frames):

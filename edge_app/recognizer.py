@@ -24,6 +24,7 @@ from edge_app.camera.grab import Grabber
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
 from edge_app.events import EventConfig, PeopleEvents
+from edge_app.pose.choose import choose_pose
 from edge_app.pose.mediapipe import PoseBackend
 from edge_app.pose.multi_person import pose_backend
 from edge_app.ranker.base import Ranker
@@ -233,6 +234,8 @@ class Recognizer:
         ranker: "scale", "fdsm", "sa_dvae" or "fs_vae", with "+fdsm" to have the best five re-ranked; or one that is
             loaded.
         runtime: "auto" takes the fastest that is here and passes the bundle's self-test; or an encoder that is loaded.
+        pose: "auto" takes what finds poses fastest here and passes its self-test; or one of
+            `edge_app.pose.choose.BACKENDS`.
         people: how many to watch before the camera, 1 to 8; None: as `camera` says.
         camera: stride, people, least frame rate.
         events: thresholds of the event stage.
@@ -255,6 +258,7 @@ class Recognizer:
         bundle: Bundle | Path | str | None = None,
         ranker: Ranker | str = "scale",
         runtime: Encoder | str = "auto",
+        pose: str = "auto",
         people: int | None = None,
         camera: CameraConfig = CameraConfig(),
         events: EventConfig = EventConfig(),
@@ -262,6 +266,7 @@ class Recognizer:
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle or DEFAULT))
         self._camera = camera if people is None else replace(camera, max_people=people)
         self._events = events
+        self._backend = pose
         self._texts = BundleText(self.bundle)
         self._version = 0
         kind = ranker if isinstance(ranker, str) else ranker.kind
@@ -339,7 +344,7 @@ class Recognizer:
     def _advance(self, item: Frame | Poses, front: FrontEnd, back: BackEnd) -> Step:
         if isinstance(item, Frame):
             if self._pose is None:  # of recordings, nobody needs to find poses
-                self._pose = pose_backend(self._camera.max_people)
+                self._pose = pose_backend(self._camera.max_people, choose_pose(self._backend))
             item = self._pose.estimate(item)
         step = advance(item, front, back)
         assert step.observation is not None

@@ -99,6 +99,7 @@ class CameraReport:
     recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
     people: everybody in the newest frame.
     misordered: frames refused for their stamps. reconnects: how often the source was lost and found.
+    pose: what finds the poses, for example "onnxruntime-cpu"; empty where they come as they are.
     """
 
     camera: str
@@ -116,6 +117,7 @@ class CameraReport:
     people: tuple[Track, ...] = ()
     misordered: int = 0
     reconnects: int = 0
+    pose: str = ""
 
     @property
     def window(self) -> Window | None:

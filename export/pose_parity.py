@@ -21,7 +21,6 @@ from dataclasses import asdict, dataclass, field, replace
 import numpy as np
 from tqdm import tqdm
 
-from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.encoder import load_encoder
@@ -31,7 +30,7 @@ from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
-from edge_app.recognizer import steps
+from edge_app.recognizer import BackEnd, FrontEnd, advance
 from edge_app.types import Event, Frame, Poses
 
 FOUND, MEDIAN_PX, P99_PX, MEDIAN_M, RANKINGS = 0.99, 0.5, 3.0, 0.005, 0.99
@@ -82,28 +81,6 @@ class Row:
     events: float | None = None
 
 
-class Stored:
-    """Poses as a source, for the rest of the path."""
-
-    uri, live = "poses", False
-
-    def __init__(self, poses: Sequence[Poses], fps: float) -> None:
-        self.fps = fps
-        self._left = iter(poses)
-
-    def read(self) -> Poses | None:
-        return next(self._left, None)
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self) -> Stored:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Print the table; `arguments` as `export.parity.add_arguments` makes them.
 
@@ -119,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     ):  # fmt: skip
         for uri in tqdm(arguments.windows, disable=None):
             try:
-                frames, fps = _frames(uri, arguments.frames)
+                frames = _frames(uri, arguments.frames)
             except SourceError as error:
                 print(error)
                 continue
@@ -128,8 +105,8 @@ def run(arguments: argparse.Namespace) -> None:
             for i in range(0, len(frames) - 1, PAIR):
                 pairs.add(_followed(reference, frames[i : i + 2])[1], _followed(ours, frames[i : i + 2])[1])
             expected = _followed(reference, frames)
-            _compare(following, expected, _followed(ours, frames), fps, end)
-            _compare(control, expected, _followed(reference, [*_noisy(frames)]), fps, end)
+            _compare(following, expected, _followed(ours, frames), end)
+            _compare(control, expected, _followed(reference, [*_noisy(frames)]), end)
     rows = [
         _row(f"{chosen.provider}, anew", anew),
         _row(f"{chosen.provider}, next", pairs),
@@ -185,12 +162,12 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _frames(uri: str, most: int) -> tuple[list[Frame], float]:
+def _frames(uri: str, most: int) -> list[Frame]:
     with open_source(uri, realtime=False) as source:
         frames: list[Frame] = []
         while len(frames) < most and isinstance(frame := source.read(), Frame):
             frames.append(frame)
-        return frames, source.fps
+        return frames
 
 
 def _followed(backend: PoseBackend, frames: Sequence[Frame]) -> list[Poses]:
@@ -205,31 +182,33 @@ def _noisy(frames: Sequence[Frame]) -> Iterator[Frame]:
         yield replace(frame, image=np.clip(frame.image + steps, 0, 255).astype(np.uint8))
 
 
-End = Callable[[Sequence[Poses], float], tuple[dict[int, str], list[Event]]]
-"""Poses and their rate -> the best label by stamp, and the events."""
+End = Callable[[Sequence[Poses]], tuple[dict[int, str], list[Event]]]
+"""Poses -> the best label by stamp, and the events."""
 
 
 def _end_of_path(bundle: Bundle) -> End:
     encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
     ranker.set_labels(build_table(bundle.default_labels, BundleText(bundle), 1))
 
-    def run_path(poses: Sequence[Poses], fps: float) -> tuple[dict[int, str], list[Event]]:
+    def run_path(poses: Sequence[Poses]) -> tuple[dict[int, str], list[Event]]:
         best: dict[int, str] = {}
         events: list[Event] = []
-        for step in steps(Stored(poses, fps), bundle.spec, encoder, ranker, Settings()):
-            if step.decision is not None:
-                events += step.decision.events
-                if step.decision.ranking is not None:
-                    best[step.decision.t_ns] = step.decision.ranking.labels[step.decision.ranking.order()[0]]
+        front, back = FrontEnd("file", bundle.spec), BackEnd(encoder, ranker)
+        for one in poses:
+            decision = advance(one, front, back).decision
+            if decision is not None:
+                events += decision.events
+                if decision.ranking is not None:
+                    best[decision.t_ns] = decision.ranking.labels[decision.ranking.order()[0]]
         return best, events
 
     return run_path
 
 
-def _compare(differences: Differences, expected: list[Poses], seen: list[Poses], fps: float, end: End) -> None:
+def _compare(differences: Differences, expected: list[Poses], seen: list[Poses], end: End) -> None:
     for one, other in zip(expected, seen, strict=True):
         differences.add(one, other)
-    (labels, events), (other_labels, other_events) = end(expected, fps), end(seen, fps)
+    (labels, events), (other_labels, other_events) = end(expected), end(seen)
     differences.labels += [labels.get(t) == other_labels.get(t) for t in labels.keys() | other_labels.keys()]
     differences.events.append((_equal(events, other_events), max(map(len, map(_starts, (events, other_events))))))
 

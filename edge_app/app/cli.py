@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if getattr(arguments, "people", None) is not None:
             arguments.assignments = [*arguments.assignments, _people(arguments.people)]
+        if getattr(arguments, "pose", None) is not None:
+            arguments.assignments = [*arguments.assignments, f"pose.backend={_pose(arguments.pose)}"]
         return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
     except AppError as error:
         log.error("%s", error, extra={"kind": "failed"})
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="watch cameras and publish labels")
     run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
     _add_recognition(run)
+    _add_pose(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
     run.add_argument("--record", type=Path, metavar="DIR", help="keep poses and messages here, no pixels")
     run.add_argument("--metrics", metavar="HOST:PORT", help="figures for Prometheus, on loopback only")
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     recognize = commands.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
     recognize.add_argument("files", nargs="+", metavar="FILE")
     _add_recognition(recognize)
+    _add_pose(recognize)
     recognize.add_argument("--json", action="store_true", help="one JSON object a file")
     recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
 
@@ -81,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
     _add_settings(camera)
     _add_people(camera)
+    _add_pose(camera)
 
     listen = commands.add_parser("listen", help="print the labels of a stream")
     listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
@@ -98,11 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
     _add_people(demo)
+    _add_pose(demo)
     _add_view(demo)
 
     bench = commands.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
     _add_recognition(bench)
+    _add_pose(bench)
     bench.add_argument("--seconds", type=float, default=60.0, metavar="S", help="after the warm-up (default 60)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latency over time, as SVG")
@@ -113,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("out", type=Path, metavar="OUT")
     record.add_argument("--seconds", type=float, metavar="S")
     _add_people(record)
+    _add_pose(record)
 
     replay = commands.add_parser("replay", help="the events of a recording again, always the same")
     replay.add_argument("recording", metavar="FILE|DIR")
@@ -212,6 +220,20 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _add_people(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", metavar="N", help="watch up to N people before each camera (default 1, at most 8)")
     parser.set_defaults(assignments=[])
+
+
+def _add_pose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pose", metavar="NAME", help="what finds poses: auto, mediapipe, or its networks on a runtime"
+    )
+
+
+def _pose(name: str) -> str:
+    from edge_app.pose.choose import BACKENDS
+
+    if name not in BACKENDS:
+        raise UsageError(f"--pose {name:.40}: allowed are {', '.join(BACKENDS)}")
+    return name
 
 
 def _people(count: str) -> str:

@@ -16,6 +16,7 @@ from edge_app.app.prometheus import MetricsConfig
 from edge_app.app.recorder import RecordConfig
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
+from edge_app.pose.choose import BACKENDS, PoseConfig
 from edge_app.recognizer import MAX_PEOPLE, CameraConfig
 from edge_app.runtime.choose import RuntimeConfig
 from edge_app.stream.publisher import PublishConfig
@@ -52,6 +53,7 @@ class Settings:
     """Everything that a file or `--set` may change."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
     events: EventConfig = field(default_factory=EventConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
     supervise: SuperviseConfig = field(default_factory=SuperviseConfig)
@@ -139,6 +141,8 @@ def _value(value: Any, old: Any, name: str, where: str) -> Any:
         raise UsageError(f"{where}: {name} must be between 0 and 1,000,000, {value!r:.40} found")
     if name == "runtime.on_error" and value not in ("cpu", "fail"):
         raise UsageError(f"{where}: {name} must be cpu or fail, {value!r:.40} found")
+    if name == "pose.backend" and value not in BACKENDS:
+        raise UsageError(f"{where}: {name} must be one of {', '.join(BACKENDS)}, {value!r:.40} found")
     if name == "camera.max_people" and not 1 <= value <= MAX_PEOPLE:
         raise UsageError(f"{where}: {name} must be between 1 and {MAX_PEOPLE}, {value!r:.40} found")
     share = name in ("events.enter", "events.exit", "events.still", "events.min_body", "events.min_present")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 from edge_app.camera import gives_poses
+from edge_app.pose.choose import choose_pose
 from edge_app.pose.multi_person import pose_backend
 from edge_app.types import Frame, Poses
 
@@ -19,19 +20,29 @@ LOOK_S = 0.09
 class PoseStage:
     """Frame -> Poses of one live camera; what are poses already passes as it is. A context manager.
 
-    As long as MediaPipe follows nobody it searches every frame, which costs nearly as much as following. So once
+    As long as nobody is followed every frame is searched, which costs nearly as much as following. So once
     nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last that was looked at is nobody's, unseen and
     untimed; the first that shows somebody ends this. Stamps decide, not the clock. Where several people are watched
     every frame goes on: `edge_app.pose.multi_person` spares looks by itself.
 
+    backend, waiting: as in `edge_app.pose.choose.choose_pose`.
+
     Raises:
-        UsageError: as `edge_app.pose.multi_person.pose_backend`.
+        UsageError: as there.
     """
 
     def __init__(
-        self, uri: str, people: int, measure: Callable[[str], AbstractContextManager[object]] = nullcontext
+        self,
+        uri: str,
+        people: int,
+        measure: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        *,
+        backend: str = "auto",
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        self._backend = None if gives_poses(uri) else pose_backend(people)
+        self.chosen = None if gives_poses(uri) else choose_pose(backend, waiting)
+        """What finds the poses, and why that; None where they come as they are."""
+        self._backend = None if self.chosen is None else pose_backend(people, self.chosen)
         self._spares = people == 1
         self._measure = measure
         self._busy_ns: int | None = None

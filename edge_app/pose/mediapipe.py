@@ -143,7 +143,8 @@ class PoseEstimator:
     def close(self) -> None:
         """Give the memory back. Safe to call twice. MediaPipe prints a traceback if this is left to the interpreter."""
         if self._landmarker is not None:
-            self._landmarker.close()
+            with _quiet():
+                self._landmarker.close()
             self._landmarker = None
 
     def __enter__(self) -> PoseEstimator:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from edge_app.pose.body import Body, describe, overlap
+from edge_app.pose.choose import ChosenPose, OpenPose
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.types import Frame, Pose, Poses
 
@@ -44,13 +44,9 @@ _LIMBS = (
 _GREY = (128, 128, 128)
 
 
-def pose_backend(people: int, model: Path | None = None) -> PoseBackend:
-    """What finds so many people: MediaPipe alone for one, as ever.
-
-    Raises:
-        UsageError: as `PoseEstimator`.
-    """
-    return PoseEstimator(model) if people == 1 else PeopleEstimator(people, model)
+def pose_backend(people: int, chosen: ChosenPose) -> PoseBackend:
+    """What finds so many people, with what `edge_app.pose.choose.choose_pose` gave."""
+    return chosen.open() if people == 1 else PeopleEstimator(people, chosen.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +79,8 @@ class _View:
 class _Follower:
     """A landmarker, and the person it follows, if any. `pose` is in the picture's pixels."""
 
-    def __init__(self, model: Path | None) -> None:
-        self.estimator = PoseEstimator(model, confidence=CONFIDENCE)
+    def __init__(self, estimator: PoseBackend) -> None:
+        self.estimator = estimator
         self.view = _View(0, 0, 1, 1)
         self.pose: Pose | None = None
         self.outdated = False
@@ -124,9 +120,9 @@ class PeopleEstimator:
         UsageError: as `PoseEstimator`.
     """
 
-    def __init__(self, people: int, model: Path | None = None) -> None:
-        self._finder = PoseEstimator(model, video=False, confidence=CONFIDENCE)
-        self._followers = [_Follower(model) for _ in range(people)]
+    def __init__(self, people: int, open_pose: OpenPose = PoseEstimator) -> None:
+        self._finder = open_pose(video=False, confidence=CONFIDENCE)
+        self._followers = [_Follower(open_pose(confidence=CONFIDENCE)) for _ in range(people)]
         self._forget()
 
     def _forget(self) -> None:
@@ -233,7 +229,7 @@ def _length(body: Body) -> float:
     return max(float((body.box[2:] - body.box[:2]).max()), 1.0)
 
 
-def _look(estimator: PoseEstimator, frame: Frame, view: _View) -> Pose | None:
+def _look(estimator: PoseBackend, frame: Frame, view: _View) -> Pose | None:
     """The pose that MediaPipe finds in a part of the picture, in pixels of the picture; None if it is nobody's."""
     poses = estimator.estimate(replace(frame, image=np.ascontiguousarray(view.cut(frame.image)))).poses
     if not poses or _seen(poses[0]) < SEEN:

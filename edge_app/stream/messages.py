@@ -138,7 +138,7 @@ def status_message(
     counters: Mapping[str, int], provider: str, bundle: str, labels_version: int, labels_count: int,
     label_age: Mapping[str, Mapping[str, float]], recorder: str, unrecorded: int,
 ) -> Message:  # fmt: skip
-    """A `status/1.1` message: how the application is, the same under the topic of every camera.
+    """A `status/1.2` message: how the application is, the same under the topic of every camera.
 
     stages: by name, `state` (starting, ready, running, degraded, stopped or failed), `progress` (pieces of work done
     since the start) and `p50_ms` (median time of one piece, null before the first). Those that are processes have
@@ -146,7 +146,7 @@ def status_message(
     label_age: by camera, as `StageTimes.summary` gives it. recorder: off, recording or recorder_full.
     """
     return {
-        "schema": "status/1.1", "camera": camera, "version": version,
+        "schema": "status/1.2", "camera": camera, "version": version,
         "stages": {
             name: {**stage, "progress": int(stage["progress"]), "p50_ms": stage.get("p50_ms")}
             for name, stage in stages.items()
@@ -155,7 +155,7 @@ def status_message(
             report.camera: {
                 "state": report.state, "epoch": report.epoch, "fps_in": round(float(report.fps_in), 2),
                 "frames": report.frames, "dropped": report.dropped, "misordered": report.misordered,
-                "reconnects": report.reconnects, "flags": list(report.flags),
+                "reconnects": report.reconnects, "pose": report.pose, "flags": list(report.flags),
             }
             for report in cameras
         },

@@ -16,7 +16,7 @@ from edge_app.app.metrics import BUCKETS_MS, StageTimes
 from edge_app.app.prometheus import Exporter, loopback_address, render
 from edge_app.errors import PortError, UsageError
 
-STATUS = json.loads((Path(__file__).parents[1] / "golden/messages/status-1.1.json").read_text())
+STATUS = json.loads((Path(__file__).parents[1] / "golden/messages/status-1.2.json").read_text())
 SAMPLE = re.compile(r'edge_app_[a-z0-9_]+(\{([a-z]+="(\\.|[^"\\\n])*",?)+\})? -?[0-9.e+-]+')
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from edge_app.app.metrics import StageTimes
 from edge_app.bundles.files import cache_folder
+from edge_app.pose.figure import draw_figure
 from edge_app.pose.idle import PoseStage
-from edge_app.pose.mediapipe import _figure
 from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
 from edge_app.types import Frame, Poses
 
-EMPTY, PERSON = np.full((120, 160, 3), 128, np.uint8), _figure()
+EMPTY, PERSON = np.full((120, 160, 3), 128, np.uint8), draw_figure()
 Watch = Callable[[np.ndarray, float, float], list[tuple[bool, Poses]]]
 
 

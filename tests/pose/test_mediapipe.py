@@ -13,7 +13,8 @@ import pytest
 from edge_app.bundles.files import cache_folder
 from edge_app.camera import open_source
 from edge_app.errors import UsageError
-from edge_app.pose.mediapipe import PoseEstimator, _figure
+from edge_app.pose.figure import draw_figure
+from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
 from edge_app.types import Frame
 
@@ -47,7 +48,7 @@ def test_nobody_in_an_empty_picture(estimator: PoseEstimator) -> None:
 def test_a_drawn_person_in_our_frame(estimator: PoseEstimator) -> None:
     """She faces the camera: her right is on the left of the picture, and +x in the world; y is up."""
     estimator.reset()
-    (pose,) = estimator.estimate(Frame("cam", 0, 5, _figure())).poses
+    (pose,) = estimator.estimate(Frame("cam", 0, 5, draw_figure())).poses
     assert pose.t_ns == 5 and pose.size == (640, 480)
     for array, shape in ((pose.image, (33, 2)), (pose.world, (33, 3)), (pose.visibility, (33,))):
         assert array.dtype == np.float32 and array.shape == shape and np.isfinite(array).all()
@@ -77,10 +78,10 @@ def test_C7_bad_stamps_never_reach_mediapipe(estimator: PoseEstimator, stamps: l
 
 
 def test_reset_forgets_the_frames_before(estimator: PoseEstimator) -> None:
-    person = Frame("cam", 0, 0, _figure())
+    person = Frame("cam", 0, 0, draw_figure())
     estimator.reset()
     first = estimator.estimate(person).poses[0]
-    moved = np.roll(_figure(), 90, axis=1)
+    moved = np.roll(draw_figure(), 90, axis=1)
     estimator.estimate(Frame("cam", 1, 40_000_000, moved))
     estimator.reset()
     again = estimator.estimate(person).poses[0]
@@ -98,7 +99,8 @@ def test_metrics_go_to_the_address_where_nobody_listens(estimator: PoseEstimator
     """Here somebody listens there, to show that this is the way they take."""
     assert os.environ["https_proxy"] == "http://127.0.0.1:9"
     code = (
-        "import sys\nfrom edge_app.pose import mediapipe as pose\nfrom edge_app.types import Frame\n"
+        "import sys\nfrom edge_app.pose import mediapipe as pose\nfrom edge_app.pose.figure import draw_figure\n"
+        "from edge_app.types import Frame\n"
         "pose.NO_METRICS = sys.argv[1]\n"
         "with pose.PoseEstimator() as e: e.estimate(Frame('c', 0, 0, draw_figure()))\n"
     )
@@ -115,10 +117,11 @@ def test_metrics_go_to_the_address_where_nobody_listens(estimator: PoseEstimator
 
 def test_a_process_with_a_person_in_view_prints_nothing(estimator: PoseEstimator) -> None:
     code = (
-        "import os, sys\nfrom edge_app.pose.mediapipe import PoseEstimator, _figure\nfrom edge_app.types import Frame\n"
+        "import os, sys\nfrom edge_app.pose.mediapipe import PoseEstimator\n"
+        "from edge_app.pose.figure import draw_figure\nfrom edge_app.types import Frame\n"
         "with PoseEstimator() as e:\n"
-        "    print(sum(len(e.estimate(Frame('c', i, i * 40_000_000, _figure())).poses) for i in range(3)))\n"
-        "    e.reset()\n    print(len(e.estimate(Frame('c', 0, 0, _figure())).poses))\n"
+        "    print(sum(len(e.estimate(Frame('c', i, i * 40_000_000, draw_figure())).poses) for i in range(3)))\n"
+        "    e.reset()\n    print(len(e.estimate(Frame('c', 0, 0, draw_figure())).poses))\n"
         "os.write(2, b'mine\\n')\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,8 @@ import pytest
 from edge_app.bundles.files import cache_folder
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
-from edge_app.pose.mediapipe import PoseEstimator, _figure
+from edge_app.pose.figure import draw_figure
+from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
 from edge_app.pose.multi_person import PeopleEstimator, pose_backend
 from edge_app.track import MotionTracker
@@ -21,7 +22,7 @@ from edge_app.types import Frame, Pose
 
 BEAM = Path(__file__).parents[2] / "../shared/videos/beam_two_people_cam2.mp4"
 EMPTY = np.full((480, 1280, 3), 190, np.uint8)
-PAIR = np.hstack([_figure(), _figure()])
+PAIR = np.hstack([draw_figure(), draw_figure()])
 LEFT, RIGHT = (320, 180), (960, 180)
 
 
@@ -60,7 +61,7 @@ def test_two_are_found_and_followed_and_one_leaves(estimator: PeopleEstimator) -
     for pose in poses:
         assert pose.size == (1280, 480)
         assert pose.world[0, 1] > pose.world[11, 1] > 0 > pose.world[27, 1]  # nose, shoulder, ankle: y is up
-    alone = np.hstack([EMPTY[:, :640], _figure()])
+    alone = np.hstack([EMPTY[:, :640], draw_figure()])
     assert near(watch(estimator, alone, 5, start=20), RIGHT)
     assert watch(estimator, EMPTY, 3, start=25) == ()
     assert near(watch(estimator, PAIR, 40, start=28), LEFT, RIGHT)
@@ -68,7 +69,7 @@ def test_two_are_found_and_followed_and_one_leaves(estimator: PeopleEstimator) -
 
 def test_who_walks_is_followed_beyond_where_he_was_found(estimator: PeopleEstimator) -> None:
     estimator.reset()
-    small = cv2.resize(_figure(), (320, 240), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(draw_figure(), (320, 240), interpolation=cv2.INTER_AREA)
     tracker, ids = MotionTracker(), []
     for index in range(40):
         image = EMPTY.copy()
@@ -82,7 +83,7 @@ def test_who_walks_is_followed_beyond_where_he_was_found(estimator: PeopleEstima
 def test_somebody_small_is_found_whom_mediapipe_alone_does_not_see(estimator: PeopleEstimator) -> None:
     estimator.reset()
     image = EMPTY.copy()
-    image[200:296, 1000:1128] = cv2.resize(_figure(), (128, 96), interpolation=cv2.INTER_AREA)
+    image[200:296, 1000:1128] = cv2.resize(draw_figure(), (128, 96), interpolation=cv2.INTER_AREA)
     with PoseEstimator(max_people=2) as alone:
         assert alone.estimate(Frame("cam", 0, 0, image)).poses == ()
     assert near(watch(estimator, image, 80), (1064, 236))
@@ -90,7 +91,7 @@ def test_somebody_small_is_found_whom_mediapipe_alone_does_not_see(estimator: Pe
 
 def test_never_more_than_asked_for(estimator: PeopleEstimator) -> None:
     with PeopleEstimator(2) as two:
-        three = np.hstack([_figure()[:, 100:540]] * 3)
+        three = np.hstack([draw_figure()[:, 100:540]] * 3)
         assert len(watch(two, three, 30)) == 2
 
 

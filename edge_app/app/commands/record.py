@@ -12,6 +12,7 @@ from edge_app.app.settings import Settings, load_settings
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile
 from edge_app.errors import UsageError
+from edge_app.pose.choose import choose_pose
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.pose.multi_person import pose_backend
 from edge_app.types import Poses
@@ -25,7 +26,7 @@ def main(arguments: argparse.Namespace) -> int:
 def record(source: str, out: Path, seconds: float | None, settings: Settings) -> int:
     """Write the poses of a source to a recording until it ends, `seconds` pass, or Ctrl-C.
 
-    settings: `camera.max_people` says of how many.
+    settings: `camera.max_people` says of how many, `pose.backend` what finds them.
 
     Raises:
         SourceError: the source cannot be opened. UsageError: the file cannot be written.
@@ -35,7 +36,7 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
     frames = found = 0
     with (
         open_source(source, realtime=True) as opened,
-        pose_backend(settings.camera.max_people) as estimator,
+        pose_backend(settings.camera.max_people, choose_pose(settings.pose.backend)) as estimator,
         Recorder(RecordingFile(out)) as recorder,
     ):
         try:

@@ -42,13 +42,17 @@ def run_camera(task: CameraTask, child: Child) -> None:
     with ExitStack() as stack:
         sender = stack.enter_context(ReportSender(task.endpoint))
         times = StageTimes()
-        poser = stack.enter_context(PoseStage(task.uri, task.settings.camera.max_people, times.measure))
+        people, backend = task.settings.camera.max_people, task.settings.pose.backend
+        stage = PoseStage(task.uri, people, times.measure, backend=backend, waiting=child.alive)
+        poser = stack.enter_context(stage)
         child.wait_turn()
         recorder = None
         if task.record:
             recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
         grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
         child.ready()
+        if poser.chosen is not None:
+            log.info("%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})
         _watch(task, child, grabber, poser, times, sender, recorder)
 
 
@@ -97,6 +101,7 @@ def _watch(
                 recorder=recorder.state if recorder else "",
                 unrecorded=recorder.dropped if recorder else 0,
                 people=shown.tracks,
+                pose=poser.chosen.provider if poser.chosen else "",
             )
         )
         if status.state == "ended":

@@ -47,7 +47,12 @@ def run_sender(task: SenderTask, child: Child) -> None:
     """
     with ExitStack() as stack:
         sender = stack.enter_context(RemoteSender(task.to, task.keys))
-        poser = stack.enter_context(PoseStage(task.source, task.settings.camera.max_people))
+        poser = stack.enter_context(
+            PoseStage(
+                task.source, task.settings.camera.max_people,
+                backend=task.settings.pose.backend, waiting=child.alive,
+            )
+        )  # fmt: skip
         child.wait_turn()
         grabber = stack.enter_context(grab(task.source, must_open=not child.restarted))
         child.ready()
