@@ -1,4 +1,4 @@
-"""Several people: MediaPipe's own several poses against `edge_app.pose.multi_person`, over public clips.
+"""Several people: MediaPipe's own several poses against `edge_app.pose.multi_person` and `edge_app.pose.people`.
 
     python -m benchmarks.people --videos VIDEOS --out benchmarks/people
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,9 +22,10 @@ import numpy as np
 from edge_app.app.bench.environment import environment
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
+from edge_app.pose.choose import choose_pose
 from edge_app.pose.figure import draw_figure
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
-from edge_app.pose.multi_person import PeopleEstimator, pose_backend
+from edge_app.pose.multi_person import PeopleEstimator
 from edge_app.track import MotionTracker, Tracker
 from edge_app.types import Frame, Track
 
@@ -33,6 +35,13 @@ PEOPLE = {
     "street_multi_vtest": 8,
 }  # fmt: skip
 """Clip -> `--people`."""
+
+PATHS: dict[str, Callable[[int], PoseBackend]] = {
+    "mediapipe": lambda people: PoseEstimator(max_people=people),
+    "people": lambda people: PoseEstimator() if people == 1 else PeopleEstimator(people),
+    "runtime": lambda people: choose_pose().open(people),
+}
+"""MediaPipe's own several poses; landmarkers of MediaPipe, one for each person; what `--pose auto` takes here."""
 
 Marked = tuple[str, float, float, float]
 
@@ -61,8 +70,8 @@ class Result:
 
 
 def measure(clip: Path, path: str, people: int, truth: dict[int, list[Marked]]) -> Result:
-    """Run a clip through one path: `mediapipe` or `people`."""
-    backend: PoseBackend = PoseEstimator(max_people=people) if path == "mediapipe" else PeopleEstimator(people)
+    """Run a clip through one of `PATHS`."""
+    backend = PATHS[path](people)
     tracker = Tracker() if path == "mediapipe" else MotionTracker()
     times, counts, ids = [], [], set()
     found = false = switches = 0
@@ -99,7 +108,7 @@ def cost(shown: int, people: int, path: str, frames: int = 60) -> tuple[float, f
     for number in range(shown):
         image[180:540, 320 * number : 320 * number + 320] = cv2.resize(draw_figure()[:, 107:533], (320, 360))
     times, counts = [], []
-    with PoseEstimator(max_people=people) if path == "mediapipe" else pose_backend(people) as backend:
+    with PATHS[path](people) as backend:
         for index in range(frames):
             begun = time.process_time()
             counts.append(len(backend.estimate(Frame("cam", index, index * 66_000_000, image)).poses))
@@ -155,17 +164,17 @@ def main() -> None:
     arguments = parser.parse_args()
     truth, results = read_truth(), []
     for clip in arguments.clips:
-        for path in ("mediapipe", "people"):
+        for path in PATHS:
             results.append(measure(arguments.videos / f"{clip}.mp4", path, PEOPLE[clip], truth[clip]))
             print(results[-1], flush=True)
-    costs = {(shown, path): cost(shown, shown, path) for shown in (1, 2, 3, 4) for path in ("mediapipe", "people")}
-    searching = cost(1, 2, "people")
+    costs = {(shown, path): cost(shown, shown, path) for shown in (1, 2, 3, 4) for path in PATHS}
+    searching = cost(1, 2, "runtime")
     lines = [f"| {shown} | {path} | {found} | {ms} |" for (shown, path), (found, ms) in costs.items()]
     text = [
         "# Several people", "", "`python -m benchmarks.people`; columns: `Result` in its source.", "",
         table(results), "", "A drawn picture, 1280x720, `--people` as many as shown, after they were found:", "",
         "| shown | path | poses a frame | ms |", "|---|---|---|---|", *lines,
-        f"| 1, one more looked for | people | {searching[0]} | {searching[1]} |", "",
+        f"| 1, one more looked for | runtime | {searching[0]} | {searching[1]} |", "",
     ]  # fmt: skip
     arguments.out.with_suffix(".md").write_text("\n".join(text), "utf-8")
     tree = {

@@ -26,7 +26,6 @@ from edge_app.errors import SourceError, UsageError
 from edge_app.events import EventConfig, PeopleEvents
 from edge_app.pose.choose import choose_pose
 from edge_app.pose.mediapipe import PoseBackend
-from edge_app.pose.multi_person import pose_backend
 from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, line_of, parse_labels, parse_lines
@@ -344,7 +343,7 @@ class Recognizer:
     def _advance(self, item: Frame | Poses, front: FrontEnd, back: BackEnd) -> Step:
         if isinstance(item, Frame):
             if self._pose is None:  # of recordings, nobody needs to find poses
-                self._pose = pose_backend(self._camera.max_people, choose_pose(self._backend))
+                self._pose = choose_pose(self._backend).open(self._camera.max_people)
             item = self._pose.estimate(item)
         step = advance(item, front, back)
         assert step.observation is not None

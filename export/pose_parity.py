@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
     anew, pairs, following, control = (Differences() for _ in range(4))
     with (
         PoseEstimator(video=False) as still, PoseEstimator() as reference,
-        chosen.open(video=False) as our_still, chosen.open() as ours,
+        chosen.one(video=False) as our_still, chosen.one() as ours,
     ):  # fmt: skip
         for uri in tqdm(arguments.windows, disable=None):
             try:

@@ -21,7 +21,9 @@ from edge_app.pose.figure import draw_figure
 from edge_app.pose.landmarker import PoseLandmarker
 from edge_app.pose.landmarks import LandmarkNetwork
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
+from edge_app.pose.multi_person import PeopleEstimator
 from edge_app.pose.networks import NETWORKS, ensure_network
+from edge_app.pose.people import PeopleLandmarker
 from edge_app.runtime.choose import CLEARLY
 from edge_app.runtime.session import PRECISIONS, open_session
 from edge_app.types import Frame
@@ -44,19 +46,27 @@ class PoseConfig:
     backend: str = "auto"
 
 
-class OpenPose(Protocol):
-    """Makes a backend that follows one person; those of one process share the networks."""
+class OnePerson(Protocol):
+    """Makes a backend for one person; those of one choice share the networks."""
 
     def __call__(self, *, video: bool = True, confidence: float = 0.5) -> PoseBackend: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenPose:
-    """provider: what really runs. why: one line on it, how fast it is, and what else was tried."""
+    """provider: what really runs. why: one line on it, how fast it is, and what else was tried.
+
+    one, several: make a backend for one person, and for so many.
+    """
 
     provider: str
     why: str
-    open: OpenPose
+    one: OnePerson
+    several: Callable[[int], PoseBackend]
+
+    def open(self, people: int) -> PoseBackend:
+        """A backend that finds up to `people` people."""
+        return self.one() if people == 1 else self.several(people)
 
 
 @dataclass(slots=True)
@@ -64,7 +74,8 @@ class _Candidate:
     """ms: for one frame of the figure, the shortest time, which other work on the machine disturbs least."""
 
     provider: str
-    open: OpenPose
+    one: OnePerson
+    several: Callable[[int], PoseBackend]
     backend: PoseBackend
     ms: float = math.inf
 
@@ -93,7 +104,7 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
     if not passed:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in rejected.items())
         raise UsageError(f"--pose {backend}: cannot be used: {reasons}")
-    for _ in range(ROUNDS if len(passed) > 1 else 1):  # in turn, so that all have the same disturbance
+    for _ in range(ROUNDS):  # in turn, so that all have the same disturbance
         for candidate in passed:
             begun = time.perf_counter()
             candidate.backend.estimate(figure)
@@ -104,7 +115,7 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
             best = candidate
     for candidate in passed:
         candidate.backend.close()
-    return ChosenPose(best.provider, _why(best, passed, rejected), best.open)
+    return ChosenPose(best.provider, _why(best, passed, rejected), best.one, best.several)
 
 
 def self_test(backend: PoseBackend, figure: Frame) -> None:
@@ -131,8 +142,8 @@ def self_test(backend: PoseBackend, figure: Frame) -> None:
 
 def _open_and_test(name: str, figure: Frame, waiting: Callable[[], None]) -> _Candidate:
     if name == "mediapipe":
-        estimator = PoseEstimator(video=False)
-        return _Candidate(f"mediapipe-{version('mediapipe')}", PoseEstimator, estimator)
+        provider = f"mediapipe-{version('mediapipe')}"
+        return _Candidate(provider, PoseEstimator, PeopleEstimator, PoseEstimator(video=False))
     tried: list[str] = []
     for precision in reversed(PRECISIONS[name]):  # the lowest first; engines take minutes to build, so no more than due
         if ("landmarks", precision) not in NETWORKS:
@@ -143,10 +154,11 @@ def _open_and_test(name: str, figure: Frame, waiting: Callable[[], None]) -> _Ca
                 open_session(ensure_network(kind, precision), name, precision, waiting)
                 for kind in ("detector", "landmarks")
             ]
-            opened = partial(PoseLandmarker, Detector(sessions[0]), LandmarkNetwork(sessions[1]))
-            backend = opened(video=False)
+            networks = Detector(sessions[0]), LandmarkNetwork(sessions[1])
+            one = partial(PoseLandmarker, *networks)
+            backend = one(video=False)
             self_test(backend, figure)
-            return _Candidate(sessions[1].provider, opened, backend)
+            return _Candidate(sessions[1].provider, one, partial(PeopleLandmarker, *networks), backend)
         except UsageError as error:
             tried.append(str(error))
     raise UsageError("; ".join(dict.fromkeys(tried)))

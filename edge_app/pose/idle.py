@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager, nullcontext
 
 from edge_app.camera import gives_poses
 from edge_app.pose.choose import choose_pose
-from edge_app.pose.multi_person import pose_backend
 from edge_app.types import Frame, Poses
 
 EMPTY_S = 1.0
@@ -23,7 +22,7 @@ class PoseStage:
     As long as nobody is followed every frame is searched, which costs nearly as much as following. So once
     nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last that was looked at is nobody's, unseen and
     untimed; the first that shows somebody ends this. Stamps decide, not the clock. Where several people are watched
-    every frame goes on: `edge_app.pose.multi_person` spares looks by itself.
+    every frame goes on: `edge_app.pose.search` spares looks by itself.
 
     backend, waiting: as in `edge_app.pose.choose.choose_pose`.
 
@@ -42,7 +41,7 @@ class PoseStage:
     ) -> None:
         self.chosen = None if gives_poses(uri) else choose_pose(backend, waiting)
         """What finds the poses, and why that; None where they come as they are."""
-        self._backend = None if self.chosen is None else pose_backend(people, self.chosen)
+        self._backend = None if self.chosen is None else self.chosen.open(people)
         self._spares = people == 1
         self._measure = measure
         self._busy_ns: int | None = None

@@ -56,7 +56,7 @@ class PoseLandmarker:
                     bodies = [self._smoother.smooth(bodies[0], t_ms)]
                 else:
                     self._smoother = Smoother()
-        return Poses(frame.camera, frame.index, frame.t_ns, tuple(_pose(frame, body) for body in bodies))
+        return Poses(frame.camera, frame.index, frame.t_ns, tuple(pose_of(frame, body) for body in bodies))
 
     def reset(self) -> None:
         """Forget whom it was following: after a reconnect, or for another file."""
@@ -75,7 +75,7 @@ class PoseLandmarker:
         self.close()
 
 
-def _pose(frame: Frame, body: Landmarks) -> Pose:
+def pose_of(frame: Frame, body: Landmarks) -> Pose:
     height, width = frame.image.shape[:2]
     return Pose(
         t_ns=frame.t_ns,

@@ -29,7 +29,7 @@ _warmed = threading.Event()
 class PoseBackend(Protocol):
     """Frames of one camera in, in order, and everybody found in each out; a context manager.
 
-    `edge_app.pose.multi_person.pose_backend` picks one: `PoseEstimator` for one person, `PeopleEstimator` for several.
+    `edge_app.pose.choose.choose_pose` picks one.
     `reset` makes it forget whom it followed, `close` gives its memory back.
     """
 

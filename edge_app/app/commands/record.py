@@ -14,7 +14,6 @@ from edge_app.camera.recording import RecordingFile
 from edge_app.errors import UsageError
 from edge_app.pose.choose import choose_pose
 from edge_app.pose.model_file import ensure_pose_model
-from edge_app.pose.multi_person import pose_backend
 from edge_app.types import Poses
 
 
@@ -36,7 +35,7 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
     frames = found = 0
     with (
         open_source(source, realtime=True) as opened,
-        pose_backend(settings.camera.max_people, choose_pose(settings.pose.backend)) as estimator,
+        choose_pose(settings.pose.backend).open(settings.camera.max_people) as estimator,
         Recorder(RecordingFile(out)) as recorder,
     ):
         try:
