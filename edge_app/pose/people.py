@@ -1,4 +1,4 @@
-"""Several people by MediaPipe's networks on a runtime of our own: all regions of a frame in one batch.
+"""Several people by MediaPipe's networks on a runtime of our own: all who are followed in one batch.
 
 As in `edge_app.pose.multi_person`, a detector looks now and then for somebody who is not followed yet, in the picture
 with those who are painted out: in the whole of it, and then in parts. Here it finds as many in one look as there are,
@@ -32,6 +32,9 @@ from edge_app.pose.search import (
 )  # fmt: skip
 from edge_app.pose.smoothing import Smoother
 from edge_app.types import Frame, Pose, Poses
+
+NEAR = 0.15
+"""Middles of two people are at least so far apart, in sides of the larger region."""
 
 
 @dataclass(slots=True)
@@ -70,16 +73,14 @@ class PeopleLandmarker:
             self._forget()
             self._size, self._looks, self._soon = size, cycle(views(*size)), large_views(*size)
         self._last_ms = max(frame.t_ns // 1_000_000, self._last_ms + 1)
-        view, new = self._search(frame) if len(self._followed) < self._people else (None, [])
-        regions = [one.region for one in self._followed] + new
-        bodies = self._landmarks.find(frame.image, regions, CONFIDENCE)
+        bodies = self._landmarks.find(frame.image, [one.region for one in self._followed], CONFIDENCE)
         before, self._followed = self._followed, []
-        for one, body in zip(before, bodies, strict=False):
+        for one, body in zip(before, bodies, strict=True):
             self._go_on(frame, one, body)
-        for body in bodies[len(before) :]:
-            if self._begin(frame, body) and view is not None:
-                self._soon.append(view)  # where one is, another may be
         self._part()
+        if len(self._followed) < self._people:
+            self._search(frame)
+            self._part()
         return Poses(frame.camera, frame.index, frame.t_ns, tuple(one.shown for one in self._followed))
 
     def _go_on(self, frame: Frame, one: _Followed, body: Landmarks | None) -> None:
@@ -92,6 +93,7 @@ class PeopleLandmarker:
         self._followed.append(_Followed(body.next, found, shown, one.smoother))
 
     def _begin(self, frame: Frame, body: Landmarks | None) -> bool:
+        """Follow somebody new, unless nobody is there or it is one who is followed."""
         found = None if body is None else pose_of(frame, body)
         if body is None or found is None or seen(found) < SEEN:
             return False
@@ -107,14 +109,14 @@ class PeopleLandmarker:
         for number in range(len(self._followed) - 1, 0, -1):
             for other in range(number):
                 one, two = self._followed[number], self._followed[other]
-                if same(one.found, two.found):
+                if same(one.found, two.found) or one.region.apart(two.region) < NEAR:
                     del self._followed[number if seen(one.found) <= seen(two.found) else other]
                     break
 
-    def _search(self, frame: Frame) -> tuple[View | None, list[Region]]:
-        """A look at the whole picture or a part of it, if one is due; where, and who is there and not followed."""
+    def _search(self, frame: Frame) -> None:
+        """A look at the whole picture or a part of it, if one is due; who is there and not followed is, from now on."""
         if not self._soon and self._due_ns is not None and 0 < self._due_ns - frame.t_ns <= SEARCH_S * 1e9:
-            return None, []
+            return
         self._due_ns = frame.t_ns + int(SEARCH_S * 1e9)
         view = self._soon.pop() if self._soon else next(self._looks)
         image = painted(frame.image, [one.found for one in self._followed])
@@ -123,7 +125,9 @@ class PeopleLandmarker:
             for region in self._detector.detect(np.ascontiguousarray(view.cut(image)), CONFIDENCE)
         ]
         new = [region for region in found if all(region.overlap(one.region) <= SAME for one in self._followed)]
-        return view, new[: self._people - len(self._followed)]
+        for body in self._landmarks.find(frame.image, new[: self._people - len(self._followed)], CONFIDENCE):
+            if self._begin(frame, body):
+                self._soon.append(view)  # where one is, another may be
 
     def reset(self) -> None:
         """Forget everybody, and the stamps."""

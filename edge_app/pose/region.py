@@ -54,6 +54,10 @@ class Region:
         common = across * down
         return common / (self.size**2 + other.size**2 - common)
 
+    def apart(self, other: Region) -> float:
+        """How far the middles are apart, in sides of the larger of the two."""
+        return math.hypot(self.x - other.x, self.y - other.y) / max(self.size, other.size, 1e-6)
+
 
 def region_of(middle: np.ndarray, rim: np.ndarray) -> Region:
     """From the middle of the hips and a point on the circle around the body, in pixels, to a region with that up.
