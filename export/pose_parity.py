@@ -34,10 +34,10 @@ from edge_app.recognizer import BackEnd, FrontEnd, advance
 from edge_app.types import Event, Frame, Poses
 
 FOUND, MEDIAN_PX, P99_PX, MEDIAN_M, RANKINGS = 0.99, 0.5, 3.0, 0.005, 0.99
-"""What "anew" and "next" must reach: share of frames found alike, pixels of a picture 640 wide, metres; and what
-"following" must reach in windows with the same best label, where MediaPipe with noise does."""
+"""The bars: least share of frames found alike; most pixels of a picture 640 wide; most metres; least share of windows
+with the same best label."""
 STRAY = 1.2
-"""How many times as far as MediaPipe with noise a backend may stray while following."""
+"""While following, a backend may miss a bar if it strays at most so many times as far as MediaPipe with noise."""
 PAIR = 10
 """Of so many frames one begins a pair."""
 NOISE = 0.01
@@ -133,9 +133,9 @@ def misses(anew: Row, pairs: Row, following: Row, control: Row) -> list[str]:
     ]  # fmt: skip
     bars += [
         (following, "frames not found alike", 1 - following.found, max(1 - FOUND, STRAY * (1 - control.found))),
-        (following, "px, median", following.image_median, STRAY * control.image_median),
-        (following, "px, 99th percentile", following.image_p99, STRAY * control.image_p99),
-        (following, "m, median", following.world_median, STRAY * control.world_median),
+        (following, "px, median", following.image_median, max(MEDIAN_PX, STRAY * control.image_median)),
+        (following, "px, 99th percentile", following.image_p99, max(P99_PX, STRAY * control.image_p99)),
+        (following, "m, median", following.world_median, max(MEDIAN_M, STRAY * control.world_median)),
     ]
     if following.rankings is not None and control.rankings is not None:
         allowed = max(1 - RANKINGS, STRAY * (1 - control.rankings))

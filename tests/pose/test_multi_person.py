@@ -1,22 +1,20 @@
-"""Several people in one picture, through the real MediaPipe."""
+"""Several people in one picture, through the real MediaPipe and through its networks on ONNX Runtime."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import cache_folder
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
+from edge_app.pose.choose import ChosenPose
 from edge_app.pose.figure import draw_figure
-from edge_app.pose.mediapipe import PoseEstimator
-from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
-from edge_app.pose.multi_person import PeopleEstimator, pose_backend
+from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
+from edge_app.pose.multi_person import PeopleEstimator
 from edge_app.track import MotionTracker
 from edge_app.types import Frame, Pose
 
@@ -26,16 +24,19 @@ PAIR = np.hstack([draw_figure(), draw_figure()])
 LEFT, RIGHT = (320, 180), (960, 180)
 
 
+@pytest.fixture(scope="module", params=["mediapipe", "runtime"])
+def several(request: pytest.FixtureRequest, runtime_pose: ChosenPose) -> Callable[[int], PoseBackend]:
+    """Makes a backend for so many people."""
+    return PeopleEstimator if request.param == "mediapipe" else runtime_pose.several
+
+
 @pytest.fixture(scope="module")
-def estimator() -> Iterator[PeopleEstimator]:
-    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder() / MODELS["full"].file, MODELS["full"])
-    if not here:
-        pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
-    with PeopleEstimator(3) as estimator:
+def estimator(several: Callable[[int], PoseBackend]) -> Iterator[PoseBackend]:
+    with several(3) as estimator:
         yield estimator
 
 
-def watch(estimator: PeopleEstimator, image: np.ndarray, frames: int, start: int = 0) -> tuple[Pose, ...]:
+def watch(estimator: PoseBackend, image: np.ndarray, frames: int, start: int = 0) -> tuple[Pose, ...]:
     """The poses of the last of so many equal frames at ten a second."""
     for index in range(start, start + frames):
         poses = estimator.estimate(Frame("cam", index, index * 100_000_000, image))
@@ -49,12 +50,7 @@ def near(poses: tuple[Pose, ...], *places: tuple[int, int]) -> bool:
     return len(centres) == len(places) and np.allclose(centres, np.reshape(places, (-1, 2)), atol=30)
 
 
-def test_one_person_is_left_to_mediapipe(estimator: PeopleEstimator) -> None:
-    with pose_backend(1) as one:
-        assert type(one) is PoseEstimator
-
-
-def test_two_are_found_and_followed_and_one_leaves(estimator: PeopleEstimator) -> None:
+def test_two_are_found_and_followed_and_one_leaves(estimator: PoseBackend) -> None:
     estimator.reset()
     poses = watch(estimator, PAIR, 20)
     assert near(poses, LEFT, RIGHT)
@@ -67,7 +63,7 @@ def test_two_are_found_and_followed_and_one_leaves(estimator: PeopleEstimator) -
     assert near(watch(estimator, PAIR, 40, start=28), LEFT, RIGHT)
 
 
-def test_who_walks_is_followed_beyond_where_he_was_found(estimator: PeopleEstimator) -> None:
+def test_who_walks_is_followed_beyond_where_he_was_found(estimator: PoseBackend) -> None:
     estimator.reset()
     small = cv2.resize(draw_figure(), (320, 240), interpolation=cv2.INTER_AREA)
     tracker, ids = MotionTracker(), []
@@ -80,7 +76,7 @@ def test_who_walks_is_followed_beyond_where_he_was_found(estimator: PeopleEstima
     assert set(ids) == {1} and len(ids) >= 35
 
 
-def test_somebody_small_is_found_whom_mediapipe_alone_does_not_see(estimator: PeopleEstimator) -> None:
+def test_somebody_small_is_found_whom_mediapipe_alone_does_not_see(estimator: PoseBackend) -> None:
     estimator.reset()
     image = EMPTY.copy()
     image[200:296, 1000:1128] = cv2.resize(draw_figure(), (128, 96), interpolation=cv2.INTER_AREA)
@@ -89,13 +85,13 @@ def test_somebody_small_is_found_whom_mediapipe_alone_does_not_see(estimator: Pe
     assert near(watch(estimator, image, 80), (1064, 236))
 
 
-def test_never_more_than_asked_for(estimator: PeopleEstimator) -> None:
-    with PeopleEstimator(2) as two:
+def test_never_more_than_asked_for(several: Callable[[int], PoseBackend]) -> None:
+    with several(2) as two:
         three = np.hstack([draw_figure()[:, 100:540]] * 3)
         assert len(watch(two, three, 30)) == 2
 
 
-def test_reset_forgets_the_frames_before(estimator: PeopleEstimator) -> None:
+def test_reset_forgets_the_frames_before(estimator: PoseBackend) -> None:
     estimator.reset()
     first = [watch(estimator, PAIR, 1, start=index) for index in range(6)]
     estimator.reset()
@@ -105,7 +101,7 @@ def test_reset_forgets_the_frames_before(estimator: PeopleEstimator) -> None:
         assert all(np.array_equal(a.image, b.image) for a, b in zip(one, other, strict=True))
 
 
-def test_several_sizes_and_bad_stamps_in_one_stream(estimator: PeopleEstimator) -> None:
+def test_several_sizes_and_bad_stamps_in_one_stream(estimator: PoseBackend) -> None:
     estimator.reset()
     images = [PAIR, PAIR[:, :640], np.zeros((17, 33, 3), np.uint8), np.zeros((1, 1, 3), np.uint8), PAIR]
     for index, (image, t_ns) in enumerate(zip(images, [0, 10**12, -5, 10**12, 3], strict=True)):
@@ -114,7 +110,7 @@ def test_several_sizes_and_bad_stamps_in_one_stream(estimator: PeopleEstimator) 
 
 
 @pytest.mark.shared
-def test_more_real_people_are_found_than_mediapipe_finds(estimator: PeopleEstimator) -> None:
+def test_more_real_people_are_found_than_mediapipe_finds(estimator: PoseBackend) -> None:
     if not BEAM.is_file():
         pytest.skip("the shared folder with test videos is not beside the checkout")
     estimator.reset()
