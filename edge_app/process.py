@@ -10,10 +10,12 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
 from edge_app.errors import AppError
 from edge_app.log import log
+from edge_app.native_stderr import keep_in
 
 STATES = ("starting", "ready", "running", "degraded", "stopped", "failed")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -104,7 +106,7 @@ def die_with(parent: int) -> None:
 
 
 def run_child(
-    body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int
+    body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int, said: Connection
 ) -> None:  # fmt: skip
     """Entry of a child: `body(task, child)` under signal handling. The supervisor started it with SIGINT and SIGTERM
     held back, so that neither can strike before there are handlers.
@@ -112,6 +114,7 @@ def run_child(
     Exits with an `AppError`'s code after its line, 1 after the line of any other error, `TOLD_TO_STOP` after SIGTERM.
     """
     die_with(parent)
+    keep_in(os.dup(said.fileno()))
     if sys.platform == "linux":  # for top and ps
         ctypes.CDLL(None).prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode()[:15])
     child = Child(pulse, board, restarted)
