@@ -388,7 +388,9 @@ class Recognizer:
 
     def _set(self, labels: Sequence[Label]) -> None:
         table = build_table(labels, self._texts, self._version + 1)
-        self.ranker.set_labels(table)
+        if table.labels:
+            self.ranker.set_labels(table)
+        self.ranker.table = table
         self._version += 1
 
     @property
@@ -421,7 +423,8 @@ def _labels(labels: str | Sequence[str | Label] | None, bundle: Bundle) -> tuple
         return bundle.default_labels
     if isinstance(labels, str):
         return parse_labels(labels)
-    return parse_lines([line_of(label) if isinstance(label, Label) else label for label in labels], "label")
+    lines = [line_of(label) if isinstance(label, Label) else label for label in labels]
+    return parse_lines(lines, "label", may_be_empty=True)
 
 
 @dataclass(frozen=True, slots=True)
