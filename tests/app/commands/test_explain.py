@@ -122,7 +122,7 @@ def test_a_moment_of_a_recording_is_explained_and_drawn(capfd, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
-        (["--at", "99"], 2, "allowed: 0 to 7.87"),
+        (["--at", "99"], 2, "allowed: 0 to 7.93"),
         (["--at", "2", "--out", "/no/such/a.svg"], 2, "/no/such/a.svg"),
     ],
 )
