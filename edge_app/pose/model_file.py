@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.files import cache_folder, write_bytes
 from edge_app.errors import AppError, UsageError
 
 ENVIRONMENT = "EDGE_APP_POSE_MODEL"
@@ -122,7 +122,7 @@ def _fetch(model: Model, path: Path, progress: Progress) -> None:
                 continue
             problem = _problem(found, model)
             if not problem:
-                os.replace(found, path)
+                write_bytes(path, found.read_bytes())
                 return
             tried.append(f"{name}: {problem}")
     raise UsageError(

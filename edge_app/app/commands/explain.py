@@ -9,6 +9,7 @@ from edge_app.app.assemble import stages
 from edge_app.app.commands.svg import draw_decision
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError, printable
@@ -80,11 +81,8 @@ def explain(
     if picture is not None:
         if step.window is None:
             raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
-        try:
-            drawn = draw_decision(step.window, step.decision.ranking, bundle.spec, settings.events.enter, lines)
-            picture.write_text(drawn, "utf-8")
-        except OSError as error:
-            raise UsageError(f"--out {picture}: cannot be written: {error.strerror}") from None
+        drawn = draw_decision(step.window, step.decision.ranking, bundle.spec, settings.events.enter, lines)
+        write_text(picture, drawn, parents=False)
     ranking = step.decision.ranking
     if ranking is None:
         return lines

