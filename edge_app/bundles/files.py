@@ -75,12 +75,6 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/edge-app/models`, by default `~/.cache/edge-app/models`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "edge-app" / "models"
-
-
 @contextmanager
 def whole(path: Path, *, mode: int | None = None, parents: bool = True) -> Iterator[Path]:
     """Where to write what `path` is to hold: it takes the place of `path` at the end, once it is on the disk.

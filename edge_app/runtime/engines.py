@@ -25,8 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from edge_app.bundles.files import cache_folder as models_folder
 from edge_app.bundles.files import write_bytes, write_text
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 from edge_app.runtime.cuda import Cuda, Gpu
 from edge_app.runtime.tensorrt import MAX_BATCH, MIN_BATCH, load_tensorrt, version_of
@@ -80,15 +80,11 @@ def engine_key(model: Path, precision: str) -> EngineKey:
     return EngineKey(digest, gpu.name, gpu.capability, version_of(trt), precision, MIN_BATCH, MAX_BATCH, _l4t())
 
 
-def engines_folder() -> Path:
-    return models_folder().parent / "engines"
-
-
 class EngineCache:
     """command: what builds and tries engines, as `edge_app.runtime.engine_child` does."""
 
     def __init__(self, folder: Path | None = None, command: tuple[str, ...] = CHILD) -> None:
-        self.folder = folder or engines_folder()
+        self.folder = folder or cache_folder("engines")
         self._command = command
 
     def obtain(self, key: EngineKey, model: Path, waiting: Waiting = lambda: None) -> bytes:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import io
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.bundles.files import load_npz, write_bytes
+from edge_app.bundles.user_folders import data_folder
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import MAX_LINE, Label, fold, line_of, parse_lines
 from edge_app.types import Window
@@ -70,9 +70,8 @@ def nothing_yet(label: Label, spec: WindowSpec) -> Taught:
 
 
 def taught_folder() -> Path:
-    """Where this user's are: `$XDG_DATA_HOME/edge-app/taught`."""
-    home = os.environ.get("XDG_DATA_HOME", "")
-    return Path(home if os.path.isabs(home) else os.path.expanduser("~/.local/share")) / "edge-app" / "taught"
+    """Where this user's are; raises UsageError as `data_folder`."""
+    return data_folder("taught")
 
 
 class TaughtFolder:
