@@ -14,16 +14,16 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edge_app.app.cli import main
-from edge_app.app.settings import Settings
 from edge_app.camera import open_source
 from edge_app.camera.recording import FORMAT, RecordingFile
 from edge_app.pose.mediapipe import PoseEstimator
-from edge_app.recognizer import steps
+from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
 from edge_app.types import Event, Feature, Ranking, Window
 from edge_app.window.skeleton import CORE15, WindowSpec
 
@@ -35,6 +35,8 @@ EVERY = 15
 
 class Rules:
     """An encoder and a ranker in one: a raised wrist is a wave, a low pelvis a squat."""
+
+    spec, table = SPEC, SimpleNamespace(version=1, labels=LABELS)
 
     def encode(self, windows: Sequence[Window]) -> list[Feature]:
         return [Feature(window, self._measure(window.joints[window.valid])) for window in windows]
@@ -63,12 +65,15 @@ def told(event: Event) -> list:
 def run(recording: Path) -> tuple[np.ndarray, list[list]]:
     """Every 15th window's joints, `[N, T, J, 4]` (zeros where nobody is in view), and all events."""
     windows, events = [], []
-    with open_source(f"pose://{recording}", camera="file", realtime=False) as source:
-        for step in steps(source, SPEC, Rules(), Rules(), Settings()):
-            if step.decision is not None:
-                windows.append(step.window.joints if step.window else np.zeros((SPEC.length, 15, 4), np.float32))
-                events += map(told, step.decision.events)
-    return np.stack(windows[::EVERY]), events
+    front, back = FrontEnd("file", SPEC), BackEnd(Rules(), Rules())
+    nobody = np.zeros((SPEC.length, 15, 4), np.float32)
+    for poses, seen in watch(f"pose://{recording}", front, 1):
+        step = decide(poses, seen, back)
+        if step.decision is not None:
+            windows.append(step.window.joints if step.window else nobody)
+            events += map(told, step.decision.events)
+    ended = back.close("file", poses.t_ns, "ended")
+    return np.stack([*windows, nobody][::EVERY]), [*events, *map(told, ended.events)]
 
 
 @pytest.mark.fault
