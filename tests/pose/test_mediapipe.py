@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.camera import open_source
 from edge_app.errors import UsageError
 from edge_app.pose.mediapipe import PoseEstimator, _figure
@@ -24,7 +24,7 @@ NOSE, LEFT_SHOULDER, RIGHT_SHOULDER, LEFT_ANKLE = 0, 11, 12, 27
 
 @pytest.fixture(scope="module")
 def estimator() -> Iterator[PoseEstimator]:
-    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder() / MODELS["full"].file, MODELS["full"])
+    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"])
     if not here:
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
     with PoseEstimator() as estimator:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import draw_decision
+from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError, printable
 from edge_app.events import EventConfig
 from edge_app.recognizer import Recognizer, Step
@@ -73,11 +74,8 @@ def explain(uri: str, at_s: float, recognizer: Recognizer, *, picture: Path | No
     if picture is not None:
         if step.window is None:
             raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
-        try:
-            drawn = draw_decision(step.window, step.decision.ranking, spec, events.enter, lines)
-            picture.write_text(drawn, "utf-8")
-        except OSError as error:
-            raise UsageError(f"--out {picture}: cannot be written: {error.strerror}") from None
+        drawn = draw_decision(step.window, step.decision.ranking, spec, events.enter, lines)
+        write_text(picture, drawn, parents=False)
     ranking = step.decision.ranking
     if ranking is None:
         return lines

@@ -14,6 +14,7 @@ import numpy as np
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import Moment, draw_run
 from edge_app.app.log import log
+from edge_app.bundles.files import write_text
 from edge_app.camera import redact
 from edge_app.errors import SourceError, UsageError
 from edge_app.recognizer import Recognizer
@@ -110,7 +111,7 @@ def recognize(uri: str, recognizer: Recognizer, *, picture: Path | None = None) 
         tally.spend(state, last_ns / 1e9 / (tally.frames - 1))
     if picture is not None and tally.moments:
         enter = recognizer.events.enter
-        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), "utf-8")
+        write_text(picture, draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), parents=False)
     return _result(uri, tally, _rate(tally.frames, last_ns), recognizer)
 
 
