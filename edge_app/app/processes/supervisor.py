@@ -235,8 +235,6 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
     Raises:
         GaveUpError: a stage's restart budget is spent.
     """
-    # Stages share the cores: a ranker whose second thread waits for one takes ten times as long.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with stop_signals(stop) as stop, run_folder() as folder:
         return supervise(_stages(task, folder), stop, seconds)
 
