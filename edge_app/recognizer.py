@@ -26,11 +26,11 @@ from edge_app.errors import SourceError, UsageError
 from edge_app.events import EventConfig, PeopleEvents
 from edge_app.pose.mediapipe import PoseBackend
 from edge_app.pose.multi_person import pose_backend
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, line_of, parse_labels, parse_lines
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
+from edge_app.ranker.ranker import Ranker
 from edge_app.runtime.choose import RuntimeConfig, choose
 from edge_app.runtime.session import Session
 from edge_app.track import make_tracker
@@ -361,7 +361,7 @@ class Recognizer:
 
     def _set(self, labels: Sequence[Label]) -> None:
         table = build_table(labels, self._texts, self._version + 1)
-        self.ranker.set_labels(table)
+        self._back.ranker = self.ranker.with_labels(table)
         self._version += 1
 
     @property
@@ -448,8 +448,8 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     """
     kind, _, _ = kind.partition("+")
     with sound(bundle.path):
-        golden, ranker = bundle.golden(), load_ranker(bundle, kind)
-        ranker.set_labels(build_table(bundle.default_labels, BundleText(bundle), 0))
+        table = build_table(bundle.default_labels, BundleText(bundle), 0)
+        golden, ranker = bundle.golden(), load_ranker(bundle, kind, table)
         labels = golden[f"energies_{kind}"].shape[1]
         vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
         energies = ranker.energies(vectors)[:, :labels]

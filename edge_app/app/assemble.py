@@ -24,8 +24,8 @@ from edge_app.stream.keys import load_keys
 
 if TYPE_CHECKING:
     from edge_app.encoder import Encoder
-    from edge_app.ranker.base import Ranker
     from edge_app.ranker.labels.table import LabelTable
+    from edge_app.ranker.ranker import Ranker
 
 
 def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], Settings]:

@@ -229,7 +229,6 @@ def recognize() -> Callable[[str], dict]:
     bundle = load_bundle(DEFAULT)
     encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
     table = build_table(parse_labels(LABELS), BundleText(bundle), 1)
-    ranker.set_labels(table)
     return cache(lambda uri: recognize(uri, bundle, encoder, ranker, table, Settings()))
 
 

@@ -23,10 +23,10 @@ from edge_app.camera.recording import read_recording
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
 from edge_app.events import EventDetector
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.ranker import Ranker
 from edge_app.track import Tracker
 from edge_app.types import CameraReport, Event, Feature, Pose, Poses, Ranking, Window
 from edge_app.window.buffer import WindowBuffer
@@ -230,7 +230,7 @@ def evaluate_events(
 ) -> dict[str, Any]:
     """Events over whole recordings, the bundle's default labels being looked for, against their labelled segments."""
     table = build_table(bundle.default_labels, BundleText(bundle), 0)
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     tally = _Tally()
     for video in tqdm(dict.fromkeys(segment.video for segment in segments), desc="events", disable=None):
         own = [segment for segment in segments if segment.video == video]

@@ -12,8 +12,8 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError, printable
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import Step, steps
 from edge_app.types import Decision
 
@@ -66,7 +66,7 @@ def explain(
         UsageError: there is no decision so late, or the picture cannot be written.
         SourceError: no recording.
     """
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     last_s = 0.0
     with open_source(uri, camera="file", realtime=False) as source:
         for step in steps(source, bundle.spec, encoder, ranker, settings):

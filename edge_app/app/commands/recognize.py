@@ -19,8 +19,8 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source, redact
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import steps
 from edge_app.types import Event, Ranking
 
@@ -88,7 +88,7 @@ def recognize(
     Raises:
         SourceError: the file cannot be decoded.
     """
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     tally, spec, state, last_ns = _Tally(), bundle.spec, "no_person", 0
     with open_source(uri, camera="file", realtime=False) as source:
         for step in steps(source, spec, encoder, ranker, settings):

@@ -17,8 +17,8 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.camera import open_source
 from edge_app.encoder import Encoder
 from edge_app.errors import printable
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import Step, steps
 from edge_app.stream.messages import Message, action_message
 
@@ -42,7 +42,7 @@ def replay(
     Raises:
         SourceError: no recording.
     """
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     digest, count, begun = hashlib.sha256(), 0, time.monotonic()
     with open_source(uri, camera="file", realtime=False) as source:
         for step in steps(source, bundle.spec, encoder, ranker, settings):

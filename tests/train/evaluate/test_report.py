@@ -131,8 +131,9 @@ def test_one_set_alone_prints_one_flat_object(made, tmp_path, capsys):
 
 def test_a_replay_is_what_recognize_does(made):
     bundle, recording = load_bundle(DEFAULT), made / "poses" / "squats.mcap"
-    encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
+    encoder = load_encoder(bundle)
     table = build_table(bundle.default_labels, BundleText(bundle), 0)
+    ranker = load_ranker(bundle, "scale", table)
     found = recognize(f"pose://{recording}", bundle, encoder, ranker, table, Settings())
     spans = replay(recording, bundle, encoder, ranker, Settings()).spans()
     assert spans
