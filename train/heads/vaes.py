@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from edge_app.errors import UsageError
-from edge_app.ranker.fs_vae import PARTS
+from edge_app.ranker.labels.table import PARTS
 from train.data.texts import ConceptTexts, FixedTexts, centre_of
 from train.encoder.frozen import Extra
 from train.heads.loop import Batch, fit
