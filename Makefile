@@ -17,7 +17,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak triton lint audit lock train-default clean
+.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default clean
 
 demo: $(RUNTIME)
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -38,6 +38,15 @@ reliability: $(DEV)
 SECONDS ?= 300
 soak: $(DEV)
 	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
+
+# Source distribution and wheel in dist, and the README's ten lines run by the wheel in an environment of its own.
+release: $(DEV)
+	@rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/.try
+	dist/.try/bin/pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .try/bin/python ../tests/examples/ten_lines.py ../README.md
+	@rm -rf dist/.try && ls -l dist
 
 # A real Triton server for the slow tests, apart from all else, for it wants another NumPy: x86-64 only, half a gigabyte.
 triton: .venv/triton/.done
