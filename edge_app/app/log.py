@@ -33,7 +33,7 @@ def setup(format: Format | None = None) -> None:
     log.setLevel(logging.INFO)
 
 
-class _Stderr(logging.StreamHandler):
+class _Stderr(logging.StreamHandler[TextIO]):
     """Writes to what stderr is at that moment."""
 
     def __init__(self) -> None:
