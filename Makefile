@@ -16,7 +16,7 @@ test: .venv/.dev
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
 slow-test: .venv/.dev
-	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
+	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
 reliability: .venv/.dev
