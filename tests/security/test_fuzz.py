@@ -28,6 +28,7 @@ from edge_app.camera.pose_bytes import POSE_BYTES
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber, client_keys, decode, read_certificate, strict_json
 from edge_app.errors import AppError, UsageError
+from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import parse_lines, parse_text, read_labels
 from edge_app.ranker.load import load_ranker
 from edge_app.types import Pose, Poses
@@ -252,7 +253,7 @@ def test_X5_manifests(tmp_path, examples):
         except UsageError as error:
             assert "\n" not in str(error) and len(str(error)) < 800
             return
-        for use in (bundle.text_encoder, lambda: load_ranker(bundle, "scale"), bundle.golden):
+        for use in (lambda: BundleText(bundle), lambda: load_ranker(bundle, "scale"), bundle.golden):
             with pytest.raises(UsageError):  # none of the arrays is one
                 use()
 
