@@ -93,13 +93,13 @@ class Bin(NamedTuple):
     size: int
 
 
-def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 10) -> list[Bin]:
-    """The bins of equal width from 0 to 1 that hold something.
+def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[Bin]:
+    """Of ten bins of equal width from 0 to 1, those that hold something.
 
     Args:
         confidence: `[N]`, 0 to 1; 1.0 falls into the last bin. correct: bool `[N]`.
     """
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    which = np.minimum((confidence * 10).astype(np.int64), 9)
     return [
         Bin(float(confidence[which == b].mean()), float(correct[which == b].mean()), int((which == b).sum()))
         for b in np.unique(which)
