@@ -194,11 +194,13 @@ def _sigmoid(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x @ weights[:-1] + weights[-1], -30, 30)))
 
 
+def item_means(values: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """Mean over each item's windows, items in rising order: `[W, K]`, int `[W]` -> float64 `[N, K]`."""
+    return np.stack([values[item == i].mean(axis=0, dtype=np.float64) for i in np.unique(item)])
+
+
 def mean_energies(features: Sequence[list[Feature]], ranker: Ranker, table: LabelTable) -> np.ndarray:
     """Energies of a table's labels, the mean over each item's windows: float64 `[N, K]`."""
     ranker.set_labels(table)
-    count = len(table.labels)
-    return np.stack([
-        ranker.energies(np.stack([f.vector for f in item]))[:, :count].mean(axis=0, dtype=np.float64)
-        for item in features
-    ])  # fmt: skip
+    energies = [ranker.energies(np.stack([f.vector for f in item]))[:, : len(table.labels)] for item in features]
+    return item_means(np.concatenate(energies), np.repeat(np.arange(len(features)), [*map(len, features)]))
