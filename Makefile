@@ -1,32 +1,52 @@
 # Every target does its own set-up: a virtual environment in .venv, and the two system libraries that MediaPipe needs.
+# It gets the versions of constraints.txt; with LATEST=1 the newest that pyproject.toml allows.
 PYTHON ?= python3
 BIN := .venv/bin
+LATEST ?=
+ifeq ($(LATEST),)
+VERSIONS := -c constraints.txt
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+else
+VERSIONS := --upgrade --upgrade-strategy eager
+RUNTIME := .venv/.runtime-latest
+DEV := .venv/.dev-latest
+endif
 DEMO_ARGS ?=
 TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak triton lint audit train-default train-final train-dev clean
+.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default train-final train-dev clean
 
-demo: .venv/.runtime
+demo: $(RUNTIME)
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
 
-test: .venv/.dev
+test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
-slow-test: .venv/.dev
+slow-test: $(DEV)
 	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
-reliability: .venv/.dev
+reliability: $(DEV)
 	@mkdir -p runs
 	$(BIN)/pytest -m "fault and not gpu" -k "not 20000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
 		$(BIN)/python benchmarks/reliability.py runs/reliability.xml > benchmarks/reliability.md; exit $$code
 
 SECONDS ?= 300
-soak: .venv/.dev
+soak: $(DEV)
 	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
+
+# Source distribution and wheel in dist, and the README's ten lines run by the wheel in an environment of its own.
+release: $(DEV)
+	@rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/.try
+	dist/.try/bin/pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .try/bin/python ../tests/examples/ten_lines.py ../README.md
+	@rm -rf dist/.try && ls -l dist
 
 # A real Triton server for the slow tests, apart from all else, for it wants another NumPy: x86-64 only, half a gigabyte.
 triton: .venv/triton/.done
@@ -35,11 +55,11 @@ triton: .venv/triton/.done
 	.venv/triton/bin/pip install -q nvidia-pytriton onnxruntime
 	@touch $@
 
-lint: .venv/.dev
+lint: $(DEV)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 # Known weaknesses of what is installed; needs a package index that answers pip-audit's questions.
-audit: .venv/.dev
+audit: $(DEV)
 	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
 # The default bundle from nothing but $(SHARED)/data, by the recipes of configs/train: `make -j2 train-default` takes about
@@ -49,9 +69,9 @@ train-default: train-final train-dev
 		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--out edge_app/bundles/default
 
-train-final: .venv/.dev
+train-final: $(DEV)
 	$(BIN)/python -m train recipe configs/train/default.yaml --data $(SHARED)/data --out runs/final
-train-dev: .venv/.dev
+train-dev: $(DEV)
 	$(BIN)/python -m train recipe configs/train/dev.yaml --data $(SHARED)/data --out runs/dev
 
 .venv/.system:
@@ -74,15 +94,24 @@ train-dev: .venv/.dev
 .venv/bin/python: .venv/.system
 	@$(PYTHON) -m venv .venv
 
-.venv/.runtime: pyproject.toml .venv/bin/python
+# A stamp tells what is installed; the others go first, so that a change of versions, or a failure, installs anew.
+INSTALL = @rm -f .venv/.runtime* .venv/.dev*; $(BIN)/pip install -q --disable-pip-version-check $(VERSIONS)
+
+$(RUNTIME): pyproject.toml constraints.txt .venv/bin/python
 	@echo "edge-app: installing into .venv" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[view]' >&2
+	$(INSTALL) -e '.[view]' >&2
 	@touch $@
 
-.venv/.dev: pyproject.toml .venv/bin/python
+$(DEV): pyproject.toml constraints.txt .venv/bin/python
 	@echo "edge-app: installing into .venv, with everything for training and tests" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' >&2
-	@touch $@ .venv/.runtime
+	$(INSTALL) -e '.[dev]' >&2
+	@touch $@ $(RUNTIME)
+
+# The newest versions that pyproject.toml allows, for every Python from 3.10 on and every machine, into constraints.txt.
+lock: .venv/bin/python
+	@$(BIN)/pip install -q --disable-pip-version-check uv >&2
+	@$(BIN)/uv pip compile -q --universal --python-version 3.10 --all-extras --upgrade --no-annotate \
+		--no-emit-package pip --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

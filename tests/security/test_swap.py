@@ -45,7 +45,7 @@ class Fed:
             valid = np.ones(len(joints), bool)
             window = Window("cam", 1, t_ns, joints.astype(np.float32), valid, 30.0, 0.9, 1.0)
             self._count += 1
-            self.recognizer.take(CameraReport("cam", "running", 0, t_ns, 30.0, self._count, 0, window))
+            self.recognizer.take(CameraReport("cam", "running", 0, t_ns, 30.0, self._count, 0, (window,)))
         self.recognizer.tick()
         time.sleep(0.01)  # as the real loop, which waits for reports
 

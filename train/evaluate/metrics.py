@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.calibration import log_sum_exp
 from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature
 
 TEMPERATURES = tuple(float(t) for t in np.geomspace(0.05, 1.6, 11).round(3))
@@ -201,6 +201,6 @@ def item_means(values: np.ndarray, item: np.ndarray) -> np.ndarray:
 
 def mean_energies(features: Sequence[list[Feature]], ranker: Ranker, table: LabelTable) -> np.ndarray:
     """Energies of a table's labels, the mean over each item's windows: float64 `[N, K]`."""
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     energies = [ranker.energies(np.stack([f.vector for f in item]))[:, : len(table.labels)] for item in features]
     return item_means(np.concatenate(energies), np.repeat(np.arange(len(features)), [*map(len, features)]))

@@ -60,7 +60,7 @@ def names_alone(text: Tensor) -> Tensor:
 
 
 def device_weights(model: Fdsm) -> dict[str, np.ndarray]:
-    """What `FdsmRanker` needs, float32: time is folded in at t = `match_at`, what only training uses is left out.
+    """What `FdsmModel` needs, float32: time is folded in at t = `match_at`, what only training uses is left out.
 
     Raises:
         UsageError: a model that the device cannot fold: two-way, without anchors, null text, or standardisation.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from edge_app.errors import UsageError
-from edge_app.ranker.fs_vae import PARTS
+from edge_app.ranker.labels.table import PARTS
 from train.data.texts import centre_of
 from train.heads.loop import Batch, Recipe, Samples, fit
 from train.models.fs_vae import FsVae, FsVaeConfig

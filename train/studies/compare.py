@@ -27,13 +27,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from edge_app.bundles.bundle import Calibration
 from edge_app.bundles.files import whole, write_text
 from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.fs_vae import texts_of
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
-from edge_app.ranker.load import RANKERS
+from edge_app.ranker.load import MODELS
+from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature, Window
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
@@ -139,8 +138,8 @@ def _ways(
         weights = arrays(fit_head(frozen, kind, Recipe(steps or SYSTEMS[kind].steps, seed=seed)))
 
         def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
-            ranker: Ranker = RANKERS[kind](weights, PLAIN, texts_of(table, parts=SYSTEMS[kind].detailed)[:0])
-            ranker.set_labels(table)
+            model = MODELS[kind](weights)
+            ranker = Ranker(kind, model, PLAIN, table.pooled(parts=model.parts)[:0], table=table)
             return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])
 
         yield kind, seed, energies
@@ -254,14 +253,15 @@ def measure_costs(frozen: Frozen, kinds: Iterable[str]) -> dict[str, dict[str, A
         head, own = fit_head(frozen, kind, Recipe(steps=2)), read_by(kind, frozen)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             head.energies(torch.from_numpy(own.features[:1]), torch.zeros(12, own.texts.dim))
-        ranker: Ranker = RANKERS[kind](arrays(head), PLAIN, texts_of(everyday, parts=SYSTEMS[kind].detailed))
+        model = MODELS[kind](arrays(head))
+        blank = Ranker(kind, model, PLAIN, everyday.pooled(parts=model.parts))
         row: dict[str, Any] = {
             "parameters": sum(p.numel() for p in head.parameters()), "macs_12": counter.get_total_flops() // 2,
             "ms": {}, "set_labels_ms": {},
         }  # fmt: skip
         for count, table in tables.items():
             begun = time.perf_counter()
-            ranker.set_labels(table)
+            ranker = blank.with_labels(table)
             row["set_labels_ms"][str(count)] = round(1e3 * (time.perf_counter() - begun), 1)
             times = []
             for vector in own.features[:DECISIONS]:

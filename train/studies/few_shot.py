@@ -31,14 +31,15 @@ from edge_app.bundles.bundle import Calibration, load_bundle
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
-from edge_app.ranker.calibrated_stacking import Stacked
+from edge_app.ranker.calibrated_stacking import CalibratedStacking
 from edge_app.ranker.calibration import background_mask, calibrate_scores
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.prototypes import MIX, Mix, mixed, placed, prototype
-from edge_app.ranker.scale import ScaleRanker
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.scale import ScaleModel
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
 from train.encoder.frozen import encode_clips, load_encoder
@@ -110,8 +111,8 @@ def ask(name: str, folds: Path, data: Path, calibration: Calibration, background
     features, clip = encode_clips(encoder, spec, cut)
     table = build_table([*map(Label, trial.names), Label(NAMELESS)], TextEncoder(), 0)
     everything = Calibration(calibration.temperature, 1.0, 0.0, np.inf, calibration.novel)
-    ranker = Stacked(ScaleRanker(weights, everything, background), saved["concepts"])
-    ranker.set_labels(table)
+    stacking = CalibratedStacking(tuple(saved["concepts"]), calibration.novel)
+    ranker = Ranker("scale", ScaleModel(weights), everything, background, [stacking], table)
     moving = [bool(w in kept) for own in cut for kept in [{id(w) for w in moving_windows(own)}] for w in map(id, own)]
     return Asked(
         name, trial.names, features, clip, np.array(moving),

@@ -36,7 +36,8 @@ from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import unit
-from edge_app.ranker.scale import ScaleRanker
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.scale import ScaleModel
 from train.__main__ import main as verb
 from train.data.clips import Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
@@ -138,8 +139,8 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
     encoder, spec, saved = load_encoder(folder / "encoder.pt")
     weights = load_heads(folder)["scale"]
     table = build_table([Label(name) for name in names], TextEncoder(), 0)
-    ranker = ScaleRanker(weights, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0])
-    ranker.set_labels(table)
+    none = table.pooled()[:0]
+    ranker = Ranker("scale", ScaleModel(weights), Calibration(1.0, 1.0, 0.0, 1.3), none, table=table)
     mean, text_map = (saved["model"][name].numpy() for name in ("text_mean", "text_map.weight"))
     places = unit(unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {

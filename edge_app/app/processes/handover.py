@@ -24,7 +24,7 @@ def pack(report: CameraReport) -> bytes:
     head: dict[str, Any] = {
         field.name: getattr(report, field.name)
         for field in dataclasses.fields(report)
-        if field.name not in ("window", "others", "people")
+        if field.name not in ("windows", "people")
     }
     head["people"] = [(track.id, track.pose.t_ns, track.pose.size) for track in report.people]
     head["windows"] = [
@@ -61,7 +61,7 @@ def unpack(data: bytes) -> CameraReport:
         head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
-        return CameraReport(window=windows[0] if windows else None, others=tuple(windows[1:]), **head)
+        return CameraReport(windows=tuple(windows), **head)
     except (struct.error, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not a camera report: {error}") from None
 

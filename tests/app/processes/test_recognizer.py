@@ -21,7 +21,7 @@ def report(t_ns: int, people: int = 1, state: str = "running") -> CameraReport:
     points = np.zeros((33, 6), np.float32)
     pose = Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], (640, 480))
     tracks = tuple(Track(i + 1, pose) for i in range(people))
-    return CameraReport("cam", state, 1, t_ns, 30.0, 1, 0, None, people=tracks)  # type: ignore[arg-type]
+    return CameraReport("cam", state, 1, t_ns, 30.0, 1, 0, (), people=tracks)  # type: ignore[arg-type]
 
 
 @pytest.fixture
