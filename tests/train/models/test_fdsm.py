@@ -17,6 +17,7 @@ from edge_app.ranker.layers import dct_matrix, high_pass
 from edge_app.ranker.ranker import Ranker
 from train.data.texts import TextBank
 from train.heads.fdsm import device_weights, fit_fdsm, names_alone, rich_share
+from train.heads.loop import Recipe, Samples
 from train.models.diffusion import alpha_bars, noise_bank, time_embedding
 from train.models.fdsm import EDGE, FAITHFUL, IMPROVED, Fdsm, FdsmConfig
 
@@ -298,7 +299,7 @@ def test_fitting_on_frozen_features_gives_a_model_that_the_device_runs(monkeypat
     concept = rng.integers(0, 30, 600)
     given = text.numpy()[concept] @ mapped + 0.2 * rng.normal(size=(600, 24)).astype(np.float32)
     names, words = [str(i) for i in range(30)], Words(vectors)
-    made = fit_fdsm(given, concept, names, words, TOY, steps=40, batch=48, lr=3e-3, seed=0)
+    made = fit_fdsm(Samples(given, concept, names, words), TOY, Recipe(steps=40, batch=48, lr=3e-3))
     assert not made.training
     torch.testing.assert_close(made.axes @ made.axes.T, torch.eye(24), atol=1e-4, rtol=0)
     spread = (made.standardised(torch.from_numpy(given)) @ made.axes.T).var(0)

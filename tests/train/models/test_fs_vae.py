@@ -15,6 +15,7 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import dct_matrix
 from edge_app.ranker.ranker import Ranker
 from train.data.texts import ConceptTexts
+from train.heads.loop import Recipe
 from train.heads.vaes import fit_fs_vae
 from train.models.fs_vae import FAITHFUL, IMPROVED, ChannelGains, FsVae, TimeGains
 from train.models.latents import Weights
@@ -243,7 +244,7 @@ def test_the_energy_with_parts_is_a_weighted_mean_of_levels():
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
 def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     config = dataclasses.replace(base, **SMALL)
-    made = fit_fs_vae(toy.features, toy.concept, toy.names, toy.texts, config, steps=400, batch=64, lr=3e-3, seed=0)
+    made = fit_fs_vae(toy.samples, config, Recipe(steps=400, batch=64, lr=3e-3))
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
         assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
@@ -259,7 +260,8 @@ def test_parts_and_time_train(toy):
     texts = dataclasses.replace(toy.texts, vectors=np.concatenate([toy.texts.vectors, parts], 1))
     beside = rng.normal(size=(len(toy.features), 20 + 18)).astype(np.float32)
     features = np.concatenate([toy.features, beside], 1)
-    made = fit_fs_vae(features, toy.concept, toy.names, texts, config, steps=100, batch=64, lr=3e-3, seed=0)
+    samples = dataclasses.replace(toy.samples, features=features, texts=texts)
+    made = fit_fs_vae(samples, config, Recipe(steps=100, batch=64, lr=3e-3))
     assert made.time_gains.w.abs().max() > 0
     with torch.inference_mode():
         feature = torch.from_numpy(np.concatenate([toy.unseen_features, beside[: len(toy.unseen), :20]], 1))
@@ -307,6 +309,4 @@ def test_what_does_not_fit_is_refused(toy):
         ranker.energies(np.zeros((1, 20), np.float32))
     config = dataclasses.replace(IMPROVED, **SMALL)
     with pytest.raises(UsageError, match="the config wants"):
-        fit_fs_vae(
-            toy.features[:, :9], toy.concept, toy.names, toy.texts, config, steps=2, batch=4, lr=1e-3, seed=0
-        )  # fmt: skip
+        fit_fs_vae(dataclasses.replace(toy.samples, features=toy.features[:, :9]), config, Recipe(steps=2))

@@ -14,6 +14,7 @@ from edge_app.ranker.labels.table import LabelTable, Text
 from edge_app.ranker.ranker import Ranker
 from edge_app.ranker.sa_dvae import SaDvaeModel
 from train.encoder.frozen import Extra
+from train.heads.loop import Recipe
 from train.heads.vaes import fit_sa_dvae
 from train.models.latents import Weights
 from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
@@ -180,7 +181,7 @@ def test_numpy_energies_equal_torch_and_are_likelihoods(base):
 def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     config = dataclasses.replace(base, **SMALL)
     steps = 600 if base is FAITHFUL else 200
-    made = fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, config, steps=steps, batch=64, lr=3e-3, seed=0)
+    made = fit_sa_dvae(toy.samples, config, Recipe(steps, batch=64, lr=3e-3))
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
         assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
@@ -195,9 +196,9 @@ def test_composed_windows_are_learned_from_too(toy):
     config = dataclasses.replace(IMPROVED, **SMALL)
     noise = np.random.default_rng(0).normal(size=toy.features.shape).astype(np.float32)
     composed = SimpleNamespace(bank=Composed(np.arange(40)), texts=toy.texts)
-    how = {"steps": 150, "batch": 64, "lr": 3e-3, "seed": 0}
     extra = Extra(composed, toy.features, toy.concept)
-    made = fit_sa_dvae(noise, toy.concept, toy.names, toy.texts, config, extra, **how)
+    samples = dataclasses.replace(toy.samples, features=noise, extra=extra)
+    made = fit_sa_dvae(samples, config, Recipe(steps=150, batch=64, lr=3e-3))
     with torch.inference_mode():
         energies = made.energies(torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts))
     assert toy.unseen_top1(energies.numpy()) > 0.4
@@ -205,10 +206,10 @@ def test_composed_windows_are_learned_from_too(toy):
 
 def test_what_does_not_fit_is_refused(toy):
     config = dataclasses.replace(IMPROVED, **SMALL)
-    how = {"steps": 2, "batch": 4, "lr": 1e-3, "seed": 0}
+    good, recipe = toy.samples, Recipe(steps=2)
     with pytest.raises(UsageError, match=r"\(800, 20\).*24"):
-        fit_sa_dvae(toy.features[:, :20], toy.concept, toy.names, toy.texts, config, **how)
+        fit_sa_dvae(dataclasses.replace(good, features=toy.features[:, :20]), config, recipe)
     with pytest.raises(UsageError, match="0 to 4"):
-        fit_sa_dvae(toy.features, toy.concept, toy.names[:5], toy.texts, config, **how)
+        fit_sa_dvae(dataclasses.replace(good, names=toy.names[:5]), config, recipe)
     with pytest.raises(UsageError, match="16 wide, the config wants 12"):
-        fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, dataclasses.replace(config, text=12), **how)
+        fit_sa_dvae(good, dataclasses.replace(config, text=12), recipe)
