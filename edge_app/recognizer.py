@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,13 +24,13 @@ from edge_app.camera.grab import Grabber
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
 from edge_app.events import EventConfig, PeopleEvents
-from edge_app.pose.choose import choose_pose
+from edge_app.pose.choose import ChosenPose, choose_pose, pose_backend
 from edge_app.pose.mediapipe import PoseBackend
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, line_of, parse_labels, parse_lines
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
+from edge_app.ranker.ranker import Ranker
 from edge_app.runtime.choose import RuntimeConfig, choose
 from edge_app.runtime.session import Session
 from edge_app.track import make_tracker
@@ -111,8 +111,8 @@ class FrontEnd:
         tracks = self._tracker.update(poses)
         self._buffers.push(tracks)
         fps, slow = self._rate(t_ns)
-        due, windows = t_ns >= self._due_ns, ()
-        if due:
+        windows: tuple[Window, ...] = ()
+        if due := t_ns >= self._due_ns:
             self._due_ns += self._stride_ns
             if self._due_ns <= t_ns:  # the start, or a stall
                 self._due_ns = t_ns + self._stride_ns
@@ -169,10 +169,6 @@ class BackEnd:
     def _rank(self, windows: list[Window]) -> list[Ranking]:
         if not windows:
             return []
-        table = self.ranker.table
-        if not table.labels:
-            none = np.zeros(0, np.float32)
-            return [Ranking(window, (), table.version, none, none, 0.0) for window in windows]
         with self._measure("encoder"):
             features = self.encoder.encode(windows)
         with self._measure("ranker"):
@@ -209,13 +205,50 @@ class Step:
     observation: Observation | None = None
 
 
-def advance(poses: Poses, front: FrontEnd, back: BackEnd) -> Step:
-    """The poses of one frame through both ends."""
-    seen = front.update(poses)
+def watch(
+    uri: str, front: FrontEnd, people: int, open_pose: Callable[[int], PoseBackend] = pose_backend
+) -> Iterator[tuple[Poses, Observation]]:
+    """A source through the pose stage and a front end, frame by frame; the poses of a recording are as they are.
+
+    Every frame of a file; the newest of a camera, each time. open_pose: makes what finds so many people.
+
+    Raises:
+        SourceError: the source cannot be opened or decoded, or a camera is lost.
+        UsageError: an unknown kind of source, or the pose model cannot be had.
+    """
+    with ExitStack() as stack:
+        source = stack.enter_context(open_source(uri, camera=front.camera, realtime=False))
+        pose: PoseBackend | None = None
+        for item in _newest(source) if source.live else _every(source):
+            if isinstance(item, Frame):
+                pose = pose or stack.enter_context(open_pose(people))
+                item = pose.estimate(item)
+            yield item, front.update(item)
+
+
+def _every(source: Source) -> Iterator[Frame | Poses]:
+    while (item := source.read()) is not None:
+        yield item
+
+
+def _newest(source: Source) -> Iterator[Frame | Poses]:
+    with Grabber(source) as grabber:
+        state: CameraState = "running"
+        while state != "ended":
+            item, status = grabber.newest(WAIT_S), grabber.status()
+            state = status.state
+            if item is not None:
+                yield item
+            elif status.error:
+                raise SourceError(status.error)
+
+
+def decide(poses: Poses, seen: Observation, back: BackEnd) -> Step:
+    """What the back end makes of one camera's frame."""
     person = seen.tracks[0].pose if seen.tracks else None
     if not seen.due:
         return Step(poses, person, None, None, seen)
-    report = CameraReport(front.camera, "running", 0, seen.t_ns, seen.fps, 0, 0, seen.windows, flags=seen.flags)
+    report = CameraReport(poses.camera, "running", 0, seen.t_ns, seen.fps, 0, 0, seen.windows, flags=seen.flags)
     (decision,) = back.decide(report)
     first = seen.windows[0] if seen.windows else None
     shown = next((window for window in seen.windows if window.track == decision.track), first)
@@ -266,8 +299,8 @@ class Recognizer:
         self._camera = camera if people is None else replace(camera, max_people=people)
         self._events = events
         self._backend = pose
+        self._chosen: ChosenPose | None = None
         self._texts = BundleText(self.bundle)
-        self._version = 0
         kind = ranker if isinstance(ranker, str) else ranker.kind
         ranker = load_ranker(self.bundle, kind) if isinstance(ranker, str) else ranker
         self.why = ""
@@ -304,7 +337,18 @@ class Recognizer:
             )
         frame = Frame(self._front.camera, self._index, time.monotonic_ns() if t_ns is None else t_ns, image)
         self._index += 1
-        return self._advance(frame, self._front, self._back).decision
+        if self._pose is None:
+            self._pose = self._open_pose(self._camera.max_people)
+        poses = self._pose.estimate(frame)
+        seen = self._front.update(poses)
+        self.tracks = seen.tracks
+        return decide(poses, seen, self._back).decision
+
+    def _open_pose(self, people: int) -> PoseBackend:
+        """Chosen once, and not before it is needed: of recordings, nobody needs to find poses."""
+        if self._chosen is None:
+            self._chosen = choose_pose(self._backend)
+        return self._chosen.open(people)
 
     def run(self, source: str | Path) -> Iterator[Decision]:
         """Decisions over a whole source.
@@ -331,24 +375,11 @@ class Recognizer:
         front = FrontEnd(camera, self.bundle.spec, self._camera)
         back = BackEnd(self.encoder, self.ranker, self._events, self._camera.max_people)
         t_ns = 0
-        if self._pose is not None:
-            self._pose.reset()
-        with open_source(uri, camera=camera, realtime=False) as source:
-            for item in _newest(source) if source.live else _every(source):
-                t_ns = item.t_ns
-                back.ranker = self.ranker  # the words may have changed since the last frame
-                yield self._advance(item, front, back)
+        for poses, seen in watch(uri, front, self._camera.max_people, self._open_pose):
+            t_ns, self.tracks = poses.t_ns, seen.tracks
+            back.ranker = self.ranker  # the words may have changed since the last frame
+            yield decide(poses, seen, back)
         yield Step(None, None, back.close(camera, t_ns, "ended"))
-
-    def _advance(self, item: Frame | Poses, front: FrontEnd, back: BackEnd) -> Step:
-        if isinstance(item, Frame):
-            if self._pose is None:  # of recordings, nobody needs to find poses
-                self._pose = choose_pose(self._backend).open(self._camera.max_people)
-            item = self._pose.estimate(item)
-        step = advance(item, front, back)
-        assert step.observation is not None
-        self.tracks = step.observation.tracks
-        return step
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -364,9 +395,8 @@ class Recognizer:
         self._set(_labels(labels, self.bundle))
 
     def _set(self, labels: Sequence[Label]) -> None:
-        table = build_table(labels, self._texts, self._version + 1)
-        self.ranker.set_labels(table)
-        self._version += 1
+        table = build_table(labels, self._texts, self.ranker.table.version + 1)
+        self._back.ranker = self.ranker.with_labels(table)
 
     @property
     def encoder(self) -> Encoder:
@@ -398,26 +428,8 @@ def _labels(labels: str | Sequence[str | Label] | None, bundle: Bundle) -> tuple
         return bundle.default_labels
     if isinstance(labels, str):
         return parse_labels(labels)
-    return parse_lines([line_of(label) if isinstance(label, Label) else label for label in labels], "label")
-
-
-def _every(source: Source) -> Iterator[Frame | Poses]:
-    while (item := source.read()) is not None:
-        yield item
-
-
-def _newest(source: Source) -> Iterator[Frame | Poses]:
-    """The newest frame of a live source, each time; raises SourceError where it is lost."""
-    with Grabber(source) as grabber:
-        state: CameraState = "running"
-        while state != "ended":
-            item = grabber.newest(WAIT_S)
-            status = grabber.status()
-            state = status.state
-            if item is not None:
-                yield item
-            elif status.error:
-                raise SourceError(status.error)
+    lines = [line_of(label) if isinstance(label, Label) else label for label in labels]
+    return parse_lines(lines, "label", may_be_empty=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,8 +464,8 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     """
     kind, _, _ = kind.partition("+")
     with sound(bundle.path):
-        golden, ranker = bundle.golden(), load_ranker(bundle, kind)
-        ranker.set_labels(build_table(bundle.default_labels, BundleText(bundle), 0))
+        table = build_table(bundle.default_labels, BundleText(bundle), 0)
+        golden, ranker = bundle.golden(), load_ranker(bundle, kind, table)
         labels = golden[f"energies_{kind}"].shape[1]
         vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
         energies = ranker.energies(vectors)[:, :labels]

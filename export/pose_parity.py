@@ -30,7 +30,7 @@ from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
-from edge_app.recognizer import BackEnd, FrontEnd, advance
+from edge_app.recognizer import BackEnd, FrontEnd, decide
 from edge_app.types import Event, Frame, Poses
 
 FOUND, MEDIAN_PX, P99_PX, MEDIAN_M, RANKINGS = 0.99, 0.5, 3.0, 0.005, 0.99
@@ -187,15 +187,15 @@ End = Callable[[Sequence[Poses]], tuple[dict[int, str], list[Event]]]
 
 
 def _end_of_path(bundle: Bundle) -> End:
-    encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
-    ranker.set_labels(build_table(bundle.default_labels, BundleText(bundle), 1))
+    encoder = load_encoder(bundle)
+    ranker = load_ranker(bundle, "scale", build_table(bundle.default_labels, BundleText(bundle), 1))
 
     def run_path(poses: Sequence[Poses]) -> tuple[dict[int, str], list[Event]]:
         best: dict[int, str] = {}
         events: list[Event] = []
         front, back = FrontEnd("file", bundle.spec), BackEnd(encoder, ranker)
         for one in poses:
-            decision = advance(one, front, back).decision
+            decision = decide(one, front.update(one), back).decision
             if decision is not None:
                 events += decision.events
                 if decision.ranking is not None:

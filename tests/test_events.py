@@ -204,4 +204,5 @@ def test_somebody_who_is_hardly_in_view_starts_nothing():
         seen = window(t_ns)
         seen.valid[:22] = False
         ranking = Ranking(seen, LABELS, 1, np.zeros(3, np.float32), np.array([0.96, 0.02, 0.02], np.float32), 0.95)
-        assert not detector.update(CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, (seen,) if seen else ()), ranking).events
+        report = CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, (seen,))
+        assert not detector.update(report, ranking).events

@@ -157,7 +157,10 @@ class RecordingFile:
                 os.fsync(self._file.fileno())
         except OSError as error:
             self._fail(error)
-        os.replace(self._part, self.path)
+        try:
+            os.replace(self._part, self.path)
+        except OSError as error:
+            self._fail(error)
         with contextlib.suppress(OSError):  # what the disk did not take is still in the buffer
             self._file.close()
 

@@ -118,6 +118,15 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
     return ChosenPose(best.provider, _why(best, passed, rejected), best.one, best.several)
 
 
+def pose_backend(people: int, backend: str = "auto") -> PoseBackend:
+    """What finds so many people, by `choose_pose`.
+
+    Raises:
+        UsageError: as there.
+    """
+    return choose_pose(backend).open(people)
+
+
 def self_test(backend: PoseBackend, figure: Frame) -> None:
     """Whether a backend sees the drawn figure as MediaPipe does.
 

@@ -5,13 +5,13 @@ It takes a third of a second, once. `python -m export pose` writes them anywhere
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.bundles.files import cache_folder, whole
+from edge_app.bundles.files import write_bytes
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 
@@ -68,19 +68,9 @@ def ensure_network(kind: str, precision: str = "fp32", folder: Path | None = Non
         UsageError: the pose model cannot be had; the package `tflite` is missing; the file cannot be kept.
     """
     network = NETWORKS[kind, precision]
-    path = (folder or cache_folder()) / network.file
-    try:
-        if _is(path, network):
-            return path
-        made = _make(network)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.with_name(f"{path.name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not _is(path, network):  # nobody else has made it meanwhile
-                with whole(path) as partial:
-                    partial.write_bytes(made)
-    except OSError as error:
-        raise UsageError(f"the pose network {path} cannot be kept: {error.strerror or error}") from None
+    path = (folder or cache_folder("models")) / network.file
+    if not _is(path, network):
+        write_bytes(path, _make(network))
     return path
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edge_app.bundles.bundle import DEFAULT
-from edge_app.bundles.files import cache_folder, load_npz
+from edge_app.bundles.files import load_npz
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 from edge_app.pose.choose import GOLDEN
 from edge_app.pose.model_file import MODELS
@@ -19,7 +20,7 @@ from export.__main__ import main
 from export.pose_parity import Row, misses, run
 
 pytestmark = pytest.mark.skipif(
-    not (cache_folder() / MODELS["full"].file).is_file(),
+    not (cache_folder("models") / MODELS["full"].file).is_file(),
     reason="the pose model is not in the cache: python -m edge_app.pose.model_file",
 )
 GOOD = Row("ours", 100, 1.0, 0.01, 1.0, 0.001, 0.01, 0.001, 0.99, 1.0)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.pose.choose import ChosenPose, choose_pose
 from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem, ensure_pose_model
 
 
 @pytest.fixture(scope="session")
 def pose_model() -> Path:
-    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder() / MODELS["full"].file, MODELS["full"]):
+    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"]):
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
     return ensure_pose_model()
 

@@ -83,11 +83,11 @@ def _attempt(name: str, action: Callable[[], str], remedy: str) -> Check:
 
 
 def _pose_model() -> str:
-    from edge_app.bundles.files import cache_folder
+    from edge_app.bundles.user_folders import cache_folder
     from edge_app.errors import UsageError
     from edge_app.pose.model_file import ENVIRONMENT, MODELS, ensure_pose_model
 
-    if ENVIRONMENT not in os.environ and not (cache_folder() / MODELS["full"].file).is_file():
+    if ENVIRONMENT not in os.environ and not (cache_folder("models") / MODELS["full"].file).is_file():
         raise UsageError("not fetched yet")
     return str(ensure_pose_model())
 

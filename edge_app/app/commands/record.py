@@ -41,12 +41,14 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
         try:
             while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
                 if recorder.full:
-                    raise UsageError(recorder.full)
+                    break
                 poses = item if isinstance(item, Poses) else estimator.estimate(item)
                 recorder.poses(poses)
                 frames += 1
                 found += bool(poses.poses)
         except KeyboardInterrupt:
             pass
+    if recorder.full:
+        raise UsageError(recorder.full)
     log.info("%s: %d frames, somebody in %d of them", out, frames, found)
     return 0
