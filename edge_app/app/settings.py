@@ -53,7 +53,6 @@ class Settings:
     """Everything that a file or `--set` may change."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
-    pose: PoseConfig = field(default_factory=PoseConfig)
     events: EventConfig = field(default_factory=EventConfig)
     publish: PublishConfig = field(default_factory=PublishConfig)
     supervise: SuperviseConfig = field(default_factory=SuperviseConfig)
@@ -61,6 +60,7 @@ class Settings:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     taught: TaughtConfig = field(default_factory=TaughtConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
 
 
 def load_settings(path: Path | None, assignments: Sequence[str] = ()) -> Settings:

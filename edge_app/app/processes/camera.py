@@ -51,8 +51,8 @@ def run_camera(task: CameraTask, child: Child) -> None:
             recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
         grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
         child.ready()
-        if poser.chosen is not None:
-            log.info("%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})
+        if backend == "auto" and poser.chosen is not None and poser.chosen.provider.startswith("mediapipe"):
+            log.warning("%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})  # the slow way, and why
         _watch(task, child, grabber, poser, times, sender, recorder)
 
 

@@ -157,6 +157,8 @@ class RecognizerProcess:
             log.info("%s", self._why, extra={"kind": "runtime"})
             self._why = ""
         camera = self._cameras[report.camera]
+        if camera.report is None and report.pose:
+            log.info("%s: poses by %s", report.camera, report.pose, extra={"kind": "pose"})
         camera.report, camera.heard_ns = report, time.monotonic_ns()
         for stage, ms in report.stage_ms:
             self.times.add(stage, ms)
