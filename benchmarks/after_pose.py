@@ -129,11 +129,11 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
 
 def rankers(bundle: Bundle, sizes: tuple[int, ...]) -> dict[str, float]:
     """Median processor time of one ranking, by number of labels; these have made-up embeddings."""
-    ranker, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
+    blank, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
     features = [Feature(None, encoder.vector(window)) for window in bundle.golden()["windows"]]  # type: ignore[arg-type]
     found = {}
     for size in sizes:
-        ranker.set_labels(made_up(size))
+        ranker = blank.with_labels(made_up(size))
         spent = []
         for turn in range(60 if size <= 1000 else 12):
             begun = time.process_time_ns()

@@ -26,11 +26,11 @@ from edge_app.errors import SourceError, UsageError
 from edge_app.events import EventConfig, PeopleEvents
 from edge_app.pose.mediapipe import PoseBackend
 from edge_app.pose.multi_person import pose_backend
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, line_of, parse_labels, parse_lines
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
+from edge_app.ranker.ranker import Ranker
 from edge_app.runtime.choose import RuntimeConfig, choose
 from edge_app.runtime.session import Session
 from edge_app.track import make_tracker
@@ -169,10 +169,6 @@ class BackEnd:
     def _rank(self, windows: list[Window]) -> list[Ranking]:
         if not windows:
             return []
-        table = self.ranker.table
-        if not table.labels:
-            none = np.zeros(0, np.float32)
-            return [Ranking(window, (), table.version, none, none, 0.0) for window in windows]
         with self._measure("encoder"):
             features = self.encoder.encode(windows)
         with self._measure("ranker"):
@@ -298,7 +294,6 @@ class Recognizer:
         self._camera = camera if people is None else replace(camera, max_people=people)
         self._events = events
         self._texts = BundleText(self.bundle)
-        self._version = 0
         kind = ranker if isinstance(ranker, str) else ranker.kind
         ranker = load_ranker(self.bundle, kind) if isinstance(ranker, str) else ranker
         self.why = ""
@@ -387,9 +382,8 @@ class Recognizer:
         self._set(_labels(labels, self.bundle))
 
     def _set(self, labels: Sequence[Label]) -> None:
-        table = build_table(labels, self._texts, self._version + 1)
-        self.ranker.set_labels(table)
-        self._version += 1
+        table = build_table(labels, self._texts, self.ranker.table.version + 1)
+        self._back.ranker = self.ranker.with_labels(table)
 
     @property
     def encoder(self) -> Encoder:
@@ -421,7 +415,8 @@ def _labels(labels: str | Sequence[str | Label] | None, bundle: Bundle) -> tuple
         return bundle.default_labels
     if isinstance(labels, str):
         return parse_labels(labels)
-    return parse_lines([line_of(label) if isinstance(label, Label) else label for label in labels], "label")
+    lines = [line_of(label) if isinstance(label, Label) else label for label in labels]
+    return parse_lines(lines, "label", may_be_empty=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,8 +451,8 @@ def self_test(bundle: Bundle, encoder: Encoder, kind: str = "scale") -> None:
     """
     kind, _, _ = kind.partition("+")
     with sound(bundle.path):
-        golden, ranker = bundle.golden(), load_ranker(bundle, kind)
-        ranker.set_labels(build_table(bundle.default_labels, BundleText(bundle), 0))
+        table = build_table(bundle.default_labels, BundleText(bundle), 0)
+        golden, ranker = bundle.golden(), load_ranker(bundle, kind, table)
         labels = golden[f"energies_{kind}"].shape[1]
         vectors = np.stack([encoder.vector(window) for window in golden["windows"]])
         energies = ranker.energies(vectors)[:, :labels]

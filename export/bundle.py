@@ -21,7 +21,6 @@ import numpy as np
 from edge_app.bundles.bundle import FORMAT, load_bundle
 from edge_app.encoder import load_encoder as load_bundle_encoder
 from edge_app.errors import UsageError
-from edge_app.ranker.fs_vae import texts_of
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, parse_labels
@@ -33,7 +32,7 @@ from edge_app.window.normalize import normalize
 from export.to_onnx import export_encoder
 from train.data.clips import clip_windows
 from train.encoder.frozen import load_encoder
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.models.edge import Detailed
 from train.synthetic.person_clips import generated_clips
 
@@ -67,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--heads {arguments.heads}: {kind}.pt reads {width} numbers of this encoder, {allowed}")
     if detailed.width in widths.values():
         encoder, entry["output"] = detailed, detailed.width
-        known["parts"] = texts_of(background, parts=True)[:, known["embeddings"].shape[1] :]
+        known["parts"] = background.pooled(parts=True)[:, known["embeddings"].shape[1] :]
 
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
@@ -162,8 +161,7 @@ def write_golden(folder: Path) -> None:
     table = build_table(bundle.default_labels, BundleText(bundle), 0)
     vectors, energies = np.stack([encoder.vector(window) for window in windows]), {}
     for kind in bundle.manifest["rankers"]:
-        ranker = load_ranker(bundle, kind)
-        ranker.set_labels(table)
+        ranker = load_ranker(bundle, kind, table)
         energies[f"energies_{kind}"] = ranker.energies(vectors)[:, : len(table.labels)]
     np.savez_compressed(folder / "golden.npz", windows=np.stack(windows), **energies)
 

@@ -173,8 +173,8 @@ def _candidates(
 
 def _energies(bundle: Bundle, kind: str) -> Callable[[np.ndarray], np.ndarray]:
     """From features to the energies of the bundle's own labels."""
-    ranker, labels = load_ranker(bundle, kind), build_table(bundle.default_labels, BundleText(bundle), 1)
-    ranker.set_labels(labels)
+    labels = build_table(bundle.default_labels, BundleText(bundle), 1)
+    ranker = load_ranker(bundle, kind, labels)
     return lambda vectors: np.concatenate(
         [ranker.energies(part)[:, : len(labels.names)] for part in np.array_split(vectors, len(vectors) // 64 + 1)]
     )

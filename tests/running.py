@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,9 @@ SQUATS = Path(__file__).parent / "faults" / "squats.mcap"
 
 @contextmanager
 def running(endpoint: str, *arguments: str, **options) -> Iterator[subprocess.Popen]:
-    command = [sys.executable, "-m", "edge_app", "run", *arguments, "--publish", endpoint, "--labels", LABELS]
+    """`edge-app run` in processes of its own; `arguments` may set other labels, or another runtime."""
+    usual = ("--labels", LABELS, "--runtime", "onnxruntime")
+    command = [sys.executable, "-m", "edge_app", "run", "--publish", endpoint, *usual, *arguments]
     process = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **options})
     try:
         yield process
@@ -33,6 +36,11 @@ def running(endpoint: str, *arguments: str, **options) -> Iterator[subprocess.Po
         process.wait()
         if process.stderr is not None:
             process.stderr.close()
+
+
+def interruptible() -> None:
+    """`preexec_fn` of a process that is sent Ctrl-C: a job in the background ignores it, and its children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.label import Label, checked
 from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import Ranker
 
 Labels = tuple[Label, ...]
 

@@ -13,11 +13,11 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.label import Label, fold
 from edge_app.ranker.labels.shots import Taught, TaughtFolder
 from edge_app.ranker.load import feature_mean
-from edge_app.ranker.prototypes import Prototyped
+from edge_app.ranker.prototypes import Prototypes
+from edge_app.ranker.ranker import Ranker
 from edge_app.types import CameraReport, Window
 from edge_app.window.normalize import normalize
 from edge_app.window.skeleton import WindowSpec
@@ -166,7 +166,7 @@ class Teacher:
             for name, each in taught.items()
         }
         shots = {name: features for name, (_, features) in self._encoded.items()}
-        return Prototyped(ranker, shots, feature_mean(self._bundle))
+        return ranker.adjusted(Prototypes.of(shots, feature_mean(self._bundle), ranker.calibration.temperature))
 
     def _encode(self, taught: Taught) -> list[np.ndarray]:
         assert self._encoder is not None

@@ -62,8 +62,12 @@ def ask(
             if not socket.poll(int(timeout_s * 1000)):
                 raise SourceError(f"{where}: no answer within {timeout_s:g} s; is the app running, and the key let in?")
             reply = strict_json(socket.recv())
-        except (ValueError, OSError) as error:  # ZMQError is an OSError
+        except (ValueError, OSError) as error:
             raise UsageError(f"{where}: {error}") from None
+        except zmq.ZMQError as error:
+            raise UsageError(
+                f"{where}: {zmq.strerror(error.errno or 0)}; allowed: ipc://PATH or tcp://HOST:PORT"
+            ) from None
     if reply.get("ok") is not True:
         raise UsageError(f"{op}: {reply.get('error')}")
     return reply

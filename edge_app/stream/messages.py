@@ -183,7 +183,7 @@ def pose_message(camera: str, tracks: Iterable[Track], *, t_ns: int) -> Message:
 def _topk(ranking: Ranking | None, k: int) -> list[list[Any]]:
     if ranking is None:
         return []
-    return [[ranking.labels[i], round(float(ranking.scores[i]), 4)] for i in ranking.order()[:k]]
+    return [[label, round(score, 4)] for label, score in ranking.best(k)]
 
 
 def _energy(event: Event) -> tuple[float | None, float | None]:

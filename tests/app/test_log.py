@@ -57,7 +57,7 @@ def test_C9_no_password_of_a_source_that_is_refused(capfd) -> None:
     for verb in ("recognize", "run"):
         assert main([verb, "rtsp://admin:hunter2@127.0.0.1:1/x", "--labels", "wave, bow"]) == 4
         out, error = capfd.readouterr()
-        assert "hunter2" not in out + error and error.count("\n") == 1
+        assert "hunter2" not in out + error and "rtsp://***@127.0.0.1:1" in error
 
 
 def test_warnings_of_a_kind_are_limited_and_errors_are_not(form, capfd, monkeypatch) -> None:

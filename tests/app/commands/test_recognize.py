@@ -8,21 +8,24 @@ import jsonschema
 import pytest
 
 from edge_app.app.cli import main
+from tests.running import SQUATS
 
 KEYS = {
     "schema", "file", "seconds", "fps_in", "frames", "pose_found", "body_visibility", "ranker", "bundle", "labels",
     "ranking", "events", "states",
 }  # fmt: skip
+SMALL = "fps=15&size=320x240&idle=0"
+"""Half the frames, and quickly drawn."""
 
 
 def recognized(capfd, *arguments: str) -> dict:
-    assert main(["recognize", "--json", *arguments]) == 0
+    assert main(["recognize", "--json", "--runtime", "onnxruntime", *arguments]) == 0
     return json.loads(capfd.readouterr().out)
 
 
 @pytest.mark.parametrize(("action", "label"), [("squat", "squat"), ("jumping jack", "jumping jack"), ("bow", "bow")])
 def test_a_drawn_person_is_recognized_among_everyday_labels(capfd, action, label):
-    result = recognized(capfd, f"person://{action}?seconds=4&idle=0")
+    result = recognized(capfd, f"person://{action}?seconds=4&{SMALL}")
     assert set(result) == KEYS
     schema = json.loads((files("edge_app.stream") / "schemas" / "recognition-1.json").read_text("utf-8"))
     jsonschema.validate(result, schema)
@@ -33,15 +36,26 @@ def test_a_drawn_person_is_recognized_among_everyday_labels(capfd, action, label
 
 
 def test_twice_the_same_and_the_picture_is_svg(capfd, tmp_path):
-    source = "person://wave?seconds=3&idle=1"
+    source = f"person://wave?seconds=3&{SMALL}"
     first = recognized(capfd, source, "--labels", "wave, squat, drink", "--picture", str(tmp_path / "run.svg"))
+    assert first["ranking"] and first["events"]
     assert recognized(capfd, source, "--labels", "wave, squat, drink") == first
     assert ElementTree.parse(tmp_path / "run.svg").getroot().tag.endswith("svg")
 
 
 def test_noise_and_black_show_nobody(capfd):
     for pattern in ("noise", "black"):
-        result = recognized(capfd, f"test://{pattern}?seconds=2")
+        result = recognized(capfd, f"test://{pattern}?seconds=2&fps=15")
         assert result["ranking"] == []
         assert result["events"] == []
         assert result["states"]["no_person"] > 1.5
+
+
+@pytest.mark.parametrize("fps", [1, 2])
+def test_too_few_frames_a_second_are_degraded_and_name_nothing(capfd, fps):
+    uri = f"fault://slow:fps={fps}/pose://{SQUATS}"
+    result = recognized(capfd, uri, "--labels", "squat, wave")
+    assert result["ranking"] == [] and result["events"] == [] and result["fps_in"] == pytest.approx(fps, abs=0.1)
+    assert result["states"]["degraded"] > 0.6 * result["seconds"]
+    assert main(["recognize", uri, "--labels", "squat, wave"]) == 0
+    assert "frames a second, too few to name anything" in capfd.readouterr().out

@@ -17,6 +17,7 @@ from edge_app.app.view.hub import View
 from edge_app.app.view.process import Beside
 from edge_app.client import Subscriber
 from edge_app.errors import UsageError
+from tests.running import interruptible
 
 
 def read(url: str, timeout_s: float = 20.0) -> bytes:
@@ -94,7 +95,7 @@ def test_what_is_missing_is_named(monkeypatch):
     ("arguments", "code"),
     [(["nonsense"], 2), (["--listen", "example.org:80"], 2), (["--listen", "0.0.0.0:0", "--token", "short"], 2)],
 )
-def test_the_command_says_what_is_wrong_in_one_line(arguments, code):
+def test_the_command_says_what_is_wrong(arguments, code):
     done = subprocess.run(
         [sys.executable, "-m", "edge_app", "view", "--listen", "127.0.0.1:0", *arguments],
         capture_output=True, text=True, timeout=60,
@@ -106,7 +107,7 @@ def test_the_command_says_what_is_wrong_in_one_line(arguments, code):
 
 def test_the_command_serves_and_ctrl_c_ends_it_cleanly(app):
     command = [sys.executable, "-m", "edge_app", "view", app.endpoint, "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=interruptible)
     assert process.stderr is not None
     with process, process.stderr as lines:
         url = next(lines).split()[-1]
