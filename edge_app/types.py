@@ -156,6 +156,10 @@ class Ranking:
         """Label indices, best first; ties go to the lower index."""
         return np.argsort(self.energies, kind="stable")
 
+    def best(self, count: int = 5) -> list[tuple[str, float]]:
+        """The best labels with their scores, best first."""
+        return [(self.labels[i], float(self.scores[i])) for i in self.order()[:count]]
+
     def starts_at(self, index: int, usual: float) -> float:
         """The belief from which on a label starts; `usual` where it has none of its own."""
         own = self.enter[index] if self.enter else None
