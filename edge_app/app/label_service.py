@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_app.app.teaching import Shot, SupportSet
+from edge_app.app.teaching import Change, Labels, Shot, SupportSet
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import Label, checked, fold
 from edge_app.ranker.ranker import Ranker
 from edge_app.types import CameraReport, Window
-
-Labels = tuple[Label, ...]
-Change = Callable[[Labels], Labels]
 
 MAX_WAITING = 32
 """Requests accepted and not yet answered."""
