@@ -75,6 +75,11 @@ class SaDvae(nn.Module):
     `noise`: `[noise, related]`, standard normal in opposite pairs, for the classifier that the device may train.
     """
 
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    text_scale: Tensor
+
     def __init__(self, config: SaDvaeConfig = FAITHFUL) -> None:
         super().__init__()
         c = self.config = config
