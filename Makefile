@@ -27,7 +27,7 @@ test: $(DEV)
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
 slow-test: $(DEV)
-	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
+	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
 reliability: $(DEV)

@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _readable(result: dict) -> str:
+def _readable(result: dict[str, Any]) -> str:
     best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3])
     if not best:
         slow = "degraded" in result["states"]

@@ -1,8 +1,6 @@
 """SA-DVAE: each loss term agrees with a computation written anew, torch with numpy, and nothing at test is random."""
 
 import dataclasses
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,11 +9,10 @@ import torch
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.gaussian_latents import fit_classifier
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.sa_dvae import SaDvaeRanker
-from edge_app.types import Feature
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.sa_dvae import SaDvaeModel
 from train.encoder.frozen import Extra
 from train.heads.loop import Recipe
 from train.heads.vaes import fit_sa_dvae
@@ -46,9 +43,9 @@ def table(count: int, seed: int = 0) -> LabelTable:
     return LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
 
 
-def ranker_of(made: SaDvae, background: int = 5, **options) -> SaDvaeRanker:
-    weights = {name: value.numpy() for name, value in made.state_dict().items()}
-    return SaDvaeRanker(weights, CALIBRATION, table(background, seed=9).pooled(), **options)
+def ranker_of(made: SaDvae, labels: LabelTable, background: int = 5) -> Ranker:
+    model = SaDvaeModel({name: value.numpy() for name, value in made.state_dict().items()})
+    return Ranker("sa_dvae", model, CALIBRATION, table(background, seed=9).pooled(), table=labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,8 +167,7 @@ def test_the_schedules_are_those_of_the_code_and_of_the_paper():
 def test_numpy_energies_equal_torch_and_are_likelihoods(base):
     made, labels = model(base), table(7)
     feature, text = torch.randn(6, 24), torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))
-    ranker = ranker_of(made)
-    ranker.set_labels(labels)
+    ranker = ranker_of(made, labels)
     with torch.inference_mode():
         expected = made.energies(feature, text).numpy()
         mean, log_variance = made.text_encoder(made.text_of(text)).chunk(2, 1)
@@ -179,73 +175,6 @@ def test_numpy_energies_equal_torch_and_are_likelihoods(base):
         likelihood = normal.log_prob(made.related(feature)[:, None]).mean(-1) + 0.5 * np.log(2 * np.pi)
     np.testing.assert_allclose(ranker.energies(feature.numpy())[:, :7], expected, atol=1e-4)
     np.testing.assert_allclose(expected, -likelihood.numpy(), atol=1e-5)
-
-
-def test_a_window_does_not_depend_on_its_batch():
-    for classifier in (False, True):
-        ranker = ranker_of(model(IMPROVED), classifier=classifier)
-        ranker.set_labels(table(7))
-        features = [Feature(None, v) for v in np.random.default_rng(3).normal(size=(4, 24)).astype(np.float32)]
-        together, alone = ranker.rank(features), ranker.rank(features[2:3])[0]
-        assert alone.energies.tobytes() == together[2].energies.tobytes()
-        assert together[0].labels == tuple(f"label {i}" for i in range(7))
-        assert ranker.rank([]) == []
-
-
-SCRIPT = """
-import hashlib, sys, numpy as np
-from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.sa_dvae import SaDvaeRanker
-from edge_app.bundles.bundle import Calibration
-rng = np.random.default_rng(1)
-vectors = rng.normal(size=(9, 8)).astype(np.float32)
-vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-labels = tuple(Label(f"label {i}") for i in range(9))
-table = LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
-weights = dict(np.load(sys.argv[1]))
-digest = hashlib.sha256()
-for classifier in (False, True):
-    ranker = SaDvaeRanker(weights, Calibration(0.1, 1.0, 0.0, 1.3), table.pooled()[:3], classifier=classifier)
-    ranker.set_labels(table)
-    digest.update(ranker.energies(rng.normal(size=(5, 24)).astype(np.float32)).tobytes())
-print(digest.hexdigest())
-"""
-
-
-def test_two_processes_give_the_same_bytes(tmp_path):
-    np.savez(tmp_path / "weights.npz", **{k: v.numpy() for k, v in model(IMPROVED).state_dict().items()})
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "weights.npz")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    first, second = (process.communicate(timeout=60)[0] for process in running)
-    assert len(first) == 65
-    assert first == second
-
-
-def test_the_numpy_classifier_nears_the_best_linear_rule():
-    """Of the latents that it drew; what the few steps of use leave undone would only learn these by heart."""
-    rng = np.random.default_rng(0)
-    mean, log_variance = rng.normal(size=(6, 10)).astype(np.float32), rng.normal(size=(6, 10)).astype(np.float32)
-    noise = rng.normal(size=(16, 10)).astype(np.float32)
-    noise = np.concatenate([noise, -noise])
-    x = torch.from_numpy((mean[:, None] + np.exp(log_variance / 2)[:, None] * noise).reshape(-1, 10))
-    y = torch.arange(6).repeat_interleave(32)
-    start, long = (
-        torch.nn.functional.cross_entropy(x @ torch.from_numpy(w).T + torch.from_numpy(b), y).item()
-        for w, b in (fit_classifier(mean, log_variance, noise, steps) for steps in (0, 200))
-    )
-    linear = torch.nn.Linear(10, 6)
-    optimiser = torch.optim.LBFGS(linear.parameters(), max_iter=100)
-
-    def descend():
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(linear(x), y)
-        loss.backward()
-        return loss
-
-    optimiser.step(descend)
-    assert long < start
-    assert long < descend().item() + 0.05
 
 
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
@@ -284,11 +213,3 @@ def test_what_does_not_fit_is_refused(toy):
         fit_sa_dvae(dataclasses.replace(good, names=toy.names[:5]), config, recipe)
     with pytest.raises(UsageError, match="16 wide, the config wants 12"):
         fit_sa_dvae(good, dataclasses.replace(config, text=12), recipe)
-    with pytest.raises(UsageError, match="2,048 with the background, 2,100 found"):
-        fit_classifier(np.zeros((2100, 4), np.float32), np.zeros((2100, 4), np.float32), np.zeros((2, 4), np.float32))
-    labels = (Label("a"), Label("b"))
-    wrong = LabelTable(
-        1, labels, "other", ((Text("name", "a"),), (Text("name", "b"),)), np.eye(9, dtype=np.float32)[:2]
-    )
-    with pytest.raises(UsageError, match="18 wide"):
-        ranker_of(model()).set_labels(wrong)
