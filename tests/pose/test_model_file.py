@@ -168,7 +168,9 @@ def test_plain_lines_where_there_is_no_terminal(cache: Path, capsys: pytest.Capt
     assert lines[-1].endswith(": done") and len(lines) <= 2
 
 
-def test_prefetch_prints_the_path_or_what_is_wrong(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefetch_prints_the_path_or_what_is_wrong(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("EDGE_APP_POSE_MODEL", str(tmp_path / "none.task"))
     command = [sys.executable, "-m", "edge_app.pose.model_file"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)

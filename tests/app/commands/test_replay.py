@@ -2,8 +2,8 @@
 
 The golden recordings (`tests/golden/recordings/<format>.mcap`) hold what MediaPipe found of a drawn person who waves
 and squats. What is expected of them (`<format>.npz`) does not depend on any bundle: some windows, and the events that a
-ranker of a few lines makes of them all. A new format adds a pair of files (`python -m tests.app.commands.test_replay` makes one);
-the old ones stay.
+ranker of a few lines makes of them all. A new format adds a pair of files, which
+`python -m tests.app.commands.test_replay` makes; the old ones stay.
 """
 
 from __future__ import annotations
