@@ -19,7 +19,7 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_app.app.control import CHANGES
+from edge_app.app.label_service import CHANGES
 from edge_app.app.processes.handover import unpack
 from edge_app.app.settings import Settings, load_settings
 from edge_app.bundles.bundle import load_bundle

@@ -75,6 +75,11 @@ class SaDvae(nn.Module):
     `noise`: `[noise, related]`, standard normal in opposite pairs, which nothing reads any more; saved heads have it.
     """
 
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    text_scale: Tensor
+
     def __init__(self, config: SaDvaeConfig = FAITHFUL) -> None:
         super().__init__()
         c = self.config = config

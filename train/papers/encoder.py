@@ -299,8 +299,9 @@ def run(arguments: argparse.Namespace) -> None:
             state = {"model": encoder.state_dict(), "optimiser": optimiser.state_dict(), "scaler": scaler.state_dict()}
             save(arguments.out / "checkpoint.pt", state | {"settings": settings, "metrics": metrics})
             (arguments.out / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in metrics))
-            for key in set(row) - {"epoch"} if writer else ():
-                writer.add_scalar(key, row[key], epoch + 1)
+            if writer:
+                for key in set(row) - {"epoch"}:
+                    writer.add_scalar(key, row[key], epoch + 1)
             print(row, flush=True)
     if rank == 0:
         save(arguments.out / "encoder.pt", {"model": encoder.state_dict(), "settings": settings, "metrics": metrics})

@@ -74,9 +74,9 @@ def _phrases(meaning: Meaning, s: Style, b: Body, r: np.random.Generator, start:
         made["legs"] = legs(meaning.legs, s, b, r, meaning.arms is None)
     taken: set[str] = set()
     for part, phrase in made.items():
-        free = [tuple((d, {n: v for n, v in p.items() if n not in taken}) for d, p in steps)
-                for steps in (phrase.enter, phrase.beat)]  # fmt: skip
-        made[part] = Phrase(*free)
+        enter, beat = (tuple((d, {n: v for n, v in p.items() if n not in taken}) for d, p in steps)
+                       for steps in (phrase.enter, phrase.beat))  # fmt: skip
+        made[part] = Phrase(enter, beat)
         taken |= {name for _, pose in (*phrase.enter, *phrase.beat) for name in pose}
     return made
 

@@ -125,7 +125,7 @@ def draw(rng: np.random.Generator) -> Meaning:
         parts = tuple(p for p in parts if p != "legs") or ("arms",)
     while not _plausible(chosen := {part: _draw_move(part, rng) for part in parts}, posture):
         pass
-    meaning = Meaning(posture, **chosen)
+    meaning = Meaning(posture, arms=chosen.get("arms"), legs=chosen.get("legs"), torso=chosen.get("torso"))
     tempo = pick(("", "", "", "slowly", "quickly"), rng)
     if all(move.times == "held" for move in chosen.values()):
         tempo = ""
