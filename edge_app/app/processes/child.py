@@ -22,7 +22,7 @@ STATES = ("starting", "ready", "running", "degraded", "stopped", "failed")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TOLD_TO_STOP = 128 + signal.SIGTERM  # the exit code then; 0 is the end of a source
 TURN_S = 0.01
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_NAME = 15
 
 
 class Pulse(ctypes.Structure):
