@@ -24,7 +24,7 @@ from tqdm import tqdm
 from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.camera import open_source
 from edge_app.encoder import load_encoder
-from edge_app.errors import SourceError, UsageError
+from edge_app.errors import AppError, UsageError
 from edge_app.pose.choose import choose_pose
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.ranker.labels.bundle_text import BundleText
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         for uri in tqdm(arguments.windows, disable=None):
             try:
                 frames = _frames(uri, arguments.frames)
-            except SourceError as error:
+            except AppError as error:
                 print(error)
                 continue
             for frame in frames:

@@ -11,52 +11,37 @@ from edge_app.pose.region import Region
 from edge_app.pose.smoothing import Smoother
 from edge_app.types import Frame, Pose, Poses
 
-SAME = 0.5
-"""From which overlap of regions on a person found is one who is followed: `min_tracking_confidence` of MediaPipe."""
-
 
 class PoseLandmarker:
-    """Finds people and their 33 landmarks, as MediaPipe does; a `PoseBackend`.
+    """Finds one person and their 33 landmarks, as MediaPipe does; a `PoseBackend`.
 
     Args:
         detector, landmarks: the two networks.
-        max_people: how many to look for. The detector runs in every frame in which fewer are followed.
-        video: follow people from frame to frame; otherwise every frame is looked at anew.
+        video: follow the person from frame to frame, and steady the landmarks; otherwise every frame is looked at anew.
         confidence: from which on something is taken for a person, 0 to 1.
     """
 
     def __init__(
-        self,
-        detector: Detector,
-        landmarks: LandmarkNetwork,
-        *,
-        max_people: int = 1,
-        video: bool = True,
-        confidence: float = 0.5,
+        self, detector: Detector, landmarks: LandmarkNetwork, *, video: bool = True, confidence: float = 0.5
     ) -> None:
         self._detector, self._landmarks = detector, landmarks
-        self._max_people, self._video, self._confidence = max_people, video, confidence
+        self._video, self._confidence = video, confidence
         self._followed: list[Region] = []
         self._smoother = Smoother()
         self._last_ms = -1
 
     def estimate(self, frame: Frame) -> Poses:
-        """Everybody found in a frame. Give the frames of one camera in order. Source: `pose_landmarker_graph.cc`."""
-        regions = self._followed
-        if len(regions) < self._max_people:
-            found = self._detector.detect(frame.image, self._confidence)
-            new = [one for one in found if all(one.overlap(region) <= SAME for region in regions)]
-            regions = [*new, *regions][: self._max_people]
-        bodies = [body for body in self._landmarks.find(frame.image, regions, self._confidence) if body is not None]
+        """Who is found in a frame. Give the frames of one camera in order. Source: `pose_landmarker_graph.cc`."""
         t_ms = self._last_ms = max(frame.t_ns // 1_000_000, self._last_ms + 1)
+        regions = self._followed or self._detector.detect(frame.image, self._confidence)[:1]
+        (body,) = self._landmarks.find(frame.image, regions, self._confidence) or [None]
+        if body is None:
+            self._followed, self._smoother = [], Smoother()
+            return Poses(frame.camera, frame.index, frame.t_ns, ())
         if self._video:
-            self._followed = [body.next for body in bodies]
-            if self._max_people == 1:
-                if bodies:
-                    bodies = [self._smoother.smooth(bodies[0], t_ms)]
-                else:
-                    self._smoother = Smoother()
-        return Poses(frame.camera, frame.index, frame.t_ns, tuple(pose_of(frame, body) for body in bodies))
+            self._followed = [body.next]
+            body = self._smoother.smooth(body, t_ms)
+        return Poses(frame.camera, frame.index, frame.t_ns, (pose_of(frame, body),))
 
     def reset(self) -> None:
         """Forget whom it was following: after a reconnect, or for another file."""

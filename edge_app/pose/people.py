@@ -14,7 +14,7 @@ from itertools import cycle
 import numpy as np
 
 from edge_app.pose.detector import Detector
-from edge_app.pose.landmarker import SAME, pose_of
+from edge_app.pose.landmarker import pose_of
 from edge_app.pose.landmarks import LandmarkNetwork, Landmarks
 from edge_app.pose.region import Region
 from edge_app.pose.search import (
@@ -32,6 +32,9 @@ from edge_app.pose.search import (
 )  # fmt: skip
 from edge_app.pose.smoothing import Smoother
 from edge_app.types import Frame, Pose, Poses
+
+SAME = 0.5
+"""From which overlap of regions on somebody found is one who is followed: `min_tracking_confidence` of MediaPipe."""
 
 NEAR = 0.15
 """Middles of two people are at least so far apart, in sides of the larger region."""

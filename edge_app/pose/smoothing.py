@@ -49,7 +49,11 @@ class OneEuro:
 
 
 class Smoother:
-    """The filters of one person. Source, with their constants: MediaPipe's `pose_landmarks_detector_graph.cc`."""
+    """The filters of one person.
+
+    Source: MediaPipe's `pose_landmark_filtering.pbtxt`, constants and scales. That its tasks apply them in video mode,
+    and leave the auxiliary landmarks as they are, is inferred from what MediaPipe 1.2 gives.
+    """
 
     def __init__(self) -> None:
         self._image, self._world = OneEuro(0.05, 80), OneEuro(0.1, 40)
