@@ -27,7 +27,7 @@ from train.synthetic.augment import plain_windows, training_windows
 from train.synthetic.bank import ComposedBank, load_generated, seen_clips
 
 
-def load_encoder(path: Path) -> tuple[EdgeEncoder | Branches, WindowSpec, dict]:
+def load_encoder(path: Path) -> tuple[EdgeEncoder | Branches, WindowSpec, dict[str, Any]]:
     """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
@@ -91,7 +91,7 @@ class Frozen:
 
     encoder: EdgeEncoder | Branches | Detailed
     spec: WindowSpec
-    saved: dict
+    saved: dict[str, Any]
     clips: list[Clip]
     bank: Bank
     texts: ConceptTexts

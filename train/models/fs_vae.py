@@ -228,7 +228,7 @@ class FsVae(nn.Module):
         level, x, *_ = self.levels(feature, self.text_mean[None])[0]
         return posterior(level.feature_encoder, x)[0]
 
-    def classifier(self, text: Tensor, **how) -> nn.Module:
+    def classifier(self, text: Tensor, **how: Any) -> nn.Module:
         """The papers' classifier for these texts (4.4): `latent(feature) -> [B, K]` logits. how: of
         `train_classifier`."""
         level, _, _, t, _ = self.levels(self.feature_mean[None], text)[0]

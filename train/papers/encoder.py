@@ -85,7 +85,7 @@ class Reader:
         joints = self.recipe.read(self.clips.joints[row], self.frames, self.clips.dataset)
         return joints, int(self.clips.label[row])
 
-    def batches(self, rows: list[np.ndarray], workers: int) -> DataLoader:
+    def batches(self, rows: list[np.ndarray], workers: int) -> DataLoader[tuple[np.ndarray, int]]:
         """rows: of each batch."""
         context = "fork" if workers else None
         return DataLoader(self, batch_sampler=rows, num_workers=workers, multiprocessing_context=context)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from train.heads.loop import Recipe
 from train.heads.systems import fit_head, logits_of
 from train.models.scale import ScaleConfig
 
-VARIANTS: dict[str, dict] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "all terms": {},
     "no listwise loss": {"listwise": 0.0},
     "no semantic bias": {"semantic": 0.0},

@@ -136,7 +136,7 @@ def _ways(
     for kind, seed in wanted:
         weights = arrays(fit_head(frozen, kind, Recipe(steps or SYSTEMS[kind].steps, seed=seed)))
 
-        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
+        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights) -> np.ndarray:
             model = MODELS[kind](weights)
             ranker = Ranker(kind, model, PLAIN, table.pooled(parts=model.parts)[:0], table=table)
             return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])

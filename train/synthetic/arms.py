@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def _two(b: Body, x: float, y: float, front: float, out: float = 30, gap: float 
     return {**near, **other(far), **both(right(fist=0.8))}
 
 
-def _ring(r: np.random.Generator, centre: Pose, keys: int, seconds: float, pose) -> list[Step]:
+def _ring(r: np.random.Generator, keys: int, seconds: float, pose: Callable[[float], Pose]) -> list[Step]:
     way = float(r.choice([-1, 1]))
     return [(seconds, pose(way * 2 * np.pi * k / keys)) for k in range(1, keys + 1)]
 
@@ -147,7 +148,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
             def ring(angle: float) -> Pose:
                 return arm(90 + size * np.cos(angle), 86 + size * np.sin(angle), 0, 5, DOWN)
 
-            return ring(0), _ring(r, {}, 6, 0.14, ring)
+            return ring(0), _ring(r, 6, 0.14, ring)
         case "circle" if way == "large":
             path = [arm(20, 2, 0, 8), arm(88, 4, 0, 8), arm(165, 20, 0, 10), arm(150, 100, 0, 16), arm(88, 130, 0, 14),
                     arm(25, 150, 0, 10)]  # fmt: skip
@@ -161,7 +162,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
                 x = 0.16 + size * np.sin(angle)
                 return hand(b, spot(b, x, height + size * rise, 0.36 + size * ahead), IN, 25, fist=0.4)
 
-            return turn_of(0), _ring(r, {}, 6, 0.2 if way == "front" else 0.14, turn_of)
+            return turn_of(0), _ring(r, 6, 0.2 if way == "front" else 0.14, turn_of)
         case "push":
             near = at("own shoulder" if way == "up" else "front", b, r, (0.06, 0, -0.12 if way != "up" else 0))
             aim = {"forward": (88, 5), "up": (172, 40), "side": (90, 84), "down": (26, 8)}[way]
@@ -239,7 +240,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
                 return {**hand(b, spot(b, -0.03, -0.14 + y, 0.3 + front), DOWN, 55),
                         **other(hand(b, spot(b, -0.03, -0.14 - y, 0.3 - front), DOWN, 55))}  # fmt: skip
 
-            return roll(0), _ring(r, {}, 6, 0.1, roll)
+            return roll(0), _ring(r, 6, 0.1, roll)
         case "steer":
 
             def steer(angle: float) -> Pose:

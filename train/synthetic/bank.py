@@ -105,7 +105,7 @@ class ComposedBank:
         return told
 
 
-def shows(key: list, concept: str) -> bool:
+def shows(key: list[Any], concept: str) -> bool:
     """Whether a composed clip with this key shows a concept, or something of its kin."""
     moves = [part for part in key if not isinstance(part, str) and part]
     return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in RELATED_MOVES.get(concept, ()))

@@ -128,7 +128,9 @@ def _brief(text: str, most: int) -> str:
     return text
 
 
-def _sentence(meaning: Meaning, clauses: dict[str, str], rests: dict, rng: np.random.Generator) -> str:
+def _sentence(
+    meaning: Meaning, clauses: dict[str, str], rests: dict[str, tuple[str, str]], rng: np.random.Generator
+) -> str:
     moving = [*clauses.values()]
     trunk = meaning.torso and meaning.torso.what not in HEAD
     opener = _OPENERS[meaning.posture]

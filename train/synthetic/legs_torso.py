@@ -48,7 +48,9 @@ def _leg_cycle(move: Move, s: Style, b: Body, r: np.random.Generator) -> tuple[P
     a = s.amplitude
     stand = {**both(right(thigh=0.0, knee=2.0, ankle=0.0, out=4.0)), "shift": 0.0, "lean": 0.0}
 
-    def there_and_back(pose: Pose, go: float = 0.5, wait: float = 0.12, via: Pose | None = None):
+    def there_and_back(
+        pose: Pose, go: float = 0.5, wait: float = 0.12, via: Pose | None = None
+    ) -> tuple[Pose, list[Step], Pose]:
         middle = [(0.5 * go, {**stand, **via})] if via else []
         return stand, [(go, {**stand, **pose}), (wait, {}), *middle, (go, stand), (0.1, {})], {}
 

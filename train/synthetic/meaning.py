@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Meaning:
     first: str = ""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """Equal for equal meanings."""
         moves = (self.arms, self.legs, self.torso, self.whole, self.aside)
         said = tuple((m.what, m.way, m.who, m.times) if m else () for m in moves)
@@ -106,7 +107,7 @@ class Meaning:
         return sorted(found, key=lambda pair: pair[0] != self.first) if self.first else found
 
 
-def _weighted(options: dict, rng: np.random.Generator):
+def _weighted(options: dict[Any, float], rng: np.random.Generator) -> Any:
     weights = np.array([*options.values()])
     return [*options][rng.choice(len(weights), p=weights / weights.sum())]
 
