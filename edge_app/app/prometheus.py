@@ -16,7 +16,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from edge_app.app.metrics import BUCKETS_MS, Histogram
 from edge_app.errors import PortError, UsageError
-from edge_app.stream.endpoint import parse_place
+from edge_app.stream.endpoint import parse_host_port
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -31,13 +31,13 @@ Sample = tuple[Mapping[str, str], float]
 
 
 def loopback_address(endpoint: str) -> tuple[str, int]:
-    """Host and port of `HOST:PORT`, as `parse_place` reads it.
+    """Host and port of `HOST:PORT`, as `parse_host_port` reads it.
 
     Raises:
         UsageError: malformed, or reachable from other machines.
     """
     try:
-        address, port = parse_place(endpoint)
+        address, port = parse_host_port(endpoint)
         if not address.is_loopback:
             raise ValueError
     except ValueError:
