@@ -7,7 +7,7 @@ import json
 
 from edge_app.app.assemble import make_task
 from edge_app.app.processes.supervisor import run_app
-from edge_app.app.view.process import beside
+from edge_app.app.view.process import live_page
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -22,5 +22,5 @@ def main(arguments: argparse.Namespace) -> int:
         *(f"{key}={json.dumps(str(value), ensure_ascii=False)}" for key, value in options if value is not None),
     ]  # fmt: skip
     task = make_task(arguments, arguments.sources, arguments.publish, arguments.record)
-    with beside(task, arguments.view, arguments.token):
+    with live_page(task, arguments.view, arguments.token):
         return run_app(task)
