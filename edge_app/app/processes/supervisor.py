@@ -298,7 +298,10 @@ def _stop_all(stages: Sequence[Stage]) -> None:
 
 @contextmanager
 def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does."""
+    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does.
+
+    A signal that we were started to ignore, as Ctrl-C is in a script's background job, stays ignored.
+    """
     stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -307,7 +310,8 @@ def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Even
     def handler(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    old = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield stop
     finally:
