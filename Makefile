@@ -1,32 +1,52 @@
 # Every target does its own set-up: a virtual environment in .venv, and the two system libraries that MediaPipe needs.
+# It gets the versions of constraints.txt; with LATEST=1 the newest that pyproject.toml allows.
 PYTHON ?= python3
 BIN := .venv/bin
+LATEST ?=
+ifeq ($(LATEST),)
+VERSIONS := -c constraints.txt
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+else
+VERSIONS := --upgrade --upgrade-strategy eager
+RUNTIME := .venv/.runtime-latest
+DEV := .venv/.dev-latest
+endif
 DEMO_ARGS ?=
 TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak triton lint audit train-default clean
+.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default train-final train-dev clean
 
-demo: .venv/.runtime
+demo: $(RUNTIME)
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
 
-test: .venv/.dev
+test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
-slow-test: .venv/.dev
+slow-test: $(DEV)
 	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
-reliability: .venv/.dev
+reliability: $(DEV)
 	@mkdir -p runs
 	$(BIN)/pytest -m "fault and not gpu" -k "not 20000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
 		$(BIN)/python benchmarks/reliability.py runs/reliability.xml > benchmarks/reliability.md; exit $$code
 
 SECONDS ?= 300
-soak: .venv/.dev
+soak: $(DEV)
 	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
+
+# Source distribution and wheel in dist, and the README's ten lines run by the wheel in an environment of its own.
+release: $(DEV)
+	@rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/.try
+	dist/.try/bin/pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .try/bin/python ../tests/examples/ten_lines.py ../README.md
+	@rm -rf dist/.try && ls -l dist
 
 # A real Triton server for the slow tests, apart from all else, for it wants another NumPy: x86-64 only, half a gigabyte.
 triton: .venv/triton/.done
@@ -35,49 +55,25 @@ triton: .venv/triton/.done
 	.venv/triton/bin/pip install -q nvidia-pytriton onnxruntime
 	@touch $@
 
-lint: .venv/.dev
+lint: $(DEV)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 # Known weaknesses of what is installed; needs a package index that answers pip-audit's questions.
-audit: .venv/.dev
+audit: $(DEV)
 	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-# The default bundle from nothing but $(SHARED)/data: `make -j2 train-default` takes about 25 minutes on two cores. Each of its
-# three encoders goes without other sets. Those of runs/dev withhold concepts too, and MSR: for honest figures and for the
-# calibration.
-DATA := $(SHARED)/data
-WITHHELD := clap,squat,point,throw,bowl,draw circle,pull up,carry,strum guitar,bow,kick sideways,walk backwards
-TRAIN := $(BIN)/python -m train
-THREADS ?= 1
-SYSTEMS ?= scale,fdsm,sa_dvae,fs_vae
-
-train-default: runs/final-heads/metrics.json runs/calibration.json
-	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final-heads \
-		--calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
+# The default bundle from nothing but $(SHARED)/data, by the recipes of configs/train: `make -j2 train-default` takes about
+# 25 minutes on two cores, each recipe on one.
+train-default: train-final train-dev
+	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final \
+		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--out edge_app/bundles/default
 
-PARTS := 0 1 2
-KIND_0 := conv-small
-KIND_1 := attention
-KIND_2 := attention
-WITHOUT_0 := msr_action3d,penn_action
-WITHOUT_1 := kinder_gator,utkinect
-WITHOUT_2 := nw_ucla,bandai_namco
+train-final: $(DEV)
+	$(BIN)/python -m train recipe configs/train/default.yaml --data $(SHARED)/data --out runs/final
+train-dev: $(DEV)
+	$(BIN)/python -m train recipe configs/train/dev.yaml --data $(SHARED)/data --out runs/dev
 
-runs/dev-%/encoder.pt: | .venv/.dev
-	$(TRAIN) encoder --encoder $(KIND_$*) --data $(DATA) --out runs/dev-$* --seed $* --threads $(THREADS) \
-		--leave-out msr_action3d,$(WITHOUT_$*) --withhold "$(WITHHELD)"
-runs/dev/encoder.pt: $(PARTS:%=runs/dev-%/encoder.pt)
-	$(TRAIN) merge --encoders $^ --out $@
-runs/%-heads/metrics.json: runs/%/encoder.pt
-	$(TRAIN) head --systems $(SYSTEMS) --encoder $< --data $(DATA) --out runs/$*-heads --seed 0 --threads $(THREADS)
-runs/calibration.json: runs/dev-heads/metrics.json
-	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --heads runs/dev-heads --data $(DATA) --out $@ --seed 0
-runs/final-%/encoder.pt: | .venv/.dev
-	$(TRAIN) encoder --encoder $(KIND_$*) --data $(DATA) --out runs/final-$* --seed $* --threads $(THREADS) \
-		--leave-out $(WITHOUT_$*)
-runs/final/encoder.pt: $(PARTS:%=runs/final-%/encoder.pt)
-	$(TRAIN) merge --encoders $^ --out $@
 .venv/.system:
 	@command -v $(PYTHON) >/dev/null || { echo "edge-app: $(PYTHON) not found; Python 3.10 or later is needed" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -98,15 +94,24 @@ runs/final/encoder.pt: $(PARTS:%=runs/final-%/encoder.pt)
 .venv/bin/python: .venv/.system
 	@$(PYTHON) -m venv .venv
 
-.venv/.runtime: pyproject.toml .venv/bin/python
+# A stamp tells what is installed; the others go first, so that a change of versions, or a failure, installs anew.
+INSTALL = @rm -f .venv/.runtime* .venv/.dev*; $(BIN)/pip install -q --disable-pip-version-check $(VERSIONS)
+
+$(RUNTIME): pyproject.toml constraints.txt .venv/bin/python
 	@echo "edge-app: installing into .venv" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[view]' >&2
+	$(INSTALL) -e '.[view]' >&2
 	@touch $@
 
-.venv/.dev: pyproject.toml .venv/bin/python
+$(DEV): pyproject.toml constraints.txt .venv/bin/python
 	@echo "edge-app: installing into .venv, with everything for training and tests" >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' >&2
-	@touch $@ .venv/.runtime
+	$(INSTALL) -e '.[dev]' >&2
+	@touch $@ $(RUNTIME)
+
+# The newest versions that pyproject.toml allows, for every Python from 3.10 on and every machine, into constraints.txt.
+lock: .venv/bin/python
+	@$(BIN)/pip install -q --disable-pip-version-check uv >&2
+	@$(BIN)/uv pip compile -q --universal --python-version 3.10 --all-extras --upgrade --no-annotate \
+		--no-emit-package pip --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

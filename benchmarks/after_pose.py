@@ -40,10 +40,9 @@ from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.recognizer import FrontEnd
 from edge_app.stream.publisher import PublishConfig
-from edge_app.track import Tracker
 from edge_app.types import CameraReport, Feature, Frame
-from edge_app.window.buffer import WindowBuffer
 
 FPS, STRIDE = 30, 3
 WARM_UP = 2 * FPS
@@ -79,7 +78,7 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
     names = [Label(action.name) for action in actions()[:labels]]
     settings = Settings(publish=PublishConfig(max_age_ms=10**7))
     spent: dict[str, list[int]] = {"pose": [], "window": [], "hand-over": [], "recogniser": []}
-    tracker, buffer = Tracker(), WindowBuffer("cam", bundle.spec)
+    front = FrontEnd("cam", bundle.spec)
     with tempfile.TemporaryDirectory() as folder, PoseEstimator() as estimator, zmq.Context() as context:
         endpoint = f"ipc://{folder}/stream"
         task = RecognizerTask(DEFAULT, tuple(names), "scale", "auto", endpoint, (("cam", ""),), settings)
@@ -94,15 +93,12 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
                 begun = time.process_time_ns()
                 poses = estimator.estimate(replace(frame, index=index, t_ns=t_ns))
                 spent["pose"].append(time.process_time_ns() - begun)
-                tracks = tracker.update(poses)
-                if tracks:
-                    buffer.push(tracks[0])
-                if index % STRIDE:
-                    continue
                 stamps = [time.process_time_ns()]
-                window = buffer.window()
+                seen = front.update(poses)
                 stamps.append(time.process_time_ns())
-                report = CameraReport("cam", "running", 0, t_ns, FPS, index, 0, window)
+                if not seen.due:
+                    continue
+                report = CameraReport("cam", "running", 0, t_ns, seen.fps, index, 0, seen.windows)
                 report = unpack(pack(report))
                 stamps.append(time.process_time_ns())
                 recognizer.take(report)
@@ -133,11 +129,11 @@ def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:
 
 def rankers(bundle: Bundle, sizes: tuple[int, ...]) -> dict[str, float]:
     """Median processor time of one ranking, by number of labels; these have made-up embeddings."""
-    ranker, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
+    blank, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
     features = [Feature(None, encoder.vector(window)) for window in bundle.golden()["windows"]]  # type: ignore[arg-type]
     found = {}
     for size in sizes:
-        ranker.set_labels(made_up(size))
+        ranker = blank.with_labels(made_up(size))
         spent = []
         for turn in range(60 if size <= 1000 else 12):
             begun = time.process_time_ns()

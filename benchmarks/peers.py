@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 
 from edge_app.encoder import load_encoder
-from edge_app.ranker.load import load_ranker
+from edge_app.ranker.load import feature_mean, load_ranker
+from edge_app.ranker.scale import ScaleModel
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -112,8 +113,7 @@ def candidate(name: str, folder: Path) -> Callable[[], object]:
         return lambda: encoder.vector(window)
     if name == "scale":
         bundle = load_bundle(DEFAULT)
-        ranker = load_ranker(bundle, "scale")
-        ranker.set_labels(made_up(LABELS))
+        ranker = load_ranker(bundle, "scale", made_up(LABELS))
         vector = load_encoder(bundle).vector(bundle.golden()["windows"][0])[None]
         return lambda: ranker.energies(vector)
     if name == "tdsm":
@@ -207,12 +207,12 @@ def our_macs() -> int:
 
 
 def scale_macs() -> int:
-    """For each label and text of the background, with the decoder folded (`edge_app.ranker.scale`)."""
-    ranker = load_ranker(load_bundle(DEFAULT), "scale")._ranker  # type: ignore[attr-defined]
-    ranker.set_labels(made_up(LABELS))
-    squared = [block for _, block in ranker._decoder_squared]
-    weights = (ranker._posterior_last, ranker._decoder_z, *squared, ranker._w["feature_mean"])
-    return len(ranker._candidates.anchor) * sum(weight.size for weight in weights)
+    """For all labels and texts of the background, with the decoder folded (`edge_app.ranker.scale`)."""
+    bundle = load_bundle(DEFAULT)
+    ranker = load_ranker(bundle, "scale", made_up(LABELS))
+    assert isinstance(ranker.model, ScaleModel)
+    candidates = ranker.energies(feature_mean(bundle)[None]).shape[1]
+    return candidates * ranker.model.macs
 
 
 def tdsm_macs() -> int:

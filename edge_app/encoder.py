@@ -21,7 +21,7 @@ class Encoder:
 
     def __init__(self, session: Session, spec: WindowSpec) -> None:
         self._session = session
-        self._spec = spec
+        self.spec = spec
 
     @property
     def provider(self) -> str:
@@ -43,7 +43,7 @@ class Encoder:
 
     def read(self, window: Window) -> np.ndarray:
         """What the network reads: float32 `[T, J, 4]`."""
-        return normalize(window.joints, window.valid, self._spec.skeleton)
+        return normalize(window.joints, window.valid, self.spec.skeleton)
 
     def vector(self, normalized: np.ndarray) -> np.ndarray:
         """float32 `[T, J, 4] -> [D]`, or longer (`Feature`)."""

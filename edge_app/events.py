@@ -303,13 +303,13 @@ class PeopleEvents:
         """
         if not self._several:
             return self._camera_itself.update(report, rankings[0] if rankings else None)
-        alone = replace(report, window=None, others=())
+        alone = replace(report, windows=())
         decisions = []
         for ranking in rankings:
             track = ranking.window.track
             person = self._people.setdefault(track, _Person(self._detector(), report.t_ns))
             person.seen_ns = report.t_ns
-            decisions.append(person.detector.update(replace(alone, window=ranking.window), ranking))
+            decisions.append(person.detector.update(replace(alone, windows=(ranking.window,)), ranking))
         here = {ranking.window.track for ranking in rankings}
         for track, person in list(self._people.items()):
             if track not in here:

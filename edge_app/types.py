@@ -92,8 +92,8 @@ class Window:
 class CameraReport:
     """What a camera process hands to the recognizer: always the newest, never queued.
 
-    state: of the camera. `t_ns`: stamp of the newest frame. `window` is None while nobody is in view.
-    others: where several people are watched, the windows of all but the one with the lowest track.
+    state: of the camera. t_ns: stamp of the newest frame. fps_in: frames a second that the pose stage takes.
+    windows: of everybody who is watched, lowest track first; empty while nobody is in view.
     dropped: frames overwritten in the one-slot hand-over before the pose stage took them, since the start.
     stage_ms: what each stage of this process took for this report.
     recorder: empty where nothing is recorded. unrecorded: items that it had to drop.
@@ -108,7 +108,7 @@ class CameraReport:
     fps_in: float
     frames: int
     dropped: int
-    window: Window | None
+    windows: tuple[Window, ...]
     flags: tuple[str, ...] = ()
     stage_ms: tuple[tuple[str, float], ...] = ()
     recorder: Literal["", "recording", "recorder_full"] = ""
@@ -116,11 +116,11 @@ class CameraReport:
     people: tuple[Track, ...] = ()
     misordered: int = 0
     reconnects: int = 0
-    others: tuple[Window, ...] = ()
 
     @property
-    def windows(self) -> tuple[Window, ...]:
-        return () if self.window is None else (self.window, *self.others)
+    def window(self) -> Window | None:
+        """The first window, if any."""
+        return self.windows[0] if self.windows else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,10 @@ class Ranking:
     def order(self) -> np.ndarray:
         """Label indices, best first; ties go to the lower index."""
         return np.argsort(self.energies, kind="stable")
+
+    def best(self, count: int = 5) -> list[tuple[str, float]]:
+        """The best labels with their scores, best first."""
+        return [(self.labels[i], float(self.scores[i])) for i in self.order()[:count]]
 
     def starts_at(self, index: int, usual: float) -> float:
         """The belief from which on a label starts; `usual` where it has none of its own."""

@@ -10,13 +10,10 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.app.commands.recognize import recognize
-from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.table import build_table
-from edge_app.ranker.load import load_ranker
+from edge_app.recognizer import Recognizer
 from edge_app.runtime.session import Session
 
 
@@ -56,11 +53,10 @@ def recognize_all(bundle: Bundle, session: Session, files: Sequence[str], ranker
     kept, results = _Kept(session), []
     encoder = Encoder(kept, bundle.spec)
     if files:
-        table = build_table(bundle.default_labels, BundleText(bundle), 1)
-        loaded = load_ranker(bundle, ranker)
+        recognizer = Recognizer(bundle=bundle, ranker=ranker, runtime=encoder)
         for file in tqdm(files, desc=session.provider, disable=None):
             uri = f"pose://{file}" if file.endswith(".mcap") else file
-            results.append(recognize(uri, bundle, encoder, loaded, table, Settings()))
+            results.append(recognize(uri, recognizer))
     else:
         for window in bundle.golden()["windows"]:
             encoder.vector(window)

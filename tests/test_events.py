@@ -31,7 +31,7 @@ def step(
         scores = np.full(len(labels), 0.02, np.float32)
         scores[label : label + 1] = 0.96
         ranking = Ranking(seen, labels, version, -scores, scores, known, enter)
-    return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, seen), ranking)
+    return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, (seen,) if seen else ()), ranking)
 
 
 def run(labels: list[int | None], **shape: float) -> tuple[list, list[str]]:
@@ -192,7 +192,7 @@ def test_bones_that_stretch_a_little_start_nothing():
             seen = window(number * STEP_NS)
             seen.joints[..., :3] = body * (1 + stretch * np.tile([-1, 1], 16)[:, None, None])
             assert detector.body_seen(seen)
-            report = CameraReport("cam", "running", 0, number * STEP_NS, 30.0, number, 0, seen)
+            report = CameraReport("cam", "running", 0, number * STEP_NS, 30.0, number, 0, (seen,) if seen else ())
             events += detector.update(report, Ranking(seen, LABELS, 1, -scores, scores, 0.95)).events
         assert [event.type for event in events].count("start") == starts
 
@@ -204,4 +204,5 @@ def test_somebody_who_is_hardly_in_view_starts_nothing():
         seen = window(t_ns)
         seen.valid[:22] = False
         ranking = Ranking(seen, LABELS, 1, np.zeros(3, np.float32), np.array([0.96, 0.02, 0.02], np.float32), 0.95)
-        assert not detector.update(CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, seen), ranking).events
+        report = CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, (seen,))
+        assert not detector.update(report, ranking).events

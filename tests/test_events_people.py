@@ -32,8 +32,7 @@ def step(events: PeopleEvents, number: int, doing: dict[int, int], state: str = 
     t_ns = (number + 1) * STEP_NS
     rankings = [ranking(t_ns, track, label, **more) for track, label in doing.items()]
     windows = [each.window for each in rankings]
-    first, others = (windows[0], tuple(windows[1:])) if windows else (None, ())
-    report = CameraReport("cam", state, 0, t_ns, 30.0, number, 0, first, others=others)  # type: ignore[arg-type]
+    report = CameraReport("cam", state, 0, t_ns, 30.0, number, 0, tuple(windows))  # type: ignore[arg-type]
     return events.update(report, rankings)
 
 
@@ -117,5 +116,5 @@ def test_for_one_person_it_is_the_detector_itself(steps) -> None:
         t_ns = (number + 1) * STEP_NS
         rankings = [ranking(t_ns, track, label)] if label < 3 else []
         window = rankings[0].window if rankings else None
-        report = CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, window)
+        report = CameraReport("cam", "running", 0, t_ns, 30.0, number, 0, (window,) if window else ())
         assert str(people.update(report, rankings)) == str(alone.update(report, rankings[0] if rankings else None))

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge_app.app.log import log
 from edge_app.app.processes.supervisor import AppTask
 from edge_app.app.prometheus import loopback_address
 from edge_app.app.recorder import new_run
 from edge_app.app.settings import Settings, load_settings
+from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.camera import gives_poses
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label, parse_labels
-from edge_app.ranker.load import check_ranker
+from edge_app.ranker.labels.shots import TaughtFolder, taught_folder
+from edge_app.ranker.load import check_ranker, load_ranker
+from edge_app.recognizer import Recognizer, choose_encoder
 from edge_app.runtime.session import RUNTIMES
 from edge_app.stream.endpoint import check_bind
 from edge_app.stream.keys import load_keys
 
 
-def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], Settings]:
-    """The bundle, the labels and the settings that the arguments name; fetches the pose model if it is not here.
+def prepare(arguments: argparse.Namespace, sources: Sequence[str]) -> tuple[Bundle, tuple[Label, ...], Settings]:
+    """The bundle, the labels and the settings that the arguments name; fetches the pose model if a source needs it.
 
     Raises:
         UsageError: any of them is refused.
@@ -33,8 +39,28 @@ def prepare(arguments: argparse.Namespace) -> tuple[Bundle, tuple[Label, ...], S
     for kind in arguments.ranker.split("+"):
         check_ranker(bundle, kind)
     labels = parse_labels(arguments.labels) if arguments.labels is not None else bundle.default_labels
-    ensure_pose_model()
+    if not all(map(gives_poses, sources)):
+        ensure_pose_model()
     return bundle, labels, settings
+
+
+def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tuple[Recognizer, Settings]:
+    """What names files, without processes; what was taught counts as it does in a running app.
+
+    Raises:
+        UsageError: anything in the arguments is refused.
+    """
+    bundle, labels, settings = prepare(arguments, sources)
+    support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, use=settings.taught.use)
+    chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
+    if sys.stderr.isatty():
+        log.info("%s", chosen.why, extra={"kind": "runtime"})
+    ranker = support.with_shots(load_ranker(bundle, arguments.ranker))
+    recognizer = Recognizer(
+        support.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder, camera=settings.camera,
+        events=settings.events,
+    )  # fmt: skip
+    return recognizer, settings
 
 
 def make_task(
@@ -47,7 +73,7 @@ def make_task(
     Raises:
         UsageError: anything in the arguments is refused.
     """
-    bundle, labels, settings = prepare(arguments)
+    bundle, labels, settings = prepare(arguments, sources)
     keys = settings.publish.keys
     if keys:
         load_keys(Path(keys))

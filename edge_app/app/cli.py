@@ -1,4 +1,4 @@
-"""The command line: `edge-app VERB`. What the verbs do is in `edge_app.app.commands.verbs`."""
+"""The command line: `edge-app VERB`. What a verb does is in `edge_app.app.commands.VERB`, loaded when it is called."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from edge_app import __version__
 from edge_app.app.bridges import add_bridges
-from edge_app.app.commands import verbs
 from edge_app.app.log import log, setup
 from edge_app.app.view.access import DEFAULT_PLACE
 from edge_app.client import DEFAULT_ENDPOINT
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if getattr(arguments, "people", None) is not None:
             arguments.assignments = [*arguments.assignments, _people(arguments.people)]
-        return int(arguments.verb_function(arguments))
+        return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
     except AppError as error:
         log.error("%s", error, extra={"kind": "failed"})
         return error.exit_code
@@ -58,7 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: beside the stream)")
     run.add_argument("--keys", type=Path, metavar="DIR", help="let in by tcp only whom this folder lists")
     _add_view(run)
-    run.set_defaults(verb_function=verbs.run)
 
     view = commands.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
     view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
@@ -67,14 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
     view.add_argument("--max-age-ms", type=int, default=1000, metavar="MS", help="older labels are not shown as true")
     _add_token(view)
-    view.set_defaults(verb_function=verbs.view)
 
     recognize = commands.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
     recognize.add_argument("files", nargs="+", metavar="FILE")
     _add_recognition(recognize)
     recognize.add_argument("--json", action="store_true", help="one JSON object a file")
     recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
-    recognize.set_defaults(verb_function=verbs.recognize)
 
     camera = commands.add_parser("camera", help="send the poses of a camera here to an app on another machine")
     camera.add_argument("source", metavar="SOURCE")
@@ -84,7 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
     _add_settings(camera)
     _add_people(camera)
-    camera.set_defaults(verb_function=verbs.camera)
 
     listen = commands.add_parser("listen", help="print the labels of a stream")
     listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
@@ -93,7 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
     listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
-    listen.set_defaults(verb_function=verbs.listen)
 
     add_bridges(commands)
 
@@ -104,7 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
     _add_people(demo)
     _add_view(demo)
-    demo.set_defaults(verb_function=verbs.demo)
 
     bench = commands.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
@@ -113,14 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
     bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latency over time, as SVG")
     bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="ratios of two results; measures nothing")
-    bench.set_defaults(verb_function=verbs.bench)
 
     record = commands.add_parser("record", help="keep poses and stamps of a source, no pixels")
     record.add_argument("source", metavar="SOURCE")
     record.add_argument("out", type=Path, metavar="OUT")
     record.add_argument("--seconds", type=float, metavar="S")
     _add_people(record)
-    record.set_defaults(verb_function=verbs.record)
 
     replay = commands.add_parser("replay", help="the events of a recording again, always the same")
     replay.add_argument("recording", metavar="FILE|DIR")
@@ -131,18 +123,16 @@ def _parser() -> argparse.ArgumentParser:
     show = replay.add_mutually_exclusive_group()
     show.add_argument("--json", action="store_const", dest="show", const="json", help="one JSON object an event")
     show.add_argument("--hash", action="store_const", dest="show", const="hash", help="only the SHA-256 of the events")
-    replay.set_defaults(verb_function=verbs.replay, pace="fast", show="lines")
+    replay.set_defaults(pace="fast", show="lines")
 
     explain = commands.add_parser("explain", help="why something was decided, in words and as a picture")
     explain.add_argument("recording", metavar="FILE|DIR")
     explain.add_argument("--at", type=float, required=True, metavar="S", help="seconds from the recording's start")
     explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking")
     _add_recognition(explain)
-    explain.set_defaults(verb_function=verbs.explain)
 
     doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
     doctor.add_argument("--json", action="store_true")
-    doctor.set_defaults(verb_function=verbs.doctor)
 
     _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
     _add_keys(commands.add_parser("keys", help="who may read the stream and change the labels over a network"))
@@ -153,11 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     verify = bundle.add_parser("verify", help="check every file against the manifest, and the golden self-test")
     verify.add_argument("folder", type=Path, metavar="DIR")
     verify.add_argument("--key", type=Path, metavar="FILE", help="check the signature with this ed25519 public key")
-    verify.set_defaults(verb_function=verbs.bundle_verify)
     sign = bundle.add_parser("sign", help="sign the manifest")
     sign.add_argument("folder", type=Path, metavar="DIR")
     sign.add_argument("--key", type=Path, metavar="FILE", required=True, help="private key of ssh-keygen -t ed25519")
-    sign.set_defaults(verb_function=verbs.bundle_sign)
     return parser
 
 
@@ -185,7 +173,6 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         verb.add_argument("--control", metavar="ENDPOINT", help="of the app (default: beside the default stream)")
         verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
         verb.add_argument("--json", action="store_true", help="print the reply")
-    parser.set_defaults(verb_function=verbs.labels)
 
 
 def _add_keys(parser: argparse.ArgumentParser) -> None:
@@ -201,7 +188,6 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     revoke = commands.add_parser("revoke", help="cut a client off; a running app notices within a second")
     revoke.add_argument("folder", type=Path, metavar="DIR")
     revoke.add_argument("name", metavar="NAME")
-    parser.set_defaults(verb_function=verbs.keys)
 
 
 def _add_recognition(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import queue
 import threading
 import time
@@ -22,6 +21,7 @@ from mcap.writer import CompressionType, Writer
 
 from edge_app import __version__
 from edge_app.app.log import log
+from edge_app.bundles.files import whole
 from edge_app.camera.recording import (
     CHUNK_BYTES,
     DAMAGE,
@@ -89,7 +89,6 @@ class Recorder:
             self.dropped += 1
 
     def _write(self) -> None:
-        told = False
         while (item := self._queue.get()) is not None:
             try:
                 if isinstance(item, Poses):
@@ -98,10 +97,13 @@ class Recorder:
                     self._sink.message(*item)
             except ValueError:
                 self.dropped += 1
-            if self._sink.full and not told:
-                told = True
-                log.warning("%s; the app goes on without it", self._sink.full, extra={"kind": "recorder_full"})
+            if self._sink.full:
+                break
         self._sink.close()
+        if self._sink.full:
+            log.warning("%s; the app goes on without it", self._sink.full, extra={"kind": "recorder_full"})
+        while item is not None:  # what comes after the disk is full has nowhere to go
+            item = self._queue.get()
 
     def close(self) -> None:
         """Write what waits and finish the file; a disk that hangs is waited for two seconds at most."""
@@ -149,6 +151,7 @@ class Segments:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+            self.full = self.full or self._file.full
 
     def _writable(self) -> RecordingFile | None:
         if self.full:
@@ -265,18 +268,18 @@ def recover(root: Path) -> None:
             with part.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if part.exists():  # else another process was faster
-                    _rewrite(file, part.with_suffix(".new"))
-                    os.replace(part.with_suffix(".new"), part.with_suffix(""))
+                    with whole(part.with_suffix(""), mode=0o600) as new:
+                        _rewrite(file, new)
                     part.unlink()
-        except (OSError, SourceError):  # being written, or no room: next time
-            part.with_suffix(".new").unlink(missing_ok=True)
+        except (OSError, SourceError, UsageError):  # being written, or no room: next time
+            continue
 
 
 def _rewrite(file: Any, out: Path) -> None:
     """Copy every whole record into a finished file."""
     schemas: dict[int, int] = {0: 0}
     channels: dict[int, int] = {}
-    with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:
+    with out.open("wb") as target:
         writer = Writer(target, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
         writer.start(library=LIBRARY)
         try:
@@ -293,8 +296,6 @@ def _rewrite(file: Any, out: Path) -> None:
         except (EndOfFile, *DAMAGE):
             pass  # what is whole has been copied
         writer.finish()
-        target.flush()
-        os.fsync(target.fileno())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
-"""Arrays from files that somebody else may have made: every size is checked before anything is allocated."""
+"""Files: arrays that somebody else may have made, every size checked first; and what we write, whole or not at all."""
 
 from __future__ import annotations
 
 import math
 import os
+import secrets
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -73,27 +75,60 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/edge-app/models`, by default `~/.cache/edge-app/models`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "edge-app" / "models"
+@contextmanager
+def whole(path: Path, *, mode: int | None = None, parents: bool = True) -> Iterator[Path]:
+    """Where to write what `path` is to hold: it takes the place of `path` at the end, once it is on the disk.
+
+    If anything goes wrong, `path` stays as it was. The file to write has the ending of `path`, since some libraries
+    choose a format by it. What is no plain file, such as `/dev/stdout`, is written as it is.
+
+    Args:
+        mode: of the file; by default that of the file which stood there, or what the umask leaves to a new one.
+        parents: make the folders above it; if nobody else may read the file, nobody else may enter a new one.
+
+    Raises:
+        UsageError: it cannot be written, or what is written within raises OSError.
+    """
+    with _replacing(path, path.suffix, mode, parents) as part:
+        yield part
+
+
+def write_bytes(path: Path, data: bytes | memoryview, *, mode: int | None = None, parents: bool = True) -> None:
+    """Write a file whole or not at all, as `whole` does; while it is written, no `*.ending` finds it."""
+    with _replacing(path, "", mode, parents) as part:
+        part.write_bytes(data)
+
+
+def write_text(path: Path, text: str, *, mode: int | None = None, parents: bool = True) -> None:
+    """`write_bytes` of the text in UTF-8."""
+    write_bytes(path, text.encode(), mode=mode, parents=parents)
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Where to write in the meantime: takes the place of `path` at the end, and is gone if anything goes wrong.
-
-    Of the same ending, since some libraries choose a format by it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".part-{path.name}")
+def _replacing(path: Path, ending: str, mode: int | None, parents: bool) -> Iterator[Path]:
+    part = None
     try:
-        yield partial
-        os.replace(partial, path)
+        path = Path(os.path.realpath(path))  # a link stays a link
+        if path.exists() and not path.is_file():
+            yield path
+            return
+        if parents:
+            private = mode is not None and not mode & 0o077
+            path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+        if mode is None and path.exists():
+            mode = stat.S_IMODE(path.stat().st_mode)
+        new = path.with_name(f".part-{secrets.token_hex(4)}{ending}")
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666 if mode is None else mode))
+        part = new
+        if mode is not None:
+            part.chmod(mode)
+        yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
     finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    with whole(path) as partial:
-        partial.write_text(text, "utf-8")
+        if part is not None:
+            with suppress(OSError):
+                part.unlink()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from edge_app.bundles.files import write_text
 from edge_app.client import check_secret
 from edge_app.errors import UsageError
 
@@ -20,7 +20,8 @@ def sign_bundle(folder: Path, key: Path) -> None:
         key: an OpenSSH ed25519 private key without a passphrase, of mode 0600.
 
     Raises:
-        UsageError: the key is no such key, or readable by others; no manifest; or `cryptography` is not installed.
+        UsageError: the key is no such key, or readable by others; no manifest; `cryptography` is not installed; or the
+            folder cannot be written.
     """
     serialization, _ = _library()
     try:
@@ -33,9 +34,7 @@ def sign_bundle(folder: Path, key: Path) -> None:
         raise UsageError(f"{error.filename}: {error.strerror}") from None
     if len(signature) != 64 or not _is_ed25519(secret):
         raise UsageError(f"--key {key}: another kind of key found, ed25519 is allowed")
-    part = folder / f".{SIGNATURE}.part"
-    part.write_text(signature.hex() + "\n", "ascii")
-    os.replace(part, folder / SIGNATURE)
+    write_text(folder / SIGNATURE, signature.hex() + "\n")
 
 
 def check_signature(folder: Path, key: Path) -> None:

@@ -18,7 +18,7 @@ os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
 
 import cv2
 
-if os.environ["OPENCV_LOG_LEVEL"] == "SILENT":  # cv2 may have been imported before
+if os.environ["OPENCV_LOG_LEVEL"] == "SILENT" and hasattr(cv2.utils, "logging"):  # cv2 may have been imported before
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 from edge_app.camera.pace import Pace

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import concurrent.futures.thread  # noqa: F401 - see `_close_all`
 import os
 import re
-import sys
-import tempfile
 import threading
-from collections.abc import Iterator
+import weakref
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,12 +15,14 @@ import numpy as np
 
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
+from edge_app.pose.native_stderr import give_back_stderr, native_stderr_captured
 from edge_app.types import Frame, Pose, Poses
 
 NO_METRICS = "http://127.0.0.1:9"
+CPUS = Path("/sys/devices/system/cpu/possible")
 TO_WORLD = np.array([-1.0, -1.0, 1.0], np.float32)
-_CHATTER = re.compile(rb"^(?:[IW]\d{4} |INFO: |WARNING: )")
 _warmed = threading.Event()
+_open: weakref.WeakSet[PoseEstimator] = weakref.WeakSet()
 
 
 class PoseBackend(Protocol):
@@ -61,6 +61,8 @@ class PoseEstimator:
         UsageError: the model cannot be had or loaded, or a system library is missing.
     """
 
+    _landmarker: Any = None
+
     def __init__(
         self, model: Path | None = None, *, max_people: int = 1, video: bool = True, confidence: float = 0.5
     ) -> None:
@@ -69,16 +71,21 @@ class PoseEstimator:
         self._max_people = max_people
         os.environ["https_proxy"] = NO_METRICS
         self._last_ms = -1
-        self._landmarker: Any = None
-        if not _warmed.is_set():
-            # The first person that a process sees makes MediaPipe print, and is slow: let it be this one.
-            _warmed.set()
-            with _quiet():
-                self._landmarker = self._create()
+        try:
+            if not _warmed.is_set():
+                # The first person that a process sees makes MediaPipe print, and is slow: let it be this one.
+                _warmed.set()
+                self._create()
                 self._detect(_figure(), 0)
-        self.reset()
+            self.reset()
+        except UsageError:
+            self.close()
+            raise
 
-    def _create(self) -> Any:
+    @native_stderr_captured()
+    def _create(self) -> None:
+        if not CPUS.exists():  # MediaPipe would abort
+            raise UsageError(f"MediaPipe needs /sys, which is not mounted here: {CPUS} is missing")
         from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.PoseLandmarkerOptions(
@@ -90,7 +97,8 @@ class PoseEstimator:
             min_tracking_confidence=self._confidence,
         )
         try:
-            return vision.PoseLandmarker.create_from_options(options)
+            self._landmarker = vision.PoseLandmarker.create_from_options(options)
+            _open.add(self)
         except OSError as error:
             if re.search(r"lib(EGL|GLES)", str(error)):
                 raise UsageError(
@@ -102,6 +110,7 @@ class PoseEstimator:
             reason = " ".join(str(error).split())
             raise UsageError(f"the pose model {self._model} cannot be loaded: {reason}") from None
 
+    @native_stderr_captured()
     def _detect(self, image: np.ndarray, t_ns: int) -> Any:
         from mediapipe import Image, ImageFormat
 
@@ -134,16 +143,27 @@ class PoseEstimator:
 
     def reset(self) -> None:
         """Forget whom it was tracking, and the stamps: after a reconnect, or for another file."""
-        self.close()
-        with _quiet():
-            self._landmarker = self._create()
+        self._drop()
+        self._create()
         self._last_ms = -1
 
-    def close(self) -> None:
-        """Give the memory back. Safe to call twice. MediaPipe prints a traceback if this is left to the interpreter."""
+    def _drop(self) -> None:
         if self._landmarker is not None:
-            self._landmarker.close()
-            self._landmarker = None
+            with native_stderr_captured():
+                landmarker, self._landmarker = self._landmarker, None
+                landmarker.close()
+                del landmarker  # MediaPipe takes this for another close
+
+    def close(self) -> None:
+        """Give the memory back. Safe to call twice."""
+        self._drop()
+        _open.discard(self)
+        if not _open:
+            give_back_stderr()
+
+    def __del__(self) -> None:
+        if self._landmarker is not None:
+            self.close()
 
     def __enter__(self) -> PoseEstimator:
         return self
@@ -152,26 +172,14 @@ class PoseEstimator:
         self.close()
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what native code prints about itself off stderr; anything else is passed on afterwards."""
-    if sys.stderr is None:
-        yield
-        return
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as caught:
-        terminal = os.dup(2)
-        os.dup2(caught.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal, 2)
-            os.close(terminal)
-            caught.seek(0)
-            rest = b"".join(line for line in caught if not _CHATTER.match(line))
-            if rest.strip():
-                os.write(2, rest)
+def _close_all() -> None:
+    for estimator in list(_open):
+        estimator.close()
+
+
+# MediaPipe closes in a thread pool and prints a traceback once the pools are gone, so `atexit` is too late. What is
+# registered here runs before the pools end, since they were registered first.
+threading._register_atexit(_close_all)  # type: ignore[attr-defined]
 
 
 def _figure() -> np.ndarray:

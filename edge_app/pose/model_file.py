@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.files import write_bytes
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import AppError, UsageError
 
 ENVIRONMENT = "EDGE_APP_POSE_MODEL"
@@ -96,7 +97,7 @@ def ensure_pose_model(variant: str = "full", *, progress: Progress | None = None
         if problem:
             raise UsageError(f"{ENVIRONMENT}={named}: {problem}; allowed: {model.file}, sha256 {model.sha256}")
         return Path(named)
-    folder = cache_folder()
+    folder = cache_folder("models")
     path = folder / model.file
     if not _problem(path, model):
         return path
@@ -122,7 +123,7 @@ def _fetch(model: Model, path: Path, progress: Progress) -> None:
                 continue
             problem = _problem(found, model)
             if not problem:
-                os.replace(found, path)
+                write_bytes(path, found.read_bytes())
                 return
             tried.append(f"{name}: {problem}")
     raise UsageError(

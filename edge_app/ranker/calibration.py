@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 
 from edge_app.bundles.bundle import Calibration
-from edge_app.ranker.labels.table import LabelTable
-from edge_app.types import Feature, Ranking
 
 
 def log_sum_exp(values: np.ndarray) -> np.ndarray:
@@ -46,36 +42,3 @@ def calibrate_scores(
     odds = total - log_sum_exp(-background / np.float32(calibration.temperature))
     known = 1 / (1 + np.exp(-np.clip(calibration.known_slope * odds + calibration.known_bias, -30, 30)))
     return np.exp(logits - total[:, None]), known
-
-
-def make_rankings(
-    features: list[Feature],
-    names: tuple[str, ...],
-    version: int,
-    energies: np.ndarray,
-    background: np.ndarray,
-    calibration: Calibration,
-    enter: tuple[float | None, ...] = (),
-) -> list[Ranking]:
-    """Rankings from energies, as `calibrate_scores` takes them; `enter` as in `Ranking`."""
-    scores, known = calibrate_scores(energies, background, calibration)
-    return [
-        Ranking(feature.window, names, version, energies[i], scores[i], float(known[i]), enter)
-        for i, feature in enumerate(features)
-    ]
-
-
-def rank_each(
-    features: Sequence[Feature],
-    energies: Callable[[np.ndarray], np.ndarray],
-    table: LabelTable,
-    calibration: Calibration,
-) -> list[Ranking]:
-    """Rankings from a ranker's energies `[1, D] -> [1, K + N]`; one window at a time, so that none sees another."""
-    features = list(features)
-    if not features:
-        return []
-    both = np.concatenate([energies(feature.vector[None]) for feature in features])
-    labels = len(table.labels)
-    energy, background = both[:, :labels], both[:, labels:]
-    return make_rankings(features, table.names, table.version, energy, background, calibration, table.enter)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.calibration import background_mask, rank_each
 from edge_app.ranker.gaussian_latents import LatentTexts, posterior
-from edge_app.ranker.labels.table import Kind, LabelTable
+from edge_app.ranker.labels.table import PARTS
 from edge_app.ranker.layers import dct_matrix, unit
-from edge_app.types import Feature, Ranking
+from edge_app.ranker.ranker import Energies
 
-PARTS: tuple[Kind, ...] = ("arms", "legs", "torso")
 BANDS = 30
 SPLIT = 30
 
@@ -39,23 +36,22 @@ def channel_filter(w: np.ndarray, k: np.ndarray, width: int) -> np.ndarray:
     return dct.T * (1 + w[band] * k * slope) @ dct
 
 
-class FsVaeRanker:
-    """Ranks by the likelihood of the skeleton's latents under each text's posterior; nothing is sampled.
+class FsVaeModel:
+    """The energy is minus the likelihood of the skeleton's latents under each text's posterior; nothing is sampled.
 
     Args:
         weights: the module's state by name, float32, from `ranker-fs_vae.npz`.
-        background: float32 `[N, E]`, texts of other everyday actions: pooled, then, if the model has parts, the texts
-            of arms, legs and torso (`texts_of`), which a model without them passes over.
     """
 
     kind = "fs_vae"
 
-    def __init__(self, weights: Mapping[str, np.ndarray], calibration: Calibration, background: np.ndarray) -> None:
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
         w = self._w = {name: np.array(value, np.float32) for name, value in weights.items()}
         self._feature, self._text = len(w["whole.feature_decoder.bias"]), len(w["whole.text_decoder.bias"])
         self._steps = len(w.get("time_gains.w", ()))
         self._levels = ["whole", *(f"parts.{i}" for i in range(len(PARTS)) if f"parts.{i}.text_encoder.bias" in w)]
         self._parts = len(self._levels) - 1
+        self.parts, self.text_width = self._parts > 0, len(w["text_mean"])
         part = w["parts.0.feature_decoder.bias"].size if self._parts else 0
         self._base = len(w["feature_mean"]) - self._parts * part
         for side, width in (("feature", self._feature), ("text", self._text)):
@@ -64,45 +60,34 @@ class FsVaeRanker:
                     w[f"{side}_gains.w"], w[f"{side}_gains.k"], width
                 )
         self._dct = dct_matrix(self._steps) if self._steps else np.zeros((0, 0), np.float32)
-        self.calibration = calibration
-        self._background = background[:, : len(w["text_mean"])]
 
-    def set_labels(self, table: LabelTable) -> None:
-        w, text = self._w, texts_of(table, parts=self._parts > 0)
-        if text.shape[1] != self._background.shape[1]:
-            raise UsageError(
-                f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
-            )
-        pooled, known = text[:, : self._text], self._background[:, : self._text]
-        others = self._background[background_mask(pooled, known, self.calibration.same_text_threshold)]
-        text = np.concatenate([text, others])
-        text[:, : self._text] = unit(text[:, : self._text])
-        text = (text - w["text_mean"]) * w["text_scale"]
-        self._texts = [
-            LatentTexts(*posterior(t, w[f"{level}.text_encoder.weight"], w[f"{level}.text_encoder.bias"]))
-            for level, t in zip(self._levels, self._split(text, self._text), strict=True)
+    def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
+        """As `EnergyModel.with_texts`. The energies refuse features of a width that the model does not know
+        (UsageError); those without parts are welcome.
+        """
+        w, texts = self._w, texts.copy()
+        texts[:, : self._text] = unit(texts[:, : self._text])
+        texts = (texts - w["text_mean"]) * w["text_scale"]
+        told = [
+            LatentTexts(*posterior(w, f"{level}.text_encoder", own))
+            for level, own in zip(self._levels, self._split(texts, self._text), strict=True)
         ]
-        self._table = table
+        return lambda vectors: self._energies(vectors, told)
 
     def _split(self, x: np.ndarray, base: int) -> list[np.ndarray]:
         """The whole body's columns, then each part's, as far as they are there."""
         return [x[:, :base], *(np.split(x[:, base:], self._parts, axis=1) if x.shape[1] > base else [])]
 
-    def energies(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background.
-
-        Raises:
-            UsageError: features of a width that the model does not know; those without parts are welcome.
-        """
+    def _energies(self, vectors: np.ndarray, told: list[LatentTexts]) -> np.ndarray:
         w, width = self._w, vectors.shape[1]
         if width not in (self._base, len(w["feature_mean"])):
             raise UsageError(f"FS-VAE: features are {width} wide, must be {self._base} or {len(w['feature_mean'])}")
         x = (vectors - w["feature_mean"][:width]) / w["feature_std"][:width]
         found = []
-        for level, inputs, texts in zip(self._levels, self._split(x, self._base), self._texts, strict=False):
+        for level, inputs, texts in zip(self._levels, self._split(x, self._base), told, strict=False):
             if level == "whole" and self._steps:
                 inputs = self._over_time(inputs)
-            latent, _ = posterior(inputs, w[f"{level}.feature_encoder.weight"], w[f"{level}.feature_encoder.bias"])
+            latent, _ = posterior(w, f"{level}.feature_encoder", inputs)
             found.append(texts.energies(latent))
         if len(found) == 1:
             return found[0]
@@ -115,11 +100,3 @@ class FsVaeRanker:
         gains = self._dct.T * (1 + self._w["time_gains.w"]) @ self._dct
         steps = gains @ steps
         return np.concatenate([x[:, : self._feature], steps.mean(axis=1), steps.max(axis=1)], axis=1)
-
-    def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
-
-
-def texts_of(table: LabelTable, *, parts: bool) -> np.ndarray:
-    """`LabelTable.pooled`, then, for a model with parts, texts of arms, legs and torso: float32 `[K, E]`."""
-    return np.concatenate([table.pooled(), *(table.mean((part,)) for part in PARTS if parts)], axis=1)

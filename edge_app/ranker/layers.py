@@ -8,12 +8,6 @@ from itertools import pairwise
 import numpy as np
 
 
-def high_pass(width: int) -> np.ndarray:
-    """SG-SRM's projection on all but the lowest quarter of frequencies, `P` of METHODS.md 3.2: `[width, width]`."""
-    high = dct_matrix(width)[width // 4 :]
-    return high.T @ high
-
-
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
@@ -34,9 +28,9 @@ def gelu(x: np.ndarray) -> np.ndarray:
     return 0.5 * x * (1 + np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)))
 
 
-def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, epsilon: float = 1e-5) -> np.ndarray:
     centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(1e-5)) * weight + bias
+    return centred / np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + np.float32(epsilon)) * weight + bias
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -79,9 +73,27 @@ def triangle(square: np.ndarray, blocks: int = 4) -> list[tuple[slice, np.ndarra
     return found
 
 
+def standardized(w: Mapping[str, np.ndarray], vector: np.ndarray) -> np.ndarray:
+    """The columns of a feature that a model reads, by the mean and deviation of its training: `[D or more] -> [D]`."""
+    mean = w["feature_mean"]
+    return (vector[: len(mean)] - mean) / w["feature_std"]
+
+
+def anchors(w: Mapping[str, np.ndarray], text: np.ndarray) -> np.ndarray:
+    """Where texts lie among standardized features: `[N, E]` of unit length `-> [N, D]`."""
+    direction = unit(unit(text - w["text_mean"]) @ w["text_map.weight"].T)
+    return (direction * np.float32(np.sqrt(direction.shape[1])) - w["feature_mean"]) / w["feature_std"]
+
+
 def dct_matrix(width: int) -> np.ndarray:
     """The orthonormal DCT-II, one frequency a row: float32 `[width, width]`."""
     k, n = np.arange(width)[:, None], np.arange(width)[None]
     rows = np.sqrt(2 / width) * np.cos(np.pi * (n + 0.5) * k / width)
     rows[0] = np.sqrt(1 / width)
     return rows.astype(np.float32)
+
+
+def high_pass(width: int) -> np.ndarray:
+    """SG-SRM's projection on all but the lowest quarter of frequencies, `P` of METHODS.md 3.2: `[width, width]`."""
+    high = dct_matrix(width)[width // 4 :]
+    return high.T @ high

@@ -9,36 +9,38 @@ import numpy as np
 from edge_app.bundles.bundle import Bundle, Calibration, sound
 from edge_app.bundles.files import load_npz
 from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.calibrated_stacking import Stacked
-from edge_app.ranker.fdsm import FdsmRanker
-from edge_app.ranker.fs_vae import FsVaeRanker
-from edge_app.ranker.rerank import Reranker
-from edge_app.ranker.sa_dvae import SaDvaeRanker
-from edge_app.ranker.scale import ScaleRanker
+from edge_app.ranker.calibrated_stacking import CalibratedStacking
+from edge_app.ranker.fdsm import FdsmModel
+from edge_app.ranker.fs_vae import FsVaeModel
+from edge_app.ranker.labels.table import LabelTable
+from edge_app.ranker.ranker import NO_LABELS, Adjustment, EnergyModel, Ranker
+from edge_app.ranker.rerank import Reranking
+from edge_app.ranker.sa_dvae import SaDvaeModel
+from edge_app.ranker.scale import ScaleModel
 
-RANKERS: dict[str, Callable[..., Ranker]] = {
-    "scale": ScaleRanker, "fdsm": FdsmRanker, "sa_dvae": SaDvaeRanker, "fs_vae": FsVaeRanker,
+MODELS: dict[str, Callable[[dict[str, np.ndarray]], EnergyModel]] = {
+    "scale": ScaleModel, "fdsm": FdsmModel, "sa_dvae": SaDvaeModel, "fs_vae": FsVaeModel,
 }  # fmt: skip
 
 
-def load_ranker(bundle: Bundle, kind: str) -> Ranker:
-    """A ranker of the bundle, without labels yet; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
+def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ranker:
+    """A ranker of the bundle; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
 
     Raises:
-        UsageError: the bundle has no ranker of this kind.
+        UsageError: the bundle has no ranker of this kind, or the table is of another text encoder.
     """
     first, _, second = kind.partition("+")
     with sound(bundle.path):
-        head = _head(bundle, first)
+        weights, calibration = _head(bundle, first)
+        model = MODELS[first](weights)
         stored = load_npz(bundle.path / "background.npz")
-        background = pooled = stored["embeddings"].astype(np.float32)
-        if first == FsVaeRanker.kind and "parts" in stored:
-            background = np.concatenate([pooled, stored["parts"].astype(np.float32)], axis=1)
-        ranker = RANKERS[first](*head, background)
-        if second:
-            ranker = Reranker(ranker, FdsmRanker(*_head(bundle, second), pooled[:0]))
-        return Stacked(ranker, bundle.manifest["training_data"]["concepts"])
+        background = stored["embeddings"].astype(np.float32)
+        if model.parts:
+            background = np.concatenate([background, stored["parts"].astype(np.float32)], axis=1)
+        adjustments: list[Adjustment] = [Reranking(FdsmModel(_head(bundle, second)[0]))] if second else []
+        concepts = tuple(bundle.manifest["training_data"]["concepts"])
+        adjustments.append(CalibratedStacking(concepts, calibration.novel))
+        return Ranker(kind, model, calibration, background, adjustments, table)
 
 
 def check_ranker(bundle: Bundle, kind: str) -> None:

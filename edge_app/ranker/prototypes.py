@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.calibration import log_sum_exp, rank_each
+from edge_app.ranker.calibration import log_sum_exp
 from edge_app.ranker.labels.label import fold
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.ranker.layers import unit
-from edge_app.types import Feature, Ranking
+from edge_app.ranker.ranker import Adjust
 
 
 class Mix(NamedTuple):
@@ -67,30 +67,29 @@ def mixed(
     return out
 
 
-class Prototyped:
-    """A ranker that also knows some labels by shots of them.
+@dataclass(frozen=True, slots=True)
+class Prototypes:
+    """Lets a ranker know some labels by shots of them too. Labels without shots keep their energies, bit for bit.
 
-    shots: by folded name (`edge_app.ranker.labels.label.fold`), the features of each shot's windows. centre: as in
-    `prototype`. Labels without shots keep their energies, bit for bit.
+    directions: the prototype of each label, by folded name (`edge_app.ranker.labels.label.fold`). centre: as in
+    `prototype`. temperature: of the ranker's calibration.
     """
 
-    def __init__(self, ranker: Ranker, shots: Mapping[str, Sequence[np.ndarray]], centre: np.ndarray) -> None:
-        self.kind, self.calibration = ranker.kind, ranker.calibration
-        self._ranker, self._centre = ranker, centre
-        self._known = {name: prototype(own, centre) for name, own in shots.items()}
+    directions: Mapping[str, np.ndarray]
+    centre: np.ndarray
+    temperature: float
 
-    def set_labels(self, table: LabelTable) -> None:
-        self._ranker.set_labels(table)
-        self._table = table
+    @classmethod
+    def of(cls, shots: Mapping[str, Sequence[np.ndarray]], centre: np.ndarray, temperature: float) -> Prototypes:
+        """From the features of each shot's windows, by folded name."""
+        return cls({name: prototype(own, centre) for name, own in shots.items()}, centre, temperature)
+
+    def with_labels(self, table: LabelTable) -> Adjust:
         names = list(map(fold, table.names))
-        self._columns = [i for i, name in enumerate(names) if name in self._known]
-        self._directions = np.array([self._known[names[i]] for i in self._columns]).reshape(-1, len(self._centre))
+        columns = [i for i, name in enumerate(names) if name in self.directions]
+        directions = np.array([self.directions[names[i]] for i in columns]).reshape(-1, len(self.centre))
 
-    def energies(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 `[B, D] -> [B, K + N]`, as the ranker's."""
-        cosine = placed(vectors, self._centre) @ self._directions.T
-        energies = self._ranker.energies(vectors)
-        return mixed(energies, cosine, self._columns, self.calibration.temperature)
+        def adjust(vectors: np.ndarray, energies: np.ndarray) -> np.ndarray:
+            return mixed(energies, placed(vectors, self.centre) @ directions.T, columns, self.temperature)
 
-    def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)
+        return adjust

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
-from edge_app.bundles.bundle import Calibration
-from edge_app.errors import UsageError
-from edge_app.ranker.calibration import background_mask, rank_each
-from edge_app.ranker.labels.table import LabelTable
-from edge_app.ranker.layers import activate, centred, gelu, layer_norm, triangle, unit
-from edge_app.types import Feature, Ranking
+from edge_app.ranker.layers import activate, anchors, centred, gelu, layer_norm, linear, standardized, triangle, unit
+from edge_app.ranker.ranker import Energies
 
 CHUNK = 512
 """Candidates that are matched at a time: what they need stays in the processor's cache."""
@@ -27,17 +23,13 @@ class _Candidates:
     def __init__(self, weights: Mapping[str, np.ndarray], text: np.ndarray) -> None:
         w, text = weights, unit(text)  # of length 1, as training has them
         x = (text - w["text_mean"]) * np.float32(np.sqrt(text.shape[1]))
-        x = gelu(x @ w["project.1.weight"].T + w["project.1.bias"])
-        x = x @ w["project.3.weight"].T + w["project.3.bias"]
+        x = linear(w, "project.3", gelu(linear(w, "project.1", x)))
         condition = layer_norm(x, w["project.4.weight"], w["project.4.bias"])
-        prior = condition @ w["prior.weight"].T + w["prior.bias"]
+        prior = linear(w, "prior", condition)
         self.posterior = centred(condition @ w["posterior_c.weight"].T + w["posterior_x.bias"])
         self.decoder = centred(condition @ w["decoder_c.weight"].T + w["decoder_z.bias"])
-        self.anchor = np.zeros((len(text), len(w["feature_mean"])), np.float32)
-        if "text_map.weight" in w:
-            direction = unit(text - w["text_mean"]) @ w["text_map.weight"].T
-            place = unit(direction) * np.float32(np.sqrt(direction.shape[1]))
-            self.anchor = (place - w["feature_mean"]) / w["feature_std"]
+        nowhere = np.zeros((len(text), len(w["feature_mean"])), np.float32)
+        self.anchor = anchors(w, text) if "text_map.weight" in w else nowhere
         self.anchor_squared = np.square(self.anchor, dtype=np.float64).sum(axis=1).astype(np.float32)
         self.anchor_decoded = self.anchor @ (2 * w["decoder.2.weight"])
         self.prior_mean, log_variance = np.split(prior, 2, axis=1)
@@ -46,45 +38,37 @@ class _Candidates:
         self.prior_spread = (log_variance - 1).sum(axis=1)
 
 
-class ScaleRanker:
-    """The default ranker: the ELBO at the posterior mean is the energy, nothing is sampled (METHODS.md 2.3).
+class ScaleModel:
+    """The default: the ELBO at the posterior mean is the energy, nothing is sampled (METHODS.md 2.3).
 
     Args:
         weights: the module's state by name, float32, from `ranker-scale.npz`.
-        background: float32 `[N, E]`, text embeddings of other everyday actions.
     """
 
-    kind = "scale"
+    kind, parts = "scale", False
 
-    def __init__(
-        self, weights: Mapping[str, np.ndarray], calibration: Calibration, background: np.ndarray, beta: float = 1.0
-    ) -> None:
-        self._w = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
-        self.calibration = calibration
-        self._background = background
-        self._beta = np.float32(beta)
-        w = self._w
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        w = self._w = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
+        self.text_width = len(w["text_mean"])
         self._posterior_x, self._decoder_z = centred(w["posterior_x.weight"].T), centred(w["decoder_z.weight"].T)
         self._posterior_last = np.ascontiguousarray(w["posterior.2.weight"].T)
         self._decoder_squared = triangle(w["decoder.2.weight"].T @ w["decoder.2.weight"])
 
-    def set_labels(self, table: LabelTable) -> None:
-        text = table.pooled()
-        if text.shape[1] != self._background.shape[1]:
-            raise UsageError(
-                f"labels: embeddings are {text.shape[1]} wide, the bundle's are {self._background.shape[1]}"
-            )
-        others = self._background[background_mask(text, self._background, self.calibration.same_text_threshold)]
-        self._candidates = _Candidates(self._w, np.concatenate([text, others]))
-        self._table = table
+    def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
+        """As `EnergyModel.with_texts`."""
+        candidates = _Candidates(self._w, texts)
+        return lambda vectors: np.stack([self._energies(vector, candidates) for vector in vectors])
 
-    def energies(self, vectors: np.ndarray) -> np.ndarray:
-        """float32 `[B, D] -> [B, K + N]`: the labels, then the foreign background."""
-        return np.stack([self._energies(vector) for vector in vectors])
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for each label and text of the background."""
+        squared = (block for _, block in self._decoder_squared)
+        weights = (self._posterior_last, self._decoder_z, *squared, self._w["feature_mean"])
+        return sum(weight.size for weight in weights)
 
-    def _energies(self, vector: np.ndarray) -> np.ndarray:
-        w, c = self._w, self._candidates
-        x = (vector[: len(w["feature_mean"])] - w["feature_mean"]) / w["feature_std"]
+    def _energies(self, vector: np.ndarray, c: _Candidates) -> np.ndarray:
+        w = self._w
+        x = standardized(w, vector)
         hidden_x, y = x @ self._posterior_x, x - w["decoder.2.bias"]
         y_decoded = 2 * (y @ w["decoder.2.weight"])
         away = y @ y - 2 * (c.anchor @ y) + c.anchor_squared
@@ -110,8 +94,5 @@ class ScaleRanker:
             apart += np.exp(log_variance)
             spread = np.einsum("kz,kz->k", apart, c.prior_precision[k]) - log_variance.sum(axis=1)
             kl = np.float32(0.5 / mean.shape[1]) * (c.prior_spread[k] + spread)
-            parts.append(np.float32(0.5) * squares + self._beta * kl)
+            parts.append(np.float32(0.5) * squares + kl)
         return np.concatenate(parts)
-
-    def rank(self, features: Sequence[Feature]) -> list[Ranking]:
-        return rank_each(features, self.energies, self._table, self.calibration)

@@ -2,8 +2,8 @@
 
     ~/.cache/edge-app/engines/<onnx sha12>-<gpu>-sm<cc>-trt<version>-<precision>-b<min>_<max>.engine, .json beside it
 
-The side-car has the full key and the engine's hash. It is written before the engine, and both are moved into place, so
-an engine that is there is whole and has its side-car. Whatever does not hold is set aside as `*.bad` and built again.
+The side-car has the full key and the engine's hash. It is written before the engine, and each whole or not at all, so
+an engine that is there has its side-car. Whatever does not hold is set aside as `*.bad` and built again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from edge_app.bundles.files import cache_folder as models_folder
+from edge_app.bundles.files import write_bytes, write_text
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 from edge_app.runtime.cuda import Cuda, Gpu
 from edge_app.runtime.tensorrt import MAX_BATCH, MIN_BATCH, load_tensorrt, version_of
@@ -79,15 +80,11 @@ def engine_key(model: Path, precision: str) -> EngineKey:
     return EngineKey(digest, gpu.name, gpu.capability, version_of(trt), precision, MIN_BATCH, MAX_BATCH, _l4t())
 
 
-def engines_folder() -> Path:
-    return models_folder().parent / "engines"
-
-
 class EngineCache:
     """command: what builds and tries engines, as `edge_app.runtime.engine_child` does."""
 
     def __init__(self, folder: Path | None = None, command: tuple[str, ...] = CHILD) -> None:
-        self.folder = folder or engines_folder()
+        self.folder = folder or cache_folder("engines")
         self._command = command
 
     def obtain(self, key: EngineKey, model: Path, waiting: Waiting = lambda: None) -> bytes:
@@ -125,15 +122,15 @@ class EngineCache:
     def _make(self, key: EngineKey, model: Path, waiting: Waiting) -> None:
         log.info("building a TensorRT engine, once; it is kept in %s", self.folder, extra={"kind": "engine"})
         with tempfile.TemporaryDirectory(prefix=".build-", dir=self.folder) as folder:
-            made, side_car = Path(folder) / key.file, Path(folder) / "side-car"
+            made = Path(folder) / key.file
             timings = self.folder / f"timings-trt{key.tensorrt}-sm{key.capability}.cache"
             problem = self._run(("build", str(model), str(made), str(timings)), BUILD_S, waiting)
             if problem:
                 raise UsageError(problem)
-            digest = hashlib.sha256(made.read_bytes()).hexdigest()
-            side_car.write_text(json.dumps({**asdict(key), "sha256": digest}, indent=1) + "\n", "utf-8")
-            os.replace(side_car, (self.folder / key.file).with_suffix(".json"))
-            os.replace(made, self.folder / key.file)
+            engine = made.read_bytes()
+            side_car = json.dumps({**asdict(key), "sha256": hashlib.sha256(engine).hexdigest()}, indent=1) + "\n"
+            write_text((self.folder / key.file).with_suffix(".json"), side_car)
+            write_bytes(self.folder / key.file, engine)
 
     def _try(self, path: Path, waiting: Waiting) -> str:
         return self._run(("probe", str(path)), PROBE_S, waiting)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.bundles.files import write_bytes
 from edge_app.errors import UsageError
 
 MIN_BATCH, MAX_BATCH = 1, 64
@@ -75,9 +76,7 @@ def build_engine(model: Path, timings: Path | None = None) -> bytes:
     if engine is None:
         raise UsageError(f"{model.name}: TensorRT cannot build an engine from it")
     if timings:
-        new = timings.with_suffix(".new")
-        new.write_bytes(config.get_timing_cache().serialize())
-        new.replace(timings)
+        write_bytes(timings, config.get_timing_cache().serialize())
     return bytes(engine)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import zmq
 
+from edge_app.bundles.user_folders import runtime_folder
 from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json, use_keys
 from edge_app.errors import SourceError, UsageError
 
@@ -24,23 +22,16 @@ Request = dict[str, Any]
 def control_beside(endpoint: str) -> str:
     """Where the control socket of the app is that publishes at `endpoint`, if nothing else was said.
 
-    Beside the socket file of ipc; for tcp, named after the port in `$XDG_RUNTIME_DIR`, or else in a folder in /tmp that
-    only this user may enter.
+    Beside the socket file of ipc; for tcp, named after the port in `runtime_folder()`.
 
     Raises:
-        UsageError: that folder in /tmp belongs to somebody else.
+        UsageError: as `runtime_folder`.
     """
     transport, _, address = endpoint.partition("://")
     if transport == "ipc":
         return f"{endpoint}.control"
     name = address.rpartition(":")[2] if transport == "tcp" else address
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    folder = Path(runtime) if os.path.isdir(runtime) else Path(tempfile.gettempdir()) / f"edge-app-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
-        raise UsageError(f"{folder}: must be a folder of this user that no other may write; or give --control ENDPOINT")
-    return f"ipc://{folder}/edge-app-{name}.control"
+    return f"ipc://{runtime_folder()}/edge-app-{name}.control"
 
 
 def ask(

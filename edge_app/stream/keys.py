@@ -25,6 +25,7 @@ from typing import Literal
 
 from zmq.auth import create_certificates
 
+from edge_app.bundles.files import write_bytes
 from edge_app.client import check_secret, read_certificate
 from edge_app.errors import UsageError
 
@@ -102,7 +103,7 @@ def new_server(folder: Path) -> None:
         with tempfile.TemporaryDirectory(dir=folder) as work:
             create_certificates(work, "server")
             for name in ("server.key", "server.key_secret"):
-                os.replace(Path(work) / name, folder / name)
+                write_bytes(folder / name, (Path(work) / name).read_bytes())
 
 
 def new_client(folder: Path, name: str, role: Role) -> Path:
@@ -118,14 +119,18 @@ def new_client(folder: Path, name: str, role: Role) -> Path:
     with _private_writes(folder):
         home.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            create_certificates(work, "client")
-            public = Path(work) / "client.key"
-            shutil.copy(folder / "server.key", work)
-            (folder / "authorized" / f"{role}s").mkdir(exist_ok=True)
-            home.mkdir()
-            for file in ("client.key_secret", "server.key"):
-                os.replace(Path(work) / file, home / file)
-            os.replace(public, folder / "authorized" / f"{role}s" / f"{name}.key")
+            made = Path(work) / "client"
+            made.mkdir()
+            create_certificates(made, "client")
+            shutil.copy(folder / "server.key", made)
+            public = (made / "client.key").read_bytes()
+            (made / "client.key").unlink()
+            os.replace(made, home)
+        try:
+            write_bytes(folder / "authorized" / f"{role}s" / f"{name}.key", public)
+        except UsageError:
+            shutil.rmtree(home)
+            raise
     return home
 
 

@@ -97,11 +97,9 @@ def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_pa
     rankers = {}
     for kind in ("scale", "fs_vae"):
         self_test(both, load_bundle_encoder(both), kind)
-        rankers[kind] = load_ranker(both, kind)
-        rankers[kind].set_labels(table)
+        rankers[kind] = load_ranker(both, kind, table)
         assert [len(ranking.labels) for ranking in rankers[kind].rank(long)] == [2, 2]
-    scale = load_ranker(alone, "scale")
-    scale.set_labels(table)
+    scale = load_ranker(alone, "scale", table)
     cut = [Feature(feature.window, feature.vector[:16].copy()) for feature in long]
     for one, other, near in zip(scale.rank(cut), rankers["scale"].rank(long), scale.rank(short), strict=True):
         assert one.energies.tobytes() == other.energies.tobytes()

@@ -26,11 +26,8 @@ from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.camera import open_source, opencv
 from edge_app.camera.grab import Grabber, grab
-from edge_app.encoder import load_encoder
 from edge_app.errors import SourceError
-from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.load import load_ranker
-from edge_app.recognizer import CameraConfig
+from edge_app.recognizer import CameraConfig, Recognizer
 from edge_app.types import CameraReport
 from tests.grabbing import until
 from tests.running import LABELS, SQUATS, action, children, repeat, stage, state, status, wait_for
@@ -223,14 +220,9 @@ def test_C5_the_label_does_not_hang_on_the_rate(how, recognize):
 @pytest.fixture(scope="module")
 def recognize() -> Callable[[str], dict]:
     from edge_app.app.commands.recognize import recognize
-    from edge_app.ranker.labels.label import parse_labels
-    from edge_app.ranker.labels.table import build_table
 
-    bundle = load_bundle(DEFAULT)
-    encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
-    table = build_table(parse_labels(LABELS), BundleText(bundle), 1)
-    ranker.set_labels(table)
-    return cache(lambda uri: recognize(uri, bundle, encoder, ranker, table, Settings()))
+    recognizer = Recognizer(LABELS, runtime="onnxruntime")
+    return cache(lambda uri: recognize(uri, recognizer))
 
 
 def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):

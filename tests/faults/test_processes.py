@@ -115,7 +115,7 @@ def test_P2_each_stage_stopped_is_noticed_and_replaced(app, squats):
     assert closed(it.stream, it.ledger) and it.ledger.wrong == []
 
 
-def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted():
+def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted(capfd):
     board: dict = {}
     aborting = Stage("abort", bodies.abort, None, board, QUICK)
     hanging = Stage("hang", bodies.hang, None, board, QUICK)
@@ -123,6 +123,7 @@ def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted():
     with supervised(aborting, hanging, good) as outcome:
         until(lambda: row(aborting) == ("running", 1) and row(hanging) == ("running", 1))
         assert row(good) == ("running", 0) and outcome == []
+    assert "ended with signal SIGABRT (F0000 x.cc:7] Check failed: cpus > 0); restarting" in capfd.readouterr().err
 
 
 def test_P4_a_crash_loop_is_given_up(capfd):
@@ -131,7 +132,7 @@ def test_P4_a_crash_loop_is_given_up(capfd):
     with supervised(bad, good) as outcome:
         until(lambda: bool(outcome), 60)
     assert isinstance(outcome[0], GaveUpError) and outcome[0].exit_code == 5
-    assert len(bad._starts) == 1 + QUICK.restarts
+    assert bad._budget.recent == 1 + QUICK.restarts
     assert row(bad)[0] == "failed" and row(good) == ("running", 0)
     assert capfd.readouterr().err.count("restarting it") == 1 + QUICK.restarts
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_app.app.metrics import StageTimes
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.pose.idle import PoseStage
 from edge_app.pose.mediapipe import _figure
 from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
@@ -21,7 +21,7 @@ Watch = Callable[[np.ndarray, float, float], list[tuple[bool, Poses]]]
 
 def watched(people: int) -> Iterator[Watch]:
     """Shows one picture from one second to another, at 30 frames a second with stamps that jitter."""
-    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder() / MODELS["full"].file, MODELS["full"]):
+    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"]):
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
     times = StageTimes()
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
 from edge_app.pose.mediapipe import PoseEstimator, _figure
@@ -27,7 +27,7 @@ LEFT, RIGHT = (320, 180), (960, 180)
 
 @pytest.fixture(scope="module")
 def estimator() -> Iterator[PeopleEstimator]:
-    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder() / MODELS["full"].file, MODELS["full"])
+    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"])
     if not here:
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
     with PeopleEstimator(3) as estimator:

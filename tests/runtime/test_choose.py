@@ -230,4 +230,4 @@ def report(bundle, index: int) -> CameraReport:
     joints = bundle.golden()["windows"][index].copy()
     valid = np.ones(len(joints), bool)
     window = make_window(joints, valid, bundle.spec, camera="cam", track=1, t_ns=now, fps_in=30.0)
-    return CameraReport("cam", "running", 0, now, 30.0, index, 0, window)
+    return CameraReport("cam", "running", 0, now, 30.0, index, 0, (window,))

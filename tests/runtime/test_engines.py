@@ -16,7 +16,7 @@ import pytest
 
 from edge_app.bundles.bundle import DEFAULT
 from edge_app.errors import UsageError
-from edge_app.runtime.engines import KEEP, EngineCache, engine_key, engines_folder
+from edge_app.runtime.engines import KEEP, EngineCache, engine_key
 from export.__main__ import main
 
 from .conftest import KEY
@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_line(workshop, monkeypatch):
 
 def test_the_cache_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert engines_folder() == tmp_path / "edge-app" / "engines"
+    assert EngineCache().folder == tmp_path / "edge-app" / "engines"
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):

@@ -77,7 +77,7 @@ class Samples:
 
     @staticmethod
     def status(t_ns: int) -> dict:
-        report = CameraReport("front", "running", 1, t_ns, 28.7, 1200, 4, None, ("dark",))
+        report = CameraReport("front", "running", 1, t_ns, 28.7, 1200, 4, (), ("dark",))
         return schema.status_message(
             camera="front", version="0.1.0", cameras=[report], counters={"stale_dropped": 2}, provider="onnxruntime",
             stages={"encoder": {"state": "running", "progress": 41, "p50_ms": 6.5},

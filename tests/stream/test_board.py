@@ -14,7 +14,7 @@ import time
 import pytest
 from rich.console import Console
 
-from edge_app.app.commands.listen import Board
+from edge_app.app.commands.board import Board
 from edge_app.client import Message
 from edge_app.stream.publisher import Publisher
 

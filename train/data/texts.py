@@ -10,10 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from edge_app.ranker.fs_vae import PARTS, texts_of
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import NAMING, build_table
+from edge_app.ranker.labels.table import NAMING, PARTS, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 
 Bank = TypeVar("Bank", bound="TextBank")
@@ -28,7 +27,7 @@ class TextBank:
     """
 
     parts = False
-    """Whether a text goes on with those of arms, legs and torso, as `edge_app.ranker.fs_vae.texts_of` has them."""
+    """Whether a text goes on with those of arms, legs and torso, as `LabelTable.pooled` has them."""
 
     def __init__(self, names: Sequence[np.ndarray], descriptions: Sequence[np.ndarray]) -> None:
         self._names, self._named = _padded(names)
@@ -74,7 +73,7 @@ class ConceptTexts(TextBank):
     def __init__(self, concepts: Sequence[str]) -> None:
         table = build_table([Label(concept) for concept in concepts], TextEncoder(), 0)
         self.index = {concept: i for i, concept in enumerate(concepts)}
-        self._pooled = texts_of(table, parts=True)
+        self._pooled = table.pooled(parts=True)
         rows = iter(table.vectors)
         names, descriptions = [], []
         for texts in table.texts:

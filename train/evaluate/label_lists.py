@@ -14,10 +14,10 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.bundles.bundle import Bundle
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature
 from train.evaluate.metrics import auroc, expected_calibration_error, reliability, risk_coverage
 
@@ -66,8 +66,7 @@ def ask(items: Sequence[Item], names: Sequence[str], bundle: Bundle, ranker: Ran
         rest = rng.permutation(np.flatnonzero(other[answer]))[:SIZE]
         for picked in (np.r_[answer, rest[: SIZE - 1]], rest):
             table = build_table([Label(names[i]) for i in picked], texts, 0)
-            ranker.set_labels(table)
-            rankings = ranker.rank(item.features)
+            rankings = ranker.with_labels(table).rank(item.features)
             belief = np.mean([r.scores.astype(np.float64) * r.known for r in rankings], axis=0)
             best = int(belief.argmax())
             known = float(np.mean([r.known for r in rankings]))

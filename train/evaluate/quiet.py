@@ -21,14 +21,12 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.app.commands.recognize import recognize
-from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder
 from edge_app.errors import SourceError, UsageError
 from edge_app.pose.model_file import ensure_pose_model
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.ranker import Ranker
+from edge_app.recognizer import Recognizer
 from edge_app.types import Frame
 from train.data.extract import VIDEOS, extract, parse_shard
 
@@ -114,10 +112,10 @@ def quiet_recordings(folders: Iterable[Path]) -> list[Path]:
 
 def false_events(bundle: Bundle, encoder: Encoder, ranker: Ranker, recordings: Sequence[Path]) -> dict[str, Any]:
     """Events of the default labels where nothing happens, a minute: with nobody there, and with somebody idle."""
-    table = build_table(bundle.default_labels, BundleText(bundle), 0)
+    recognizer = Recognizer(bundle=bundle, ranker=ranker, runtime=encoder)
     clips: dict[str, dict[str, Any]] = {}
     for path in tqdm(recordings, desc="quiet footage", disable=None):
-        found = recognize(f"pose://{path}", bundle, encoder, ranker, table, Settings())
+        found = recognize(f"pose://{path}", recognizer)
         idle = path.stem.startswith(IDLE)
         said = [event["label"] for event in found["events"] if not (idle and event["label"] == IDLE_LABEL)]
         clips[path.stem] = {"seconds": found["seconds"], "events": said, "states": found["states"]}

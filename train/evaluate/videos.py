@@ -17,19 +17,16 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.camera.recording import read_recording
 from edge_app.encoder import Encoder
 from edge_app.errors import UsageError
-from edge_app.events import EventDetector
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
-from edge_app.track import Tracker
-from edge_app.types import CameraReport, Event, Feature, Pose, Poses, Ranking, Window
-from edge_app.window.buffer import WindowBuffer
+from edge_app.ranker.ranker import Ranker
+from edge_app.recognizer import Recognizer
+from edge_app.types import Event, Feature, Pose, Poses, Ranking, Window
 from edge_app.window.normalize import lift
 from edge_app.window.skeleton import WindowSpec
 from train.data.clips import windows_over
@@ -148,7 +145,7 @@ def evaluate_segments(
         mean = lambda values: round(float(np.average(values, weights=w)), 4)  # noqa: E731
         losses = {at: mean(nll(energies[picked], t, at)) for at in TEMPERATURES}
         best_at = min(losses, key=losses.__getitem__)
-        result = {
+        result: dict[str, Any] = {
             "segments": len(picked),
             "top1": mean(place[picked] == 0),
             "top5": mean(place[picked] < 5),
@@ -199,43 +196,24 @@ class Replay:
         ]
 
 
-def replay(recording: Path, bundle: Bundle, encoder: Encoder, ranker: Ranker, settings: Settings) -> Replay:
-    """`edge-app recognize` over a recording, keeping when each event was announced. The ranker has its labels."""
-    rankings: list[Ranking] = []
-    events: list[Event] = []
-    buffer, tracker = WindowBuffer("file", bundle.spec), Tracker()
-    detector = EventDetector("file", bundle.spec, settings.events)
-    stride_ns, due_ns, t_ns = int(settings.camera.stride_s * 1e9), 0, 0
-    for poses in read_recording(recording):
-        if not isinstance(poses, Poses):
-            continue
-        t_ns = poses.t_ns
-        tracks = tracker.update(poses)
-        if tracks:
-            buffer.push(tracks[0])
-        if t_ns < due_ns:
-            continue
-        due_ns = t_ns + stride_ns
-        window = buffer.window() if tracks else None
-        ranking = ranker.rank(encoder.encode([window]))[0] if window else None
-        if ranking:
-            rankings.append(ranking)
-        events += detector.update(CameraReport("file", "running", 0, t_ns, 0.0, 0, 0, window), ranking).events
-    events += detector.close(t_ns, "ended")
-    return Replay(rankings, events)
+def replay(recording: Path, recognizer: Recognizer) -> Replay:
+    """`edge-app recognize` over a recording, keeping when each event was announced."""
+    decisions = list(recognizer.run(f"pose://{recording}"))
+    return Replay(
+        [decision.ranking for decision in decisions if decision.ranking is not None],
+        [event for decision in decisions for event in decision.events],
+    )
 
 
 def evaluate_events(
     segments: Sequence[Segment], recordings: Path, bundle: Bundle, encoder: Encoder, ranker: Ranker
 ) -> dict[str, Any]:
     """Events over whole recordings, the bundle's default labels being looked for, against their labelled segments."""
-    table = build_table(bundle.default_labels, BundleText(bundle), 0)
-    ranker.set_labels(table)
-    tally = _Tally()
+    recognizer, tally = Recognizer(bundle=bundle, ranker=ranker, runtime=encoder), _Tally()
     for video in tqdm(dict.fromkeys(segment.video for segment in segments), desc="events", disable=None):
         own = [segment for segment in segments if segment.video == video]
-        found = replay(recordings / f"{video}.mcap", bundle, encoder, ranker, Settings())
-        tally.add(video, own, found, table.names, bundle.spec)
+        found = replay(recordings / f"{video}.mcap", recognizer)
+        tally.add(video, own, found, recognizer.labels, bundle.spec)
     return tally.result()
 
 

@@ -21,20 +21,19 @@ import numpy as np
 from edge_app.bundles.bundle import Calibration
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.calibration import background_mask, log_sum_exp
-from edge_app.ranker.fdsm import RIVALS, FdsmRanker
-from edge_app.ranker.fs_vae import texts_of
+from edge_app.ranker.fdsm import RIVALS, FdsmModel
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
-from edge_app.ranker.load import RANKERS
+from edge_app.ranker.load import MODELS
+from edge_app.ranker.ranker import Ranker
 from train.data.clips import Bank
 from train.encoder.frozen import encode, load_encoder
 from train.encoder.training_set import load_training_clips
 from train.evaluate.metrics import auroc, logistic_regression
-from train.heads.train import SYSTEMS, load_heads
+from train.heads.systems import load_heads
 from train.models.edge import Detailed
 from train.synthetic.augment import training_windows
 
@@ -115,19 +114,19 @@ def calibrate(own: np.ndarray, other: np.ndarray, sample: Sample) -> tuple[dict[
 
 def _energies(ranker: Ranker, table: LabelTable, vectors: np.ndarray) -> np.ndarray:
     """float64 `[N, K]` of a table's labels alone."""
-    ranker.set_labels(table)
+    ranker = ranker.with_labels(table)
     count = len(table.labels)
     parts = [ranker.energies(part)[:, :count] for part in np.array_split(vectors, len(vectors) // 50 + 1)]
     return np.concatenate(parts).astype(np.float64)
 
 
-def _rivals(ranker: FdsmRanker, table: LabelTable, vectors: np.ndarray, apart: list[np.ndarray]) -> np.ndarray:
+def _rivals(model: FdsmModel, table: LabelTable, vectors: np.ndarray, apart: list[np.ndarray]) -> np.ndarray:
     """Of the background it matches the nearest foreign ones only; the others are infinitely far: `[N, K]`."""
-    ranker.set_labels(table)
+    found = model.with_texts(table.pooled(), len(table.labels))
     energies = np.full((len(vectors), len(table.labels)), np.inf, np.float32)
-    for i, nearest in enumerate(np.argsort(ranker.away(vectors), axis=1, kind="stable")):
+    for i, nearest in enumerate(np.argsort(found.away(vectors), axis=1, kind="stable")):
         chosen = nearest[apart[i][nearest]][:RIVALS]
-        energies[i, chosen] = ranker.match(vectors[i], chosen)
+        energies[i, chosen] = found.match(vectors[i], chosen)
     return energies
 
 
@@ -150,7 +149,7 @@ def run(arguments: argparse.Namespace) -> None:
     # One pass over all texts; lists are then columns of it.
     concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
     everyday = build_table([Label(action.name) for action in actions()], TextEncoder(), 0)
-    told = texts_of(everyday, parts=True).astype(np.float16).astype(np.float32)  # as the bundle stores it
+    told = everyday.pooled(parts=True).astype(np.float16).astype(np.float32)  # as the bundle stores it
     texts = concepts.pooled()
     background = np.ascontiguousarray(told[:, : texts.shape[1]])
     truth, size = bank.concept[picked], rng.integers(3, min(20, len(bank.concepts)), len(picked))
@@ -166,12 +165,13 @@ def run(arguments: argparse.Namespace) -> None:
     rankers, fit = {}, {}
     for kind, weights in load_heads(arguments.heads).items():
         plain = Calibration(1.0, 1.0, 0.0, same_text_threshold=-np.inf)
-        ranker = RANKERS[kind](weights, plain, told if SYSTEMS[kind].detailed else background)
+        model = MODELS[kind](weights)
+        ranker = Ranker(kind, model, plain, told if model.parts else background)
         own = _energies(ranker, concepts, vectors)
         other = (
-            _rivals(ranker, everyday, vectors, apart)
-            if isinstance(ranker, FdsmRanker)
-            else (_energies(ranker, everyday, vectors))
+            _rivals(model, everyday, vectors, apart)
+            if isinstance(model, FdsmModel)
+            else _energies(ranker, everyday, vectors)
         )
         rankers[kind], fit[kind] = calibrate(own, other, sample)
         print(json.dumps({kind: fit[kind]}))

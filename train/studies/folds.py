@@ -36,15 +36,15 @@ from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import unit
-from edge_app.ranker.scale import ScaleRanker
-from edge_app.window.normalize import normalize
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.scale import ScaleModel
 from train.__main__ import main as verb
-from train.data.clips import Clip, clip_windows, load_concepts
+from train.data.clips import CORE15_SETS, Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
-from train.encoder.frozen import encode, load_encoder
-from train.evaluate.metrics import harmonic, score, shuffled_top1
+from train.encoder.frozen import encode_clips, load_encoder
+from train.evaluate.metrics import harmonic, item_means, score, shuffled_top1
 from train.evaluate.report import folds_table, summarise_folds
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.papers.gzsl import seen_and_unseen
 from train.studies.trials import lab_trial, split_trial
 
@@ -94,7 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
     concepts = load_concepts(arguments.data / "concepts.csv")
     sets, seeds = [n for n in arguments.sets.split(",") if n], [int(seed) for seed in arguments.seeds.split(",")]
     index, count = parse_shard(arguments.shard)
-    folds = all_folds(sets, seeds, arguments.splits, set(concepts.values()))
+    ours = {concept for (name, _), concept in concepts.items() if name in CORE15_SETS}
+    folds = all_folds(sets, seeds, arguments.splits, ours)
     for fold in folds[index::count]:
         folder = arguments.out / fold.name
         if not (folder / "fold.json").is_file():
@@ -139,20 +140,15 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
     encoder, spec, saved = load_encoder(folder / "encoder.pt")
     weights = load_heads(folder)["scale"]
     table = build_table([Label(name) for name in names], TextEncoder(), 0)
-    ranker = ScaleRanker(weights, Calibration(1.0, 1.0, 0.0, 1.3), table.pooled()[:0])
-    ranker.set_labels(table)
+    none = table.pooled()[:0]
+    ranker = Ranker("scale", ScaleModel(weights), Calibration(1.0, 1.0, 0.0, 1.3), none, table=table)
     mean, text_map = (saved["model"][name].numpy() for name in ("text_mean", "text_map.weight"))
     places = unit(unit(table.pooled() / np.float32(np.sqrt(2)) - mean) @ text_map.T)
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "scale": ranker.energies, "cosine": lambda features: -unit(features) @ places.T,
     }  # fmt: skip
-    found = {way: np.empty((len(clips), len(names))) for way in ways}
-    for i, clip in enumerate(clips):
-        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
-        features = encode(encoder, np.stack(windows))
-        for way, energies in ways.items():
-            found[way][i] = energies(features).mean(axis=0, dtype=np.float64)
-    return found
+    features, clip = encode_clips(encoder, spec, [clip_windows(clip, spec) for clip in clips])
+    return {way: item_means(energies(features), clip) for way, energies in ways.items()}
 
 
 def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str], unseen: np.ndarray) -> None:

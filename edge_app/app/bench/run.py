@@ -26,6 +26,7 @@ from edge_app.app.bench.subscriber import Heard, subscribe
 from edge_app.app.bench.usage import Usage
 from edge_app.app.metrics import read_trace
 from edge_app.app.processes.supervisor import AppTask, run_app
+from edge_app.bundles.files import write_text
 from edge_app.errors import SourceError, UsageError
 
 SOURCE = "person://wave,squat,clap,walk in place,jumping jack,bow"
@@ -58,16 +59,12 @@ def bench(
     schedule = by_schedule(heard, round(task.settings.camera.stride_s * 1e9))
     measured = result(task, heard, schedule, stages, usage)
     print_result(measured)
-    try:
-        if out is not None:
-            out.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")
-        if pictures is not None:
-            pictures.mkdir(parents=True, exist_ok=True)
-            delays = {**stages, "glass to label": schedule.delay_ms}
-            (pictures / "latency.svg").write_text(draw_latencies(delays), "utf-8")
-            (pictures / "strip.svg").write_text(draw_strip(schedule, task.settings.camera.stride_s * 1e3), "utf-8")
-    except OSError as error:
-        raise UsageError(f"bench: {error.filename} cannot be written ({error.strerror})") from None
+    if out is not None:
+        write_text(out, json.dumps(measured, indent=1) + "\n", parents=False)
+    if pictures is not None:
+        delays = {**stages, "glass to label": schedule.delay_ms}
+        write_text(pictures / "latency.svg", draw_latencies(delays))
+        write_text(pictures / "strip.svg", draw_strip(schedule, task.settings.camera.stride_s * 1e3))
     return 0
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-from importlib import import_module
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +29,6 @@ def add_bridges(verbs: Any) -> None:
     ros2.add_argument("--prefix", default="edge_app", help="of every topic (default edge_app)")
     for kind in (mqtt, ros2):
         kind.add_argument("--max-age-ms", type=float, default=1000, metavar="MS", help="pass on nothing older as live")
-        kind.set_defaults(verb_function=_bridge)
-
-
-def _bridge(arguments: argparse.Namespace) -> int:
-    try:
-        module = import_module(f"edge_app.app.bridges.{arguments.kind}")
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"bridge {arguments.kind}: {error.name} is not installed; pip install 'edge-app[{arguments.kind}]'"
-        ) from None
-    return module.bridge(**{name: getattr(arguments, name) for name in signature(module.bridge).parameters})
 
 
 def subscribe(endpoint: str, max_age_ms: float) -> Subscriber:

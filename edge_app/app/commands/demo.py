@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,15 @@ from edge_app.errors import SourceError
 
 WEBCAM = "camera://0"
 DRAWN = "person://wave,squat,clap,walk in place,jumping jack,bow"
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the demo."""
+    assignments = [*(["publish.pose=true"] if arguments.view else []), *arguments.assignments]
+    return demo(
+        source=arguments.source, labels=arguments.labels, seconds=arguments.seconds, json_lines=arguments.json,
+        assignments=assignments, view=arguments.view, token=arguments.token,
+    )  # fmt: skip
 
 
 def demo(

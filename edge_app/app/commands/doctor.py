@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes.util
 import json
 import os
@@ -33,10 +34,10 @@ class Check:
     remedy: str = ""
 
 
-def doctor(*, as_json: bool) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Print every check; 0 if all that is needed is here, else 2."""
     checks = run_checks()
-    if as_json:
+    if arguments.json:
         print(json.dumps({"schema": "doctor/1", "version": __version__, "checks": [asdict(c) for c in checks]}))
     else:
         for check in checks:
@@ -81,11 +82,11 @@ def _attempt(name: str, action: Callable[[], str], remedy: str) -> Check:
 
 
 def _pose_model() -> str:
-    from edge_app.bundles.files import cache_folder
+    from edge_app.bundles.user_folders import cache_folder
     from edge_app.errors import UsageError
     from edge_app.pose.model_file import ENVIRONMENT, MODELS, ensure_pose_model
 
-    if ENVIRONMENT not in os.environ and not (cache_folder() / MODELS["full"].file).is_file():
+    if ENVIRONMENT not in os.environ and not (cache_folder("models") / MODELS["full"].file).is_file():
         raise UsageError("not fetched yet")
     return str(ensure_pose_model())
 

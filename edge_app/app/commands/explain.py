@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
+from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import draw_decision
-from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import Bundle
-from edge_app.camera import open_source
-from edge_app.encoder import Encoder
-from edge_app.errors import UsageError
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.labels.table import LabelTable
-from edge_app.recognizer import Step, steps
+from edge_app.bundles.files import write_text
+from edge_app.errors import UsageError, printable
+from edge_app.events import EventConfig
+from edge_app.recognizer import Recognizer, Step
 from edge_app.types import Decision
 
 _SENTENCES = {
@@ -37,6 +35,15 @@ _SENTENCES = {
 }
 
 
+def main(arguments: argparse.Namespace) -> int:
+    """Explain one moment of a recording."""
+    uri = f"pose://{arguments.recording}"
+    recognizer, _ = make_recognizer(arguments, [uri])
+    lines = explain(uri, arguments.at, recognizer, picture=arguments.out)
+    print("\n".join(map(printable, lines)))
+    return 0
+
+
 def sentence(decision: Decision) -> str:
     """The decision's own reason in words; where no action is on, after its state."""
     reason = decision.reason
@@ -47,35 +54,28 @@ def sentence(decision: Decision) -> str:
     return text if decision.state == "running" or reason.rule in ("over", "rest") else f"{decision.state}: {text}"
 
 
-def explain(
-    uri: str, at_s: float, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
-    *, picture: Path | None = None,
-) -> list[str]:  # fmt: skip
+def explain(uri: str, at_s: float, recognizer: Recognizer, *, picture: Path | None = None) -> list[str]:
     """Lines about the first decision at or after `at_s` seconds from the start; draws it into an SVG file, if named.
 
     Raises:
         UsageError: there is no decision so late, or the picture cannot be written.
         SourceError: no recording.
     """
-    ranker.set_labels(table)
     last_s = 0.0
-    with open_source(uri, camera="file", realtime=False) as source:
-        for step in steps(source, bundle.spec, encoder, ranker, settings):
-            if step.decision is not None and step.poses is not None:
-                last_s = step.decision.t_ns / 1e9
-                if last_s >= at_s:
-                    break
-        else:
-            raise UsageError(f"--at {at_s:g}: the last decision is at {last_s:.2f} s; allowed: 0 to {last_s:.2f}")
-    lines = _about(Path(uri.removeprefix("pose://")).name, step, settings)
+    for step in recognizer.steps(uri):
+        if step.decision is not None and step.poses is not None:
+            last_s = step.decision.t_ns / 1e9
+            if last_s >= at_s:
+                break
+    else:
+        raise UsageError(f"--at {at_s:g}: the last decision is at {last_s:.2f} s; allowed: 0 to {last_s:.2f}")
+    spec, events = recognizer.bundle.spec, recognizer.events
+    lines = _about(Path(uri.removeprefix("pose://")).name, step, events)
     if picture is not None:
         if step.window is None:
             raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
-        try:
-            drawn = draw_decision(step.window, step.decision.ranking, bundle.spec, settings.events.enter, lines)
-            picture.write_text(drawn, "utf-8")
-        except OSError as error:
-            raise UsageError(f"--out {picture}: cannot be written: {error.strerror}") from None
+        drawn = draw_decision(step.window, step.decision.ranking, spec, events.enter, lines)
+        write_text(picture, drawn, parents=False)
     ranking = step.decision.ranking
     if ranking is None:
         return lines
@@ -83,8 +83,8 @@ def explain(
     return [*lines, f"  {'label':24} score  energy", *rows]
 
 
-def _about(name: str, step: Step, settings: Settings) -> list[str]:
-    decision, window, events = step.decision, step.window, settings.events
+def _about(name: str, step: Step, events: EventConfig) -> list[str]:
+    decision, window = step.decision, step.window
     assert decision is not None
     lines = [f"{name} at {decision.t_ns / 1e9:.2f} s: {decision.state}", sentence(decision)]
     if window is not None:

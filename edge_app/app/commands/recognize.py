@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +11,45 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import Moment, draw_run
-from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import Bundle
-from edge_app.camera import open_source, redact
-from edge_app.encoder import Encoder
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.labels.table import LabelTable
-from edge_app.recognizer import steps
+from edge_app.app.log import log
+from edge_app.bundles.files import write_text
+from edge_app.camera import redact
+from edge_app.errors import SourceError, UsageError
+from edge_app.recognizer import Recognizer
 from edge_app.types import Event, Ranking
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Name what each file shows; 4 where one cannot be decoded."""
+    if arguments.picture and len(arguments.files) > 1:
+        raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
+    recognizer, _ = make_recognizer(arguments, arguments.files)
+    code = 0
+    for file in arguments.files:
+        try:
+            result = recognize(file, recognizer, picture=arguments.picture)
+        except SourceError as error:
+            log.error("%s", error, extra={"kind": "source"})
+            code = error.exit_code
+            continue
+        print(json.dumps(result) if arguments.json else _readable(result), flush=True)
+    return code
+
+
+def _readable(result: dict[str, Any]) -> str:
+    best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3])
+    if not best:
+        slow = "degraded" in result["states"]
+        best = f"only {result['fps_in']:g} frames a second, too few to name anything" if slow else "nobody in view"
+    lines = [f"{result['file']}: {best}"]
+    lines += [
+        f"  {event['onset_s']:7.2f} to {event['offset_s']:7.2f} s  {event['label']} ({event['score']:.2f})"
+        for event in result["events"]
+    ]
+    states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
+    return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
@@ -43,53 +75,53 @@ class _Tally:
         default_factory=lambda: {"no_person": 0.0, "idle": 0.0, "unknown": 0.0, "action": 0.0}
     )
 
+    def spend(self, state: str, seconds: float) -> None:
+        self.states[state] = self.states.get(state, 0.0) + seconds
 
-def recognize(
-    uri: str, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
-    *, picture: Path | None = None,
-) -> dict[str, Any]:  # fmt: skip
+
+def recognize(uri: str, recognizer: Recognizer, *, picture: Path | None = None) -> dict[str, Any]:
     """Run the whole path over one file and return the `recognition/1` object of DESIGN.md 5.
 
-    `ranking` is empty where nobody was in view long enough for a window. `picture`: an SVG file to draw the run into.
+    `ranking` is empty where nobody was in view long enough for a window, or where frames came too slowly for most of
+    the file; `states` has `degraded` too where they did. picture: an SVG file to draw the run into.
 
     Raises:
         SourceError: the file cannot be decoded.
     """
-    ranker.set_labels(table)
-    tally, spec, state, last_ns = _Tally(), bundle.spec, "no_person", 0
-    with open_source(uri, camera="file", realtime=False) as source:
-        for step in steps(source, spec, encoder, ranker, settings):
-            if step.decision is not None:
-                tally.events += step.decision.events
-            if step.poses is None:
-                continue
-            tally.frames += 1
-            tally.states[state] += (step.poses.t_ns - last_ns) / 1e9
-            last_ns = step.poses.t_ns
-            if step.person is not None:
-                tally.found += 1
-                tally.visibility.append(float((spec.skeleton.from_mediapipe @ step.person.visibility).mean()))
-            if step.decision is None:
-                continue
-            ranking = step.decision.ranking
-            if ranking is not None:
-                tally.rankings.append(ranking)
-            state = "action" if step.decision.state == "running" else step.decision.state
-            tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
+    tally, spec, state, last_ns = _Tally(), recognizer.bundle.spec, "no_person", 0
+    for step in recognizer.steps(uri):
+        if step.decision is not None:
+            tally.events += step.decision.events
+        if step.poses is None:
+            continue
+        tally.frames += 1
+        tally.spend(state, (step.poses.t_ns - last_ns) / 1e9)
+        last_ns = step.poses.t_ns
+        if step.person is not None:
+            tally.found += 1
+            tally.visibility.append(float((spec.skeleton.from_mediapipe @ step.person.visibility).mean()))
+        if step.decision is None:
+            continue
+        ranking = step.decision.ranking
+        if ranking is not None:
+            tally.rankings.append(ranking)
+        state = "action" if step.decision.state == "running" else step.decision.state
+        tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
     if tally.frames > 1:
-        tally.states[state] += last_ns / 1e9 / (tally.frames - 1)
+        tally.spend(state, last_ns / 1e9 / (tally.frames - 1))
     if picture is not None and tally.moments:
-        enter = settings.events.enter
-        picture.write_text(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), "utf-8")
-    return _result(uri, tally, source.fps or _rate(tally.frames, last_ns), bundle, ranker, table)
+        enter = recognizer.events.enter
+        write_text(picture, draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), parents=False)
+    return _result(uri, tally, _rate(tally.frames, last_ns), recognizer)
 
 
 def _rate(frames: int, last_ns: int) -> float:
     return (frames - 1) / (last_ns / 1e9) if last_ns else 0.0
 
 
-def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker, table: LabelTable) -> dict[str, Any]:
-    temperature = ranker.calibration.temperature
+def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict[str, Any]:
+    temperature, seconds = recognizer.ranker.calibration.temperature, sum(tally.states.values())
+    rankings = [] if 2 * tally.states.get("degraded", 0.0) > seconds else tally.rankings
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}
@@ -98,15 +130,15 @@ def _result(uri: str, tally: _Tally, fps: float, bundle: Bundle, ranker: Ranker,
     return {
         "schema": "recognition/1",
         "file": Path(uri).name if "://" not in uri else redact(uri),
-        "seconds": round(sum(tally.states.values()), 3),
+        "seconds": round(seconds, 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,
         "pose_found": round(tally.found / tally.frames, 4) if tally.frames else 0.0,
         "body_visibility": round(float(np.mean(tally.visibility)), 4) if tally.visibility else 0.0,
-        "ranker": ranker.kind,
-        "bundle": bundle.id,
-        "labels": list(table.names),
-        "ranking": [list(pair) for pair in clip_ranking(tally.rankings, temperature)] if tally.rankings else [],
+        "ranker": recognizer.ranker.kind,
+        "bundle": recognizer.bundle.id,
+        "labels": list(recognizer.labels),
+        "ranking": [list(pair) for pair in clip_ranking(rankings, temperature)] if rankings else [],
         "events": [
             {
                 "label": start.label,

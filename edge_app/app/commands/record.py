@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 
 from edge_app.app.log import log
 from edge_app.app.recorder import Recorder
-from edge_app.app.settings import Settings
+from edge_app.app.settings import Settings, load_settings
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.pose.multi_person import pose_backend
 from edge_app.types import Poses
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Record until the source ends, or for `--seconds`."""
+    return record(arguments.source, arguments.out, arguments.seconds, load_settings(None, arguments.assignments))
 
 
 def record(source: str, out: Path, seconds: float | None, settings: Settings) -> int:
@@ -35,12 +41,14 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
         try:
             while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
                 if recorder.full:
-                    raise UsageError(recorder.full)
+                    break
                 poses = item if isinstance(item, Poses) else estimator.estimate(item)
                 recorder.poses(poses)
                 frames += 1
                 found += bool(poses.poses)
         except KeyboardInterrupt:
             pass
+    if recorder.full:
+        raise UsageError(recorder.full)
     log.info("%s: %d frames, somebody in %d of them", out, frames, found)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import sys
@@ -9,62 +10,62 @@ import time
 from collections.abc import Iterator
 from typing import Literal
 
+from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.explain import sentence
-from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import Bundle
-from edge_app.camera import open_source
-from edge_app.encoder import Encoder
 from edge_app.errors import printable
-from edge_app.ranker.base import Ranker
-from edge_app.ranker.labels.table import LabelTable
-from edge_app.recognizer import Step, steps
+from edge_app.recognizer import Recognizer, Step
 from edge_app.stream.messages import Message, action_message
 
 Pace = Literal["fast", "realtime", "step"]
 Show = Literal["lines", "json", "hash"]
 
 
-def replay(
-    uri: str, bundle: Bundle, encoder: Encoder, ranker: Ranker, table: LabelTable, settings: Settings,
-    *, pace: Pace, show: Show,
-) -> None:  # fmt: skip
+def main(arguments: argparse.Namespace) -> int:
+    """Replay a recording."""
+    uri = f"pose://{arguments.recording}"
+    recognizer, settings = make_recognizer(arguments, [uri])
+    replay(uri, recognizer, settings.publish.topk, pace=arguments.pace, show=arguments.show)
+    return 0
+
+
+def replay(uri: str, recognizer: Recognizer, topk: int, *, pace: Pace, show: Show) -> None:
     """Print the events: as readable lines, as the `action/1.0` messages without what only a publisher adds, or nothing
-    but their digest, the SHA-256 of those messages, a line each. JSON ends with a line with the digest.
+    but their digest, the SHA-256 of those messages, a line each. JSON ends with a line with the digest. topk: labels in
+    a message.
 
     Raises:
         SourceError: no recording.
     """
-    ranker.set_labels(table)
     digest, count, begun = hashlib.sha256(), 0, time.monotonic()
-    with open_source(uri, camera="file", realtime=False) as source:
-        for step in steps(source, bundle.spec, encoder, ranker, settings):
-            if step.decision is None:
-                continue
-            if pace == "realtime":
-                time.sleep(max(0.0, begun + step.decision.t_ns / 1e9 - time.monotonic()))
-            if pace == "step":
-                print(printable(f"{step.decision.t_ns / 1e9:7.2f} s  {sentence(step.decision)}"), flush=True)
-            for message in messages(step, bundle, table, encoder, settings):
-                line = json.dumps(message, ensure_ascii=False)
-                digest.update(line.encode() + b"\n")
-                count += 1
-                if show != "hash":
-                    print(line if show == "json" else _readable(message), flush=True)
-            if pace == "step" and not sys.stdin.readline():
-                return
+    for step in recognizer.steps(uri):
+        if step.decision is None:
+            continue
+        if pace == "realtime":
+            time.sleep(max(0.0, begun + step.decision.t_ns / 1e9 - time.monotonic()))
+        if pace == "step":
+            print(printable(f"{step.decision.t_ns / 1e9:7.2f} s  {sentence(step.decision)}"), flush=True)
+        for message in messages(step, recognizer, topk):
+            line = json.dumps(message, ensure_ascii=False)
+            digest.update(line.encode() + b"\n")
+            count += 1
+            if show != "hash":
+                print(line if show == "json" else _readable(message), flush=True)
+        if pace == "step" and not sys.stdin.readline():
+            return
     if show == "json":
         print(json.dumps({"events": count, "sha256": digest.hexdigest()}))
     elif show == "hash":
         print(digest.hexdigest())
 
 
-def messages(step: Step, bundle: Bundle, table: LabelTable, encoder: Encoder, settings: Settings) -> Iterator[Message]:
+def messages(step: Step, recognizer: Recognizer, topk: int) -> Iterator[Message]:
     """The step's events as messages, as the publisher is given them."""
     assert step.decision is not None
+    fps = step.observation.fps if step.observation else 0.0
     for event in step.decision.events:
         yield action_message(
-            event, window_s=bundle.spec.seconds, fps_in=step.window.fps_in if step.window else 0.0, bundle=bundle.id,
-            labels_version=table.version, provider=encoder.provider, k=settings.publish.topk,
+            event, window_s=recognizer.bundle.spec.seconds, fps_in=fps, bundle=recognizer.bundle.id,
+            labels_version=recognizer.ranker.table.version, provider=recognizer.encoder.provider, k=topk,
         )  # fmt: skip
 
 

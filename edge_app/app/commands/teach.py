@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,17 +12,15 @@ from typing import Any
 
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
-from edge_app.bundles.bundle import Bundle
-from edge_app.camera import open_source
+from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.events import EventDetector
-from edge_app.pose.mediapipe import PoseEstimator
+from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label, line_of, parse_lines
-from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder
+from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder, taught_folder
+from edge_app.recognizer import FrontEnd, watch
 from edge_app.stream.control import ask
-from edge_app.track import Tracker
-from edge_app.types import Poses, Window
-from edge_app.window.buffer import WindowBuffer
+from edge_app.types import Window
 from edge_app.window.skeleton import WindowSpec
 
 COUNTDOWN_S = 3.0
@@ -27,6 +28,37 @@ ANSWER_S = 60.0  # to read what was taught and put the labels together
 NOBODY_S = 3.0  # after which no app is taken to be running
 
 Ask = Callable[..., dict[str, Any]]
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Teach or forget a label, and print the reply of the app, if one is running."""
+    label, app = one_label(arguments.name), asking(arguments.control, arguments.keys)
+    if arguments.op == "forget":
+        reply = forget(label, app, _taught(arguments)[1])
+    elif arguments.clip:
+        ensure_pose_model()
+        bundle, folder = _taught(arguments)
+        teach_from(arguments.clip, label, bundle, Settings(), folder, _say(arguments))
+        reply = in_force(label, app)
+    else:
+        how = {"seconds": arguments.seconds, "shots": arguments.shots, "camera": arguments.camera}
+        reply = teach(label, app, _say(arguments), **how)
+    if arguments.json:
+        print(json.dumps(reply))
+    elif reply is None:
+        print("no app answers here: it counts from the next start on")
+    else:
+        print(f"version {reply['labels_version']}: {reply['count']} labels")
+    return 0
+
+
+def _say(arguments: argparse.Namespace) -> Callable[[str], None]:
+    return lambda line: print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+
+
+def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
+    bundle = load_bundle(arguments.bundle or DEFAULT)
+    return bundle, TaughtFolder(taught_folder(), bundle.spec)
 
 
 def one_label(line: str) -> Label:
@@ -82,21 +114,21 @@ def teach_from(
 
 def seen_in(clip: str, spec: WindowSpec, settings: Settings) -> tuple[list[Window], float]:
     """Windows of a file in which a body is seen, `SPACING_S` apart, and how long the file is, at least one window."""
-    detector, buffer, tracker = EventDetector("file", spec, settings.events), WindowBuffer("file", spec), Tracker()
-    due_s, last_s, found = spec.seconds, 0.0, []
-    with open_source(clip, camera="file", realtime=False) as source, PoseEstimator() as estimator:
-        while (item := source.read()) is not None:
-            poses = item if isinstance(item, Poses) else estimator.estimate(item)
-            last_s = poses.t_ns / 1e9
-            tracks = tracker.update(poses)
-            if tracks:
-                buffer.push(tracks[0])
-            if tracks and last_s >= due_s - 0.5 / spec.rate_hz and (window := buffer.window()) is not None:
-                due_s = last_s + SPACING_S
-                if detector.body_seen(window):
-                    found.append(window)
-    if not found and 0 < last_s < spec.seconds and tracks and (window := buffer.window()) is not None:
-        found = [window] if detector.body_seen(window) else []  # a clip shorter than a window is one
+    front, detector = FrontEnd("file", spec, settings.camera), EventDetector("file", spec, settings.events)
+    due_s, last_s = spec.seconds, 0.0
+    found: list[Window] = []
+    newest: Window | None = None
+    for poses, seen in watch(clip, front, settings.camera.max_people):
+        last_s = poses.t_ns / 1e9
+        if not seen.due:
+            continue
+        newest = seen.windows[0] if seen.windows else None
+        if newest is not None and last_s >= due_s - 0.5 / spec.rate_hz:
+            due_s = last_s + SPACING_S
+            if detector.body_seen(newest):
+                found.append(newest)
+    if last_s < spec.seconds and newest is not None and detector.body_seen(newest):
+        found = found or [newest]  # a clip shorter than a window is one
     return found, max(last_s, spec.seconds)
 
 

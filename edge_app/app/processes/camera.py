@@ -14,9 +14,8 @@ from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
 from edge_app.camera.grab import Grabber, GrabStatus, grab
 from edge_app.pose.idle import PoseStage
-from edge_app.track import make_tracker
-from edge_app.types import CameraReport, Window
-from edge_app.window.buffer import WindowBuffers
+from edge_app.recognizer import FrontEnd, Observation
+from edge_app.types import CameraReport
 from edge_app.window.skeleton import WindowSpec
 
 IDLE_REPORT_S = 0.2
@@ -57,12 +56,9 @@ def _watch(
     task: CameraTask, child: Child, grabber: Grabber, poser: PoseStage, times: StageTimes, sender: ReportSender,
     recorder: Recorder | None,
 ) -> None:  # fmt: skip
-    people = task.settings.camera.max_people
-    buffers, tracker = WindowBuffers(task.name, task.skeleton_window, people), make_tracker(people)
-    before = grabber.status()
-    stride_ns = int(task.settings.camera.stride_s * 1e9)
-    epoch, due_ns, slow, seen_ns = 0, 0, False, 0
-    windows: tuple[Window, ...] = ()
+    front = FrontEnd(task.name, task.skeleton_window, task.settings.camera, times.measure)
+    before, epoch = grabber.status(), 0
+    nothing = seen = Observation(0, (), True, (), 0.0, False)
     while not child.stopping:
         item = grabber.newest(IDLE_REPORT_S)
         status = grabber.status()
@@ -71,47 +67,36 @@ def _watch(
         before = status
         if status.epoch != epoch:
             epoch = status.epoch
-            buffers.clear()
-            tracker.reset()
+            front.reset()
             poser.reset()
         if item is not None:
             poses = poser.estimate(item)
             child.progress()
             if recorder is not None:
                 recorder.poses(poses)
-            tracks = tracker.update(poses)
-            buffers.push(tracks)
-            seen_ns = poses.t_ns
-            if poses.t_ns < due_ns:
+            seen = front.update(poses)
+            if not seen.due:
                 continue
-            due_ns += stride_ns
-            if due_ns <= poses.t_ns:  # the start, or a stall: what was not done is not made up for
-                due_ns = poses.t_ns + stride_ns
-            with times.measure("window"):
-                windows = buffers.windows()
-            window = windows[0] if windows else None
-            slow = window is not None and window.fps_in < task.settings.camera.min_fps and window.valid.mean() >= 0.5
         elif status.state == "running":
             continue
-        shown = windows if item is not None and not slow else ()
+        shown = seen if item is not None else nothing
         sender.send(
             CameraReport(
                 camera=task.name,
                 state=status.state,
                 epoch=epoch,
-                t_ns=seen_ns,
-                fps_in=windows[0].fps_in if windows else 0.0,
+                t_ns=seen.t_ns,
+                fps_in=seen.fps,
                 frames=status.frames,
                 dropped=status.dropped,
                 misordered=status.misordered,
                 reconnects=status.reconnects,
-                window=shown[0] if shown else None,
-                others=shown[1:],
-                flags=(*status.flags, *(["insufficient_rate"] if slow else [])),
+                windows=shown.windows,
+                flags=(*status.flags, *seen.flags),
                 stage_ms=times.take(),
                 recorder=recorder.state if recorder else "",
                 unrecorded=recorder.dropped if recorder else 0,
-                people=tracks if item is not None else (),
+                people=shown.tracks,
             )
         )
         if status.state == "ended":

@@ -10,17 +10,19 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
 from typing import Any
 
 from edge_app.app.log import log
 from edge_app.errors import AppError
+from edge_app.pose.native_stderr import keep_in
 from edge_app.runtime.die_with import die_with
 
 STATES = ("starting", "ready", "running", "degraded", "stopped", "failed")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 TOLD_TO_STOP = 128 + signal.SIGTERM  # the exit code then; 0 is the end of a source
 TURN_S = 0.01
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_NAME = 15
 
 
 class Pulse(ctypes.Structure):
@@ -97,7 +99,7 @@ class Child:
 
 
 def run_child(
-    body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int
+    body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int, said: Connection
 ) -> None:  # fmt: skip
     """Entry of a child: `body(task, child)` under signal handling. The supervisor started it with SIGINT and SIGTERM
     held back, so that neither can strike before there are handlers.
@@ -105,6 +107,7 @@ def run_child(
     Exits with an `AppError`'s code after its line, 1 after the line of any other error, `TOLD_TO_STOP` after SIGTERM.
     """
     die_with(parent)
+    keep_in(os.dup(said.fileno()))
     if sys.platform == "linux":  # for top and ps
         ctypes.CDLL(None).prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode()[:15])
     child = Child(pulse, board, restarted)

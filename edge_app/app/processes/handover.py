@@ -7,14 +7,12 @@ either end. The arrays go as raw bytes behind a JSON header, in one frame.
 from __future__ import annotations
 
 import dataclasses
-import json
-import struct
 from typing import Any
 
 import numpy as np
 import zmq
 
-from edge_app.camera.pose_bytes import POSE_BYTES, points_of, pose_at
+from edge_app.camera.pose_codec import POSE_BYTES, head_of, points_of, pose_at, with_head
 from edge_app.types import CameraReport, Track, Window
 
 MAX_BYTES = 2**22
@@ -24,7 +22,7 @@ def pack(report: CameraReport) -> bytes:
     head: dict[str, Any] = {
         field.name: getattr(report, field.name)
         for field in dataclasses.fields(report)
-        if field.name not in ("window", "others", "people")
+        if field.name not in ("windows", "people")
     }
     head["people"] = [(track.id, track.pose.t_ns, track.pose.size) for track in report.people]
     head["windows"] = [
@@ -38,16 +36,14 @@ def pack(report: CameraReport) -> bytes:
     for window in report.windows:
         arrays += np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
     arrays += b"".join(points_of(track.pose) for track in report.people)
-    text = json.dumps(head).encode()
-    return struct.pack("<I", len(text)) + text + arrays
+    return with_head(head, arrays)
 
 
 def unpack(data: bytes) -> CameraReport:
     """Raises ValueError on anything that `pack` did not make."""
     try:
-        (size,) = struct.unpack_from("<I", data)
-        head = json.loads(data[4 : 4 + size])
-        windows, at = [], 4 + size
+        head, at = head_of(data)
+        windows = []
         for described in head.pop("windows"):
             steps, joints, channels = described.pop("shape")
             count = steps * joints * channels
@@ -61,8 +57,8 @@ def unpack(data: bytes) -> CameraReport:
         head["people"] = tuple(people)
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
-        return CameraReport(window=windows[0] if windows else None, others=tuple(windows[1:]), **head)
-    except (struct.error, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        return CameraReport(windows=tuple(windows), **head)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a camera report: {error}") from None
 
 
@@ -96,9 +92,9 @@ class ReportSender:
         self.close()
 
 
-def report_receiver(context: zmq.Context, endpoint: str) -> zmq.Socket:
+def report_receiver(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
     """The recognizer's end for one camera; each needs its own, since CONFLATE keeps one message a socket."""
-    socket = context.socket(zmq.PULL)
+    socket: zmq.Socket[bytes] = context.socket(zmq.PULL)
     socket.setsockopt(zmq.CONFLATE, 1)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)

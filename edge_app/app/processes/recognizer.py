@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import zmq
 
 from edge_app import __version__
 from edge_app.app.control import Control
-from edge_app.app.label_updates import Swapper
+from edge_app.app.label_service import LabelService
 from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes, TracedTimes
 from edge_app.app.processes.child import Child
@@ -23,26 +21,26 @@ from edge_app.app.processes.handover import report_receiver, unpack
 from edge_app.app.prometheus import Exporter, render
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
-from edge_app.app.teaching import Teacher
+from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import load_bundle
 from edge_app.camera.recording import MESSAGES
-from edge_app.events import PeopleEvents
-from edge_app.ranker.base import Ranker
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, read_labels, write_labels
 from edge_app.ranker.labels.shots import TaughtFolder
-from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
-from edge_app.recognizer import choose_encoder
+from edge_app.ranker.ranker import Ranker
+from edge_app.recognizer import BackEnd, choose_encoder
 from edge_app.stream.auth import Gate
 from edge_app.stream.control import control_beside
 from edge_app.stream.messages import action_message, pose_message, state_message, status_message, topic
 from edge_app.stream.publisher import Publisher
-from edge_app.types import CameraReport, Decision, Event, Ranking, Window
+from edge_app.types import CameraReport, Decision, Event
 
 POLL_MS = 50
 BATCH_MS = 5  # that a camera's report may wait for others
 STATUS_S = 1.0
+LAST_REPORT_NS = 300_000_000  # that the last report of a camera process which has finished may take to come
 POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a second become 15
 
 
@@ -71,13 +69,17 @@ class RecognizerTask:
 class _Camera:
     """What is remembered of one camera between reports."""
 
-    detector: PeopleEvents
     report: CameraReport | None = None
     heard_ns: int = 0
     state: str = ""
     since_ns: int = 0
-    open: dict[str, Event] | None = None
+    open: dict[str, Event] = field(default_factory=dict)
     posed_ns: int = 0
+    finished_ns: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.report is not None and self.report.state == "ended"
 
 
 class RecognizerProcess:
@@ -99,38 +101,32 @@ class RecognizerProcess:
         self._settings, self._lifecycles = task.settings, lifecycles
         bundle = load_bundle(task.bundle)
         chosen = choose_encoder(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
-        self._encoder, self._why = chosen.encoder, chosen.why
+        self._why = chosen.why
         text, blank = BundleText(bundle), load_ranker(bundle, task.ranker)
 
-        self._teacher: Teacher | None = None
+        support: SupportSet | None = None
         if task.taught is not None:
-            folder, names = TaughtFolder(task.taught, bundle.spec), [name for name, _ in task.cameras]
-            self._teacher = Teacher(folder, bundle, names, task.labels, use=task.settings.taught.use)
+            folder = TaughtFolder(task.taught, bundle.spec)
+            support = SupportSet(folder, bundle, task.labels, use=task.settings.taught.use)
 
-        def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, Ranker]:
-            table, ranker = build_table(labels, text, version), copy.deepcopy(blank)
-            if self._teacher is not None:
-                ranker = self._teacher.with_examples(ranker)
-            if labels:
-                ranker.set_labels(table)
+        def build(labels: tuple[Label, ...], version: int) -> Ranker:
+            table = build_table(labels, text, version)
+            ranker = (support.with_shots(blank) if support else blank).with_labels(table)
             if task.remember is not None:
                 write_labels(task.remember, labels)
-            return table, ranker
+            return ranker
 
-        labels = self._teacher.extended(task.labels) if self._teacher else task.labels
+        labels = support.extended(task.labels) if support else task.labels
         if task.remember is not None and task.remember.exists():
             labels = read_labels(task.remember, may_be_empty=True)
-        self._table, self._ranker = build(labels, 1)
+        self._labels = LabelService(labels, build, support, [name for name, _ in task.cameras])
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
         self.times, self._ages = TracedTimes(task.trace) if task.trace else StageTimes(), StageTimes()
+        events, people = task.settings.events, task.settings.camera.max_people
+        self._back = BackEnd(chosen.encoder, self._labels.ranker, events, people, self.times.measure)
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
-        self._cameras = {
-            name: _Camera(
-                PeopleEvents(name, bundle.spec, task.settings.events, task.settings.camera.max_people), open={}
-            )
-            for name, _ in task.cameras
-        }
+        self._cameras = {name: _Camera() for name, _ in task.cameras}
         publish = task.settings.publish
         self._recorder = Recorder(Segments(task.record, MESSAGES, task.settings.record)) if task.record else None
         self._gate = Gate(context, Path(publish.keys) if publish.keys else None, publish.max_readers)
@@ -143,8 +139,7 @@ class RecognizerProcess:
             gate=self._gate,
         )
         control = publish.control or control_beside(self._publisher.endpoint)
-        swapper = Swapper(labels, 1, build)
-        self._control = Control(context, control, swapper, lambda: self._status, self._gate, self._teacher)
+        self._control = Control(context, control, self._labels, lambda: self._status, self._gate)
         self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0
@@ -152,9 +147,12 @@ class RecognizerProcess:
     def take(self, *reports: CameraReport) -> None:
         """Reports of different cameras through encoder, ranker, events and publisher; their windows in one batch."""
         reports = tuple(report for report in reports if self._note(report))
-        rankings = iter(self._rank([window for report in reports for window in report.windows]))
-        for report in reports:
-            self._decide(report, [next(rankings) for _ in report.windows])
+        for report, decision in zip(reports, self._back.decide(*reports), strict=True):
+            with self.times.measure("publisher"):
+                self._publish(self._cameras[report.camera], decision, report)
+            if report.state == "running":
+                self._ages.add(report.camera, self._age_ms(report.t_ns))
+            self._counters["decisions"] += 1
 
     def _note(self, report: CameraReport) -> bool:
         """What a report tells of its camera; whether it is young enough to be decided on."""
@@ -172,30 +170,8 @@ class RecognizerProcess:
             camera.posed_ns = report.t_ns
             message = pose_message(report.camera, report.people, t_ns=report.t_ns)
             self._publisher.publish(topic(report.camera, "pose"), message)
-        if self._teacher is not None:
-            self._teacher.take(report, camera.detector.body_seen)
+        self._labels.see(report, self._back.body_seen)
         return True
-
-    def _decide(self, report: CameraReport, rankings: list[Ranking]) -> None:
-        camera = self._cameras[report.camera]
-        with self.times.measure("events"):
-            decision = camera.detector.update(report, rankings)
-        with self.times.measure("publisher"):
-            self._publish(camera, decision, report)
-        if report.state == "running":
-            self._ages.add(report.camera, self._age_ms(report.t_ns))
-        self._counters["decisions"] += 1
-
-    def _rank(self, windows: list[Window]) -> list[Ranking]:
-        if not windows:
-            return []
-        if not self._table.labels:
-            none = np.zeros(0, np.float32)
-            return [Ranking(window, (), self._table.version, none, none, 0.0) for window in windows]
-        with self.times.measure("encoder"):
-            features = self._encoder.encode(windows)
-        with self.times.measure("ranker"):
-            return self._ranker.rank(features)
 
     def tick(self) -> None:
         """Readers, heartbeat, silent cameras, status; called at least ten times a second."""
@@ -203,9 +179,10 @@ class RecognizerProcess:
         for name, camera in self._cameras.items():
             silent_ms = (now - camera.heard_ns) / 1e6
             if camera.open and silent_ms > self._settings.publish.max_age_ms and camera.report is not None:
-                t_ns = camera.report.t_ns
-                events = camera.detector.close(t_ns, "stale")
-                self._publish(camera, Decision(name, None, t_ns, "stale", events, None), camera.report)
+                self._publish(camera, self._back.close(name, camera.report.t_ns, "stale"), camera.report)
+            if not camera.ended and self._finished(name, camera, now):
+                t_ns = camera.report.t_ns if camera.report else 0
+                self.take(CameraReport(name, "ended", 0, t_ns, 0.0, 0, 0, ()))
         self._serve()
         if now >= self._status_due_ns:
             self._status_due_ns = now + int(STATUS_S * 1e9)
@@ -219,30 +196,34 @@ class RecognizerProcess:
         if "controller" in revoked:
             self._control.reopen()
         self._publisher.poll()
-        change = self._control.poll()
-        if change is not None:
-            assert change.table is not None and change.ranker is not None
-            self._table, self._ranker = change.table, change.ranker
+        self._control.poll()
+        self._back.ranker = self._labels.ranker
+
+    def _finished(self, name: str, camera: _Camera, now: int) -> bool:
+        """Whether the supervisor saw the camera's process finish a while ago: its last report may have been lost."""
+        if self._lifecycles().get(f"camera-{name}", {}).get("state") != "stopped":
+            return False
+        camera.finished_ns = camera.finished_ns or now
+        return now - camera.finished_ns >= LAST_REPORT_NS
 
     def bad_report(self) -> None:
         self._counters["bad_reports"] += 1
 
     def ended(self) -> bool:
         """Whether every source has come to its end."""
-        return all(c.report is not None and c.report.state == "ended" for c in self._cameras.values())
+        return all(camera.ended for camera in self._cameras.values())
 
     def close(self) -> None:
         """End open events, say so and how the stages are, and give the endpoint back."""
         for name, camera in self._cameras.items():
             if camera.report is not None:
-                events = camera.detector.close(camera.report.t_ns, "stopped")
-                if events:
-                    self._publish(
-                        camera, Decision(name, None, camera.report.t_ns, "stale", events, None), camera.report
-                    )
+                decision = self._back.close(name, camera.report.t_ns, "stopped")
+                if decision.events:
+                    self._publish(camera, decision, camera.report)
         self._publish_status()
         self._publisher.close()
         self._control.close()
+        self._labels.close()
         self._gate.close()
         if self._recorder is not None:
             self._recorder.close()
@@ -250,10 +231,9 @@ class RecognizerProcess:
             self._exporter.close()
 
     def _publish(self, camera: _Camera, decision: Decision, report: CameraReport) -> None:
-        assert camera.open is not None
         common: dict[str, Any] = {
-            "fps_in": report.fps_in, "bundle": self._bundle_id, "labels_version": self._table.version,
-            "provider": self._encoder.provider, "flags": report.flags, "k": self._settings.publish.topk,
+            "fps_in": report.fps_in, "bundle": self._bundle_id, "labels_version": self._back.ranker.table.version,
+            "provider": self._back.encoder.provider, "flags": report.flags, "k": self._settings.publish.topk,
         }  # fmt: skip
         for event in decision.events:
             message = action_message(event, window_s=self._window_s, **common)
@@ -285,11 +265,12 @@ class RecognizerProcess:
             recorders.append((self._recorder.state, self._recorder.dropped))
         recorder = max((state for state, _ in recorders if state), key="recorder_full".__eq__, default="off")
         unrecorded, ages = sum(dropped for _, dropped in recorders), self._ages.summary()
+        table = self._back.ranker.table
         for name in self._cameras:
             message = status_message(
                 camera=name, version=__version__, stages=stages, cameras=reports,
-                counters=counters, provider=self._encoder.provider,
-                bundle=self._bundle_id, labels_version=self._table.version, labels_count=len(self._table.labels),
+                counters=counters, provider=self._back.encoder.provider,
+                bundle=self._bundle_id, labels_version=table.version, labels_count=len(table.labels),
                 label_age=ages, recorder=recorder, unrecorded=unrecorded,
             )  # fmt: skip
             self._status = message

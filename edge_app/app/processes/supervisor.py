@@ -7,11 +7,11 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawValue
 from pathlib import Path
@@ -21,11 +21,13 @@ from typing import Any
 from edge_app.app.log import log
 from edge_app.app.processes.camera import CameraTask, run_camera
 from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
+from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
 from edge_app.app.processes.run_folder import run_folder
 from edge_app.app.processes.systemd import Notifier
 from edge_app.app.settings import Settings, SuperviseConfig
 from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
+from edge_app.pose.native_stderr import last_words, memory_file
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.shots import taught_folder
 from edge_app.window.skeleton import WindowSpec
@@ -57,10 +59,10 @@ class AppTask:
 
 
 class Run:
-    """One process of a stage."""
+    """One process of a stage. `said` holds what its native code printed."""
 
-    def __init__(self, process: SpawnProcess, pulse: Pulse) -> None:
-        self.process, self.pulse = process, pulse
+    def __init__(self, process: SpawnProcess, pulse: Pulse, said: Connection) -> None:
+        self.process, self.pulse, self.said = process, pulse, said
         self._beat_ns, self._silent_s = 0, 0.0
 
     def silent_s(self, elapsed_s: float) -> float:
@@ -98,7 +100,7 @@ class Stage:
         self.name, self._body, self._task, self._board, self._config = name, body, task, board, config
         self._context = multiprocessing.get_context("spawn")
         self._recycle = recycle
-        self._starts: deque[float] = deque()
+        self._budget = RestartBudget(config.restarts, config.within_s)
         self._run: Run | None = None
         self._next: Run | None = None
         self._due = self._memory_due = 0.0
@@ -110,12 +112,13 @@ class Stage:
         self._run = self._spawn(go=True)
 
     def _spawn(self, *, go: bool) -> Run:
-        self._starts.append(time.monotonic())
+        self._budget.started()
         pulse: Pulse = RawValue(Pulse)
         pulse.go = go
+        said = Connection(memory_file())  # what can be handed to a spawned process
         process = self._context.Process(
             target=run_child, name=self.name,
-            args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid()),
+            args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid(), said),
         )  # fmt: skip
         resource_tracker.ensure_running()  # at its own start it would let the signals through
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
@@ -123,7 +126,7 @@ class Stage:
             process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        return Run(process, pulse)
+        return Run(process, pulse, said)
 
     def look(self, elapsed_s: float) -> int | None:
         """Look after it once; the exit code of the whole app if it must end now. Never waits.
@@ -164,7 +167,8 @@ class Stage:
         elif self._next is not None and self._next.pulse.loaded:
             self._follow("")
         else:
-            self._follow(f"ended with {_reason(code)}")
+            words = last_words(run.said.fileno()) if code == -signal.SIGABRT else ""
+            self._follow(f"ended with {_reason(code)}" + (f" ({words})" if words else ""))
         return None
 
     def _follow(self, why: str) -> None:
@@ -178,7 +182,7 @@ class Stage:
             self._run.pulse.go = True
             return
         self._check_budget()
-        self._due = time.monotonic() + min(0.1 * 2 ** (len(self._starts) - 1), 2.0)
+        self._due = time.monotonic() + self._budget.pause_s()
 
     def _look_at_memory(self, run: Run) -> None:
         limit = self._config.max_rss_mb
@@ -199,13 +203,11 @@ class Stage:
                 self._next = self._spawn(go=False)
 
     def _check_budget(self) -> None:
-        now = time.monotonic()
-        while self._starts and now - self._starts[0] > self._config.within_s:
-            self._starts.popleft()
-        if len(self._starts) > self._config.restarts:
+        budget = self._budget
+        if budget.spent:
             raise GaveUpError(
-                f"{self.name}: failed {len(self._starts)} times in {self._config.within_s:.0f} s, "
-                f"{self._config.restarts} restarts are allowed; giving up"
+                f"{self.name}: failed {budget.recent} times in {budget.within_s:.0f} s, "
+                f"{budget.restarts} restarts are allowed; giving up"
             )
 
     def state(self) -> str:
@@ -265,7 +267,7 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
         return 0
     finally:
         notifier.send("STOPPING=1")
-        _stop_all(stages)
+        stop_all([process for stage in stages for process in stage.processes()], STOP_S)
 
 
 def _stages(task: AppTask, folder: Path) -> list[Stage]:
@@ -282,18 +284,6 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
         camera = CameraTask(name, uri, endpoint, task.window, task.settings, task.record)
         stages.append(Stage(f"camera-{name}", run_camera, camera, board, config, recycle=True))
     return stages
-
-
-def _stop_all(stages: Sequence[Stage]) -> None:
-    running = [process for stage in stages for process in stage.processes()]
-    for process in running:
-        process.terminate()
-    deadline = time.monotonic() + STOP_S
-    for process in running:
-        process.join(max(0.0, deadline - time.monotonic()))
-        if process.is_alive():
-            process.kill()
-            process.join()
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -106,10 +107,12 @@ def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
 
 
 def write_labels(path: Path, labels: Iterable[Label]) -> None:
-    """A file that `read_labels` reads as these labels, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text("".join(line_of(label) + "\n" for label in labels), "utf-8")
-    os.replace(part, path)
+    """A file that `read_labels` reads as these labels, whole or not at all.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    write_text(path, "".join(line_of(label) + "\n" for label in labels))
 
 
 def line_of(label: Label) -> str:

@@ -10,15 +10,14 @@ import contextlib
 import hashlib
 import io
 import logging
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from edge_app.bundles.files import load_npz
+from edge_app.bundles.files import load_npz, write_bytes
+from edge_app.bundles.user_folders import data_folder
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import MAX_LINE, Label, fold, line_of, parse_lines
 from edge_app.types import Window
@@ -71,9 +70,8 @@ def nothing_yet(label: Label, spec: WindowSpec) -> Taught:
 
 
 def taught_folder() -> Path:
-    """Where this user's are: `$XDG_DATA_HOME/edge-app/taught`."""
-    home = os.environ.get("XDG_DATA_HOME", "")
-    return Path(home if os.path.isabs(home) else os.path.expanduser("~/.local/share")) / "edge-app" / "taught"
+    """Where this user's are; raises UsageError as `data_folder`."""
+    return data_folder("taught")
 
 
 class TaughtFolder:
@@ -165,25 +163,9 @@ def write(path: Path, taught: Taught) -> None:
             f"taught: {data.tell():,} bytes of shots found, at most {MAX_FILE:,} are allowed; take shorter ones"
         )
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _part(path) as part:
-            os.write(part, data.getbuffer())
-            os.fsync(part)
-    except OSError as error:
-        raise UsageError(f"taught: {path.parent} cannot be written ({error.strerror})") from None
-
-
-@contextlib.contextmanager
-def _part(path: Path) -> Iterator[int]:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        yield descriptor
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-    finally:
-        os.close(descriptor)
+        write_bytes(path, data.getbuffer(), mode=0o600)
+    except UsageError as error:
+        raise UsageError(f"taught: {error}") from None
 
 
 def read(path: Path) -> Taught:
@@ -203,7 +185,7 @@ def read(path: Path) -> Taught:
         spec = WindowSpec(seconds, rate_hz, LAYOUTS[arrays["skeleton"].item()])
         joints, valid, shot = arrays["joints"], arrays["valid"], arrays["shot"]
         shape = (len(shot), spec.length, len(spec.skeleton.joints), 4)
-        if (joints.dtype, valid.dtype, shot.dtype.kind) != (np.float32, np.bool_, "i") or shot.ndim != 1:
+        if joints.dtype != np.float32 or valid.dtype != np.bool_ or shot.dtype.kind != "i" or shot.ndim != 1:
             raise ValueError("arrays of other types")
         if joints.shape != shape or valid.shape != shape[:2] or not 0 < len(shot) <= MAX_SHOTS * MAX_WINDOWS:
             raise ValueError(f"windows of {joints.shape}, {valid.shape} and {shot.shape}")

@@ -20,6 +20,7 @@ from edge_app.ranker.labels.label import Label, checked, fold
 Kind = Literal["name", "paraphrase", "description", "arms", "legs", "torso"]
 NAMING: tuple[Kind, ...] = ("name", "paraphrase")
 DESCRIBING: tuple[Kind, ...] = ("description",)
+PARTS: tuple[Kind, ...] = ("arms", "legs", "torso")
 
 
 class Encoder(Protocol):
@@ -99,12 +100,14 @@ class LabelTable:
             start += len(texts)
         return out
 
-    def pooled(self) -> np.ndarray:
+    def pooled(self, *, parts: bool = False) -> np.ndarray:
         """What rankers read: for each label the mean of its names, then that of its description.
 
-        float32 `[K, 2 * dim]`; each half has unit length, so the dot product of two rows is 2 for equal labels.
+        float32 `[K, 2 * dim]`; each half has unit length, so the dot product of two rows is 2 for equal labels. With
+        parts, the texts of arms, legs and torso follow: `[K, 5 * dim]`.
         """
-        return np.concatenate([self.mean(NAMING), self.mean(DESCRIBING)], axis=1)
+        means = [self.mean(NAMING), self.mean(DESCRIBING), *(self.mean((part,)) for part in PARTS if parts)]
+        return np.concatenate(means, axis=1)
 
 
 def texts_for(label: Label) -> tuple[Text, ...]:

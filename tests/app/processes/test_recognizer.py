@@ -21,7 +21,7 @@ def report(t_ns: int, people: int = 1, state: str = "running") -> CameraReport:
     points = np.zeros((33, 6), np.float32)
     pose = Pose(t_ns, points[:, :2], points[:, 2:5], points[:, 5], (640, 480))
     tracks = tuple(Track(i + 1, pose) for i in range(people))
-    return CameraReport("cam", state, 1, t_ns, 30.0, 1, 0, None, people=tracks)  # type: ignore[arg-type]
+    return CameraReport("cam", state, 1, t_ns, 30.0, 1, 0, (), people=tracks)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -61,3 +61,26 @@ def test_thirty_a_second_become_fifteen_and_an_empty_view_is_told_too(take):
 
 def test_an_old_pose_or_one_of_a_lost_camera_is_not_sent(take):
     assert take(lambda now: [report(now - 3000 * MS), report(now, state="camera_lost")], pose=True) == []
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_camera_that_has_finished_ends_though_its_last_report_was_lost(tmp_path, heard):
+    """The supervisor's knowledge decides: the last message of a process that closes may be lost."""
+    lifecycles = {"camera-cam": {"state": "running", "progress": 1, "restarts": 0}}
+    task = RecognizerTask(
+        DEFAULT, load_bundle(DEFAULT).default_labels[:2], "scale", "onnxruntime", f"ipc://{tmp_path}/s",
+        (("cam", ""),), Settings(),
+    )  # fmt: skip
+    with zmq.Context() as context, Subscriber(f"ipc://{tmp_path}/s", newest=False) as stream:
+        recognizer = RecognizerProcess(task, context, lifecycles=lambda: lifecycles)
+        if heard:
+            recognizer.take(report(time.monotonic_ns()))
+        recognizer.tick()
+        assert not recognizer.ended()
+        lifecycles["camera-cam"] = {"state": "stopped", "progress": 1, "restarts": 0}
+        until = time.monotonic() + 20
+        while not recognizer.ended() and time.monotonic() < until:
+            recognizer.tick()
+            stream.recv(0.02)
+        assert recognizer.ended()
+        recognizer.close()

@@ -83,7 +83,7 @@ class App:
         publisher.publish(
             schema.topic(self.camera, "pose"), schema.pose_message(self.camera, [Track(1, pose)], t_ns=t_ns)
         )
-        report = CameraReport(self.camera, "running", 1, t_ns, 28.7, 1200, 4, None, ("dark",))
+        report = CameraReport(self.camera, "running", 1, t_ns, 28.7, 1200, 4, (), ("dark",))
         stages = {"encoder": {"state": "running", "progress": 41, "p50_ms": 6.5}}
         status = schema.status_message(
             camera=self.camera, version="0.1.0", stages=stages, cameras=[report], counters={}, labels_count=3,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import cache_folder
+from edge_app.bundles.user_folders import cache_folder
 from edge_app.camera.person import (
     INDEX,
     Body,
@@ -30,7 +30,7 @@ JUDGED = [0, *range(11, 17), *range(23, 29)]
 
 @pytest.fixture(scope="module")
 def estimator() -> Iterator[PoseEstimator]:
-    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder() / MODELS["full"].file, MODELS["full"])
+    here = os.environ.get(ENVIRONMENT) or not _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"])
     if not here:
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
     with PoseEstimator() as estimator:

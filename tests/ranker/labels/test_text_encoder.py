@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
 from edge_app.ranker.labels import text_encoder as text_module
-from edge_app.ranker.labels.text_encoder import MAX_TOKENS, TextEncoder, cache_folder, token_ids, vocabulary
+from edge_app.ranker.labels.text_encoder import MAX_TOKENS, TextEncoder, token_ids, vocabulary
 
 # ids made with huggingface tokenizers 0.23.3 and the tokenizer.json of all-MiniLM-L6-v2, cut at 128 tokens
 GOLDEN = json.loads((Path(__file__).parents[2] / "golden" / "wordpiece.json").read_text("utf-8"))
@@ -123,14 +123,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, encoder:
     (tmp_path / "file").write_text("in the way")
     vectors = TextEncoder(tmp_path / "file" / "below").encode(TEXTS[:1])
     assert vectors.tobytes() == encoder.encode(TEXTS[:1]).tobytes()
-
-
-def test_the_cache_folder_follows_xdg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "edge-app" / "text"
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative/is/ignored")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / ".cache" / "edge-app" / "text"
 
 
 @pytest.mark.parametrize("wrong", ["missing", "other"])

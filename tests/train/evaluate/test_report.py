@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 
 from edge_app.app.commands.recognize import recognize
-from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile, read_recording
-from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
 from edge_app.pose.mediapipe import PoseEstimator
-from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.table import build_table
-from edge_app.ranker.load import load_ranker
+from edge_app.recognizer import Recognizer
 from edge_app.types import Frame
 from train.__main__ import main
 from train.data.clips import read_set
@@ -130,11 +126,9 @@ def test_one_set_alone_prints_one_flat_object(made, tmp_path, capsys):
 
 
 def test_a_replay_is_what_recognize_does(made):
-    bundle, recording = load_bundle(DEFAULT), made / "poses" / "squats.mcap"
-    encoder, ranker = load_encoder(bundle), load_ranker(bundle, "scale")
-    table = build_table(bundle.default_labels, BundleText(bundle), 0)
-    found = recognize(f"pose://{recording}", bundle, encoder, ranker, table, Settings())
-    spans = replay(recording, bundle, encoder, ranker, Settings()).spans()
+    recognizer, recording = Recognizer(runtime="onnxruntime"), made / "poses" / "squats.mcap"
+    found = recognize(f"pose://{recording}", recognizer)
+    spans = replay(recording, recognizer).spans()
     assert spans
     assert [(s.label, round(s.start_s, 3), round(s.end_s, 3)) for s in spans] == [
         (event["label"], event["onset_s"], event["offset_s"]) for event in found["events"]
