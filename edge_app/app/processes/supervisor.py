@@ -228,7 +228,7 @@ class Stage:
 
 
 def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: float | None = None) -> int:
-    """Run until the sources end, `stop` is set, `seconds` pass, or SIGINT or SIGTERM arrives. Returns the exit code.
+    """Run until the sources end, `stop` is set, `seconds` pass, or a signal to stop arrives. Returns the exit code.
 
     Raises:
         GaveUpError: a stage's restart budget is spent.
@@ -288,9 +288,9 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
 
 @contextmanager
 def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does.
+    """An event (`stop`, if given) that `STOP_SIGNALS` set meanwhile; outside the main thread nothing does.
 
-    A signal that we were started to ignore, as Ctrl-C is in a script's background job, stays ignored.
+    What was ignored before stays ignored: a hang-up by `nohup`, Ctrl-C in a script's background job.
     """
     stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
