@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code of DESIGN.md 5."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    setup(getattr(arguments, "log", None))
+    setup(getattr(arguments, "log", None), verbose=getattr(arguments, "verbose", False))
     if getattr(arguments, "rerank", None):
         arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
     try:
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
     _add_people(demo)
     _add_view(demo)
+    _add_verbose(demo)
 
     bench = commands.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
@@ -198,6 +199,7 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
     _add_settings(parser)
     _add_people(parser)
+    _add_verbose(parser)
     parser.add_argument(
         "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
         help="fail where no GPU runtime passes the self-test",
@@ -212,6 +214,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _add_people(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", metavar="N", help="watch up to N people before each camera (default 1, at most 8)")
     parser.set_defaults(assignments=[])
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="also say which runtime was chosen, and why")
 
 
 def _people(count: str) -> str:
