@@ -65,7 +65,9 @@ def ask(
         except (ValueError, OSError) as error:
             raise UsageError(f"{where}: {error}") from None
         except zmq.ZMQError as error:
-            raise UsageError(f"{where}: {zmq.strerror(error.errno or 0)}; allowed: ipc://PATH or tcp://HOST:PORT") from None
+            raise UsageError(
+                f"{where}: {zmq.strerror(error.errno or 0)}; allowed: ipc://PATH or tcp://HOST:PORT"
+            ) from None
     if reply.get("ok") is not True:
         raise UsageError(f"{op}: {reply.get('error')}")
     return reply
