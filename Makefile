@@ -17,7 +17,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak triton lint audit lock train-default clean
+.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default train-final train-dev clean
 
 demo: $(RUNTIME)
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -27,7 +27,7 @@ test: $(DEV)
 	$(BIN)/pytest -m "not slow and not gpu" $(TEST_ARGS)
 
 slow-test: $(DEV)
-	$(BIN)/pytest -m "not gpu" $(TEST_ARGS)
+	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
 reliability: $(DEV)
@@ -38,6 +38,15 @@ reliability: $(DEV)
 SECONDS ?= 300
 soak: $(DEV)
 	$(BIN)/python -m benchmarks.soak.soak --seconds $(SECONDS)
+
+# Source distribution and wheel in dist, and the README's ten lines run by the wheel in an environment of its own.
+release: $(DEV)
+	@rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv dist/.try
+	dist/.try/bin/pip install -q --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && .try/bin/python ../tests/examples/ten_lines.py ../README.md
+	@rm -rf dist/.try && ls -l dist
 
 # A real Triton server for the slow tests, apart from all else, for it wants another NumPy: x86-64 only, half a gigabyte.
 triton: .venv/triton/.done
@@ -53,42 +62,18 @@ lint: $(DEV)
 audit: $(DEV)
 	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-# The default bundle from nothing but $(SHARED)/data: `make -j2 train-default` takes about 25 minutes on two cores. Each of its
-# three encoders goes without other sets. Those of runs/dev withhold concepts too, and MSR: for honest figures and for the
-# calibration.
-DATA := $(SHARED)/data
-WITHHELD := clap,squat,point,throw,bowl,draw circle,pull up,carry,strum guitar,bow,kick sideways,walk backwards
-TRAIN := $(BIN)/python -m train
-THREADS ?= 1
-SYSTEMS ?= scale,fdsm,sa_dvae,fs_vae
-
-train-default: runs/final-heads/metrics.json runs/calibration.json
-	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final-heads \
-		--calibration runs/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
+# The default bundle from nothing but $(SHARED)/data, by the recipes of configs/train: `make -j2 train-default` takes about
+# 25 minutes on two cores, each recipe on one.
+train-default: train-final train-dev
+	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final \
+		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--out edge_app/bundles/default
 
-PARTS := 0 1 2
-KIND_0 := conv-small
-KIND_1 := attention
-KIND_2 := attention
-WITHOUT_0 := msr_action3d,penn_action
-WITHOUT_1 := kinder_gator,utkinect
-WITHOUT_2 := nw_ucla,bandai_namco
+train-final: $(DEV)
+	$(BIN)/python -m train recipe configs/train/default.yaml --data $(SHARED)/data --out runs/final
+train-dev: $(DEV)
+	$(BIN)/python -m train recipe configs/train/dev.yaml --data $(SHARED)/data --out runs/dev
 
-runs/dev-%/encoder.pt: | $(DEV)
-	$(TRAIN) encoder --encoder $(KIND_$*) --data $(DATA) --out runs/dev-$* --seed $* --threads $(THREADS) \
-		--leave-out msr_action3d,$(WITHOUT_$*) --withhold "$(WITHHELD)"
-runs/dev/encoder.pt: $(PARTS:%=runs/dev-%/encoder.pt)
-	$(TRAIN) merge --encoders $^ --out $@
-runs/%-heads/metrics.json: runs/%/encoder.pt
-	$(TRAIN) head --systems $(SYSTEMS) --encoder $< --data $(DATA) --out runs/$*-heads --seed 0 --threads $(THREADS)
-runs/calibration.json: runs/dev-heads/metrics.json
-	$(TRAIN) calibrate --encoder runs/dev/encoder.pt --heads runs/dev-heads --data $(DATA) --out $@ --seed 0
-runs/final-%/encoder.pt: | $(DEV)
-	$(TRAIN) encoder --encoder $(KIND_$*) --data $(DATA) --out runs/final-$* --seed $* --threads $(THREADS) \
-		--leave-out $(WITHOUT_$*)
-runs/final/encoder.pt: $(PARTS:%=runs/final-%/encoder.pt)
-	$(TRAIN) merge --encoders $^ --out $@
 .venv/.system:
 	@command -v $(PYTHON) >/dev/null || { echo "edge-app: $(PYTHON) not found; Python 3.10 or later is needed" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -174,6 +174,10 @@ class Ranking:
         """
         return np.argsort(self.energies, kind="stable")
 
+    def best(self, count: int = 5) -> list[tuple[str, float]]:
+        """The best labels with their scores, best first."""
+        return [(self.labels[i], float(self.scores[i])) for i in self.order()[:count]]
+
     def starts_at(self, index: int, usual: float) -> float:
         """The belief at which a label starts.
 

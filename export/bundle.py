@@ -32,7 +32,7 @@ from edge_app.window.normalize import normalize
 from export.to_onnx import export_encoder
 from train.data.clips import clip_windows
 from train.encoder.frozen import load_encoder
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.models.edge import Detailed
 from train.synthetic.person_clips import generated_clips
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import settings
 
 from edge_app.app.log import setup
 from edge_app.camera import fault
+from tests.running import SQUATS, repeat
 
 CASE = re.compile(r"test_[CPASXR]\d+_")
+
+# No deadline: how long an example takes says more of what else the machine does than of the code.
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("thorough", max_examples=500, deadline=None)
+settings.load_profile("quick")  # pytest --hypothesis-profile=thorough overrules it
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -30,3 +37,9 @@ def fresh_log() -> None:
 def fresh_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     """No `fault://` source was opened before."""
     monkeypatch.setattr(fault, "_first_opened_ns", {})
+
+
+@pytest.fixture(scope="session")
+def squats(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording of a minute of squats."""
+    return repeat(SQUATS, tmp_path_factory.mktemp("recording") / "squats.mcap", 60)

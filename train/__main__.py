@@ -12,6 +12,7 @@ VERBS = {
     "prepare": ("train.data.prepare", "read NTU RGB+D, PKU-MMD, Kinetics-skeleton or a PYSKL file into npz files"),
     "supervised": ("train.papers.encoder", "train Shift-GCN or ST-GCN on a split's seen classes of a prepared set"),
     "reproduce": ("train.papers.reproduce", "the papers' tables on NTU RGB+D or PKU-MMD, ours beside theirs"),
+    "recipe": ("train.recipe", "train by a recipe: encoders, heads, calibration"),
     "encoder": ("train.encoder.train", "train the edge encoder"),
     "merge": ("train.encoder.merge", "put trained encoders side by side as one"),
     "head": ("train.heads.train", "train a ranker on a trained encoder's features"),

@@ -39,14 +39,14 @@ def setup(format: Format | None = None, *, verbose: bool = False) -> None:
     log.setLevel(logging.DEBUG if os.environ.get(VERBOSE) == "1" else logging.INFO)
 
 
-class _Stderr(logging.StreamHandler):
+class _Stderr(logging.StreamHandler[TextIO]):
     """Writes to what stderr is at that moment."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:
+    def stream(self) -> TextIO:  # type: ignore[override]
         return sys.stderr
 
     def handleError(self, record: logging.LogRecord) -> None:

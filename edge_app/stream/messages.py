@@ -190,7 +190,7 @@ def _rounded(array: np.ndarray, digits: int) -> list[Any]:
 def _topk(ranking: Ranking | None, k: int) -> list[list[Any]]:
     if ranking is None:
         return []
-    return [[ranking.labels[i], round(float(ranking.scores[i]), 4)] for i in ranking.order()[:k]]
+    return [[label, round(score, 4)] for label, score in ranking.best(k)]
 
 
 def _energy(event: Event) -> tuple[float | None, float | None]:

@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.client import Subscriber
-from tests.running import SQUATS, Ledger, leftovers, repeat, running
-
-
-@pytest.fixture(scope="session")
-def squats(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A recording of a minute of squats."""
-    return repeat(SQUATS, tmp_path_factory.mktemp("recording") / "squats.mcap", 60)
+from tests.running import Ledger, leftovers, running
 
 
 class App:

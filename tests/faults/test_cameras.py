@@ -79,7 +79,7 @@ def test_C1_the_window_holds_nothing_from_before_the_loss(squats, tmp_path, capf
 
 
 def test_C1_a_lost_camera_ends_what_is_open_and_is_found_again(app, squats):
-    it = app(f"fault://lost:after=5,for=3,every=8/{squats}")
+    it = app(f"fault://lost:after=4,for=1,every=6/{squats}")
     start = wait_for(it.stream, action("start"), ledger=it.ledger)[-1].data
     lost = wait_for(it.stream, state("camera_lost"), ledger=it.ledger)
     assert not it.ledger.open and lost[-1].data["open"] == [] and lost[-1].data["topk"] == []
@@ -181,7 +181,7 @@ def test_C2_a_host_that_is_gone_is_looked_for_without_logging_in():
 
 
 def test_C3_frozen_pictures_end_what_is_open_and_are_not_encoded(app):
-    it = app("fault://freeze:after=6,for=5/person://squat?seconds=60&idle=0&size=320x240")
+    it = app("fault://freeze:after=5,for=4,every=10/person://squat?seconds=60&idle=0&size=320x240&fps=15")
     wait_for(it.stream, action("start"), ledger=it.ledger)
     frozen = wait_for(it.stream, state("camera_frozen"), ledger=it.ledger)
     assert not it.ledger.open and frozen[-1].data["open"] == []
@@ -196,7 +196,7 @@ def test_C3_frozen_pictures_end_what_is_open_and_are_not_encoded(app):
 
 @pytest.mark.slow
 def test_C4_a_covered_camera_shows_no_person_and_says_that_it_is_dark(app):
-    it = app("fault://black:after=6,for=4/person://squat?seconds=60&idle=0&size=320x240")
+    it = app("fault://black:after=6,for=4,every=12/person://squat?seconds=60&idle=0&size=320x240&fps=15")
     wait_for(it.stream, action("start"), ledger=it.ledger)
     wait_for(it.stream, lambda m: state("no_person")(m) and m.data["flags"] == ["dark"], ledger=it.ledger)
     while it.ledger.open:
@@ -227,7 +227,7 @@ def recognize() -> Callable[[str], dict]:
 
 def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):
     settings = Settings(camera=CameraConfig(min_fps=4))
-    with reports(f"fault://slow:fps=2,after=2,for=4/{squats}", tmp_path, settings) as receive:
+    with reports(f"fault://slow:fps=2,after=1,for=3/{squats}", tmp_path, settings) as receive:
         while "insufficient_rate" not in (report := receive()).flags:
             assert report.window is None or report.fps_in == 0 or report.fps_in >= 4 or report.window.valid.mean() < 0.5
         assert report.window is None and 0 < report.fps_in < 4
@@ -238,7 +238,7 @@ def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):
 
 
 def test_C6_another_picture_size_restarts_the_window_with_one_line(tmp_path, capfd):
-    uri = "fault://resize:after=3/person://squat?seconds=60&idle=0&size=320x240"
+    uri = "fault://resize:after=1/person://squat?seconds=60&idle=0&size=320x240&fps=15"
     with reports(uri, tmp_path) as receive:
         while receive().epoch == 0:
             pass

@@ -98,7 +98,7 @@ def test_P1_each_stage_killed_comes_back_and_its_events_end_once(app, squats):
 
 
 def test_P2_each_stage_stopped_is_noticed_and_replaced(app, squats):
-    it = app(squats)
+    it = app(squats, "--set", "supervise.progress_s=1.5")
     wait_for(it.stream, action("start"), ledger=it.ledger)
     for name in ("camera-cam", "recogniser"):
         before, pid = set(it.ledger.open), children(it.process.pid)[name]

@@ -57,7 +57,7 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
 
 def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) -> None:
     recording = two_people(tmp_path / "two.mcap", both_s=6, one_s=3)
-    common = ["replay", str(recording), "--json", "--labels", "squat, clap, bow"]
+    common = ["replay", str(recording), "--json", "--runtime", "onnxruntime", "--labels", "squat, clap, bow"]
     ends = {}
     for people in ("1", "2"):
         assert main([*common, "--people", people]) == 0

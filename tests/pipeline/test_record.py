@@ -25,12 +25,12 @@ def status(state: str):
     return lambda message: message.topic.endswith("/status") and message.data["recorder"]["state"] == state
 
 
-def test_a_run_is_recorded_measured_and_replayed(tmp_path: Path) -> None:
+def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     endpoint, folder = f"ipc://{tmp_path}/stream", tmp_path / "kept"
     more = ["--record", str(folder), "--metrics", f"127.0.0.1:{port}", "--log", "json", "--labels", "squat, clap"]
-    process = subprocess.Popen([*APP, "run", "person://squat?seconds=60", "--publish", endpoint, *more])
+    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more])
     try:
         with Subscriber(endpoint, newest=False) as subscriber:
             started = [m for m in wait_for(subscriber, lambda m: m.data.get("type") == "start")][-1].data
@@ -58,10 +58,10 @@ def test_a_run_is_recorded_measured_and_replayed(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(tmp_path: Path) -> None:
+def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path: Path) -> None:
     endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 30_000
     process = subprocess.Popen(
-        [*APP, "run", "person://squat?seconds=60", "--publish", endpoint, "--record", str(folder)],
+        [*APP, "run", squats, "--publish", endpoint, "--record", str(folder)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

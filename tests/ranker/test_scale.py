@@ -54,8 +54,7 @@ def plain(w: dict[str, np.ndarray], x: np.ndarray, text: np.ndarray) -> np.ndarr
 @pytest.mark.parametrize("count", [1, 12, CHUNK + 1])
 def test_energies_are_those_of_the_plain_computation(count):
     bundle, labels = load_bundle(DEFAULT), table(count)
-    ranker, encoder = load_ranker(bundle, "scale"), load_encoder(bundle)
-    ranker.set_labels(labels)
+    ranker, encoder = load_ranker(bundle, "scale", labels), load_encoder(bundle)
     weights = {k: v.astype(np.float64) for k, v in load_npz(DEFAULT / "ranker-scale.npz").items()}
     for window in bundle.golden()["windows"][:4]:
         vector = encoder.vector(window)[: len(weights["feature_mean"])]

@@ -36,7 +36,7 @@ class Fake:
         return self.broken(self.session.run(batch))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bundle():
     return load_bundle(DEFAULT)
 

@@ -30,6 +30,15 @@ def start(tmp_path):
         fed.close()
 
 
+@pytest.fixture(scope="module")
+def same(tmp_path_factory) -> Iterator[Fed]:
+    """One for all tests that change nothing."""
+    folder = tmp_path_factory.mktemp("teach")
+    fed = Fed(folder, folder / "taught")
+    yield fed
+    fed.close()
+
+
 def asked(fed: Fed, op: str, labels: list[str] | None = None, **more: object) -> dict:
     """The reply to one request, while decisions go on."""
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
@@ -126,8 +135,8 @@ def test_a_shot_of_nobody_changes_nothing(start, tmp_path):
     (["\x1b[3m"], {"seconds": 5}, "printable"),
     (["a"], {"seconds": 0}, "nothing is stored"),
 ])  # fmt: skip
-def test_bad_lessons_get_one_line_and_change_nothing(start, labels, more, word):
-    fed = start()
+def test_bad_lessons_get_one_line_and_change_nothing(same, labels, more, word):
+    fed = same
     reply = asked(fed, "labels.teach", labels, **more)
     assert reply["ok"] is False and word in reply["error"]
     assert reply["error"].isprintable() and len(reply["error"]) < 300

@@ -4,6 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
+
+from train.heads.loop import Samples
+
+torch.set_num_threads(1)  # small networks: a second thread only waits
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,11 @@ class Toy:
     unseen_features: np.ndarray
     unseen: np.ndarray
     unseen_texts: np.ndarray
+
+    @property
+    def samples(self) -> Samples:
+        """What a head learns from."""
+        return Samples(self.features, self.concept, self.names, self.texts)
 
     def unseen_top1(self, energies: np.ndarray) -> float:
         return float((energies.argmin(1) == self.unseen).mean())

@@ -1,106 +1,166 @@
-"""The whole recipe, from sets to a bundle that is measured, on a handful of made-up clips."""
+"""The whole recipe, from sets to a bundle that is measured, on a handful of made-up clips; and recipes as files."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from edge_app.camera.person import ACTIONS
 from edge_app.ranker.labels.actions import actions
 from export.__main__ import main as export
 from train.__main__ import main as train
 from train.data.clips import CORE15_SETS
-from train.studies import compare
+from train.heads.systems import SYSTEMS
+from train.models.edge import ENCODERS
+from train.models.fdsm import EDGE
+from train.recipe import read_steps
 from train.synthetic.person_clips import generated_clips
 
+RECIPES = Path(__file__).parents[2] / "configs/train"
+SHOWN = ["bow", "clap", "jump", "kick", "squat", "wave"]
 
-@pytest.fixture
-def sets(tmp_path, monkeypatch):
-    """Six sets of drawn-up clips of six actions, as the real ones are stored."""
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Six sets of drawn-up clips of six actions, as the real ones are stored; and small networks."""
+    folder = tmp_path_factory.mktemp("sets")
     few = actions()[:12]
-    monkeypatch.setattr("export.bundle.actions", lambda: few)
-    monkeypatch.setattr("train.heads.calibrate.actions", lambda: few)
-    picked = [c for c in generated_clips(4, seed=3) if c.name in ("squat", "wave", "clap", "kick", "bow", "jump")]
-    monkeypatch.setattr("train.encoder.training_set.generated_clips", lambda count, seed: picked[:count])
-    names = sorted({clip.name for clip in picked})
+    with pytest.MonkeyPatch.context() as six:
+        six.setattr("train.synthetic.person_clips.ACTIONS", {name: ACTIONS[name] for name in SHOWN})
+        picked = generated_clips(2, seed=3)
     rows = ["dataset,label,name,concept,clips"]
     for name in CORE15_SETS:
         raw = np.concatenate([np.round(clip.joints[..., :3] * 1000) for clip in picked]).astype(np.int16)
         np.savez(
-            tmp_path / f"{name}.npz", X=raw, off=np.cumsum([0, *(len(clip.joints) for clip in picked)]),
-            label=np.array([names.index(clip.name) for clip in picked]), names=np.array(names),
-            subject=np.array(["a"] * len(picked)), fps=np.float32(24), dim=np.int64(3),
+            folder / f"{name}.npz", X=raw, off=np.cumsum([0, *(len(clip.joints) for clip in picked)]),
+            label=np.array([SHOWN.index(clip.name) for clip in picked]), names=np.array(SHOWN),
+            subject=np.array(["a", "b"] * len(SHOWN)), fps=np.float32(24), dim=np.int64(3),
         )  # fmt: skip
-        rows += [f"{name},{i},{label},{label},4" for i, label in enumerate(names)]
-    (tmp_path / "concepts.csv").write_text("\n".join(rows) + "\n")
-    return tmp_path
+        rows += [f"{name},{i},{label},{label},2" for i, label in enumerate(SHOWN)]
+    (folder / "concepts.csv").write_text("\n".join(rows) + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.bundle.actions", lambda: few)
+        patch.setattr("train.heads.calibrate.actions", lambda: few)
+        patch.setattr("train.studies.compare.actions", lambda: few)
+        patch.setattr("train.studies.compare.DECISIONS", 3)
+        for kind in ("conv-small", "attention"):
+            patch.setitem(ENCODERS, kind, replace(ENCODERS[kind], trunk_width=16, trunk_strides=(2,), feature=32))
+        config = replace(EDGE, hidden=16, heads=2, depth=2, time=8, gate=8)
+        patch.setitem(SYSTEMS, "fdsm", replace(SYSTEMS["fdsm"], config=config))
+        patch.setattr("train.encoder.training_set.generated_clips", lambda count, seed: picked[:count])
+        yield folder
 
 
-def test_from_sets_to_a_measured_bundle(sets, capsys):
-    data, run = ["--data", str(sets)], sets / "run"
-    small = ["--composed", "40", "--composed-batch", "4", "--named", "1", "--generated", "6", "--batch", "8"]
-    short = ["--epochs", "2", "--per-epoch", "16", "--cache", str(sets / "cache")]
-    unseen = ["--leave-out", "utkinect", "--withhold", "bow,jump"]
-    for part in ("0", "1"):
-        assert train(["encoder", *data, "--out", str(run / part), *small, *short, *unseen, "--seed", part]) == 0
-    log = [json.loads(line) for line in (run / "0" / "metrics.jsonl").read_text().splitlines()]
+def written(path, **sections):
+    path.write_text(yaml.safe_dump(sections, sort_keys=False))
+    return str(path)
+
+
+def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
+    small = {"composed": 40, "composed_batch": 4, "named": 1, "generated": 6, "batch": 8, "threads": 1}
+    short = {"epochs": 2, "per_epoch": 16, "cache": str(sets / "cache")}
+    recipe = written(
+        tmp_path / "recipe.yaml",
+        encoder={**small, **short, "leave_out": ["utkinect"], "withhold": ["bow", "jump"]},
+        parts=[{"seed": 0}, {"seed": 1}],
+        head={"systems": ["scale", "fdsm", "sa_dvae", "fs_vae"], "steps": 3, "batch": 8, "threads": 1},
+        calibrate={"lists": 40},
+    )
+    run = tmp_path / "run"
+    command = ["recipe", recipe, "--data", str(sets), "--out", str(run)]
+    assert train(command) == 0
+    log = [json.loads(line) for line in (run / "part-0" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in log] == [1, 2]
     assert {"withheld_top1", "utkinect_top1", "loss"} <= set(log[0])
-    parts = [str(run / part / "encoder.pt") for part in ("0", "1")]
-    assert train(["merge", "--encoders", *parts, "--out", str(run / "encoder.pt")]) == 0
-    encoder = ["--encoder", str(run / "encoder.pt")]
-    heads = ["--systems", "scale,fdsm,sa_dvae,fs_vae", "--rounds", "1", "--steps", "3", "--batch", "8"]
-    assert train(["head", *encoder, *data, "--out", str(run), *heads]) == 0
     assert set(json.loads((run / "metrics.json").read_text())) == {"scale", "fdsm", "sa_dvae", "fs_vae"}
-    ablation = ["--out", str(run / "ablation.json"), "--rounds", "1", "--steps", "2", "--batch", "8", "--seeds", "2"]
-    assert train(["ablate", *encoder, *data, *ablation]) == 0
+
+    made = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    done = json.loads((run / "recipe.json").read_text())
+    assert list(done) == ["part-0", "part-1", "merge", "head", "calibrate"]
+    (run / "recipe.json").write_text(json.dumps({name: done[name] for name in done if name != "merge"}))
+    assert train(command) == 0
+    again = {path for path in made if path.stat().st_mtime_ns != made[path]}
+    assert again == {run / "encoder.pt", run / "recipe.json"}, "what is done is not done again"
+
+    encoder = ["--encoder", str(run / "encoder.pt")]
+    ablation = ["--out", str(run / "ablation.json"), "--steps", "1", "--batch", "8", "--seeds", "2", "--threads", "1"]
+    assert train(["ablate", *encoder, "--data", str(sets), *ablation]) == 0
     assert len(json.loads((run / "ablation.json").read_text())["found"]["no anchor"]) == 2
-    heads = ["--heads", str(run)]
-    calibration = str(run / "calibration.json")
-    assert train(["calibrate", *encoder, *heads, *data, "--out", calibration, "--lists", "40"]) == 0
     rest = ["--labels", "squat, wave", "--card", "README.md", "--out", str(run / "bundle")]
-    assert export(["bundle", *encoder, *heads, "--calibration", calibration, *rest]) == 0
+    calibration = ["--calibration", str(run / "calibration.json")]
+    assert export(["bundle", *encoder, "--heads", str(run), *calibration, *rest]) == 0
     capsys.readouterr()
     for ranker in ("scale", "fdsm", "sa_dvae", "fs_vae", "scale+fdsm"):
         asked = ["--data", str(sets / "utkinect.npz"), "--ranker", ranker, "--json"]
         assert train(["evaluate", "--bundle", str(run / "bundle"), *asked]) == 0
         result = json.loads(capsys.readouterr().out)
-        assert (result["clips"], result["ranker"]) == (24, ranker)
-        assert set(result["per_class"]) == {"squat", "wave", "clap", "kick", "bow", "jump"}
+        assert (result["clips"], result["ranker"]) == (12, ranker)
+        assert set(result["per_class"]) == set(SHOWN)
         assert 0 <= result["top1_class_mean"] <= 1
 
 
-def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, capsys, monkeypatch):
-    recipe = (
-        f"--composed 20 --composed-batch 4 --named 0 --generated 4 --batch 8 --epochs 1 --per-epoch 8 --cache {sets}"
-    )
-    folds = [
-        "folds",
-        "--data",
-        str(sets),
-        "--out",
-        str(sets / "folds"),
-        "--sets",
-        "utkinect+nw_ucla",
-        "--branches",
-        "conv-small,attention",
-    ]
-    assert train([*folds, "--recipe", recipe, "--head", "--rounds 1 --steps 2 --batch 8"]) == 0
-    report = json.loads((sets / "folds" / "folds.json").read_text())
-    assert [(row["set"], row["seed"], row["classes"]) for row in report["labs"]] == [
-        ("utkinect", 0, 6),
-        ("nw_ucla", 0, 6),
-    ]
+def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, tmp_path, capsys):
+    small = "--composed 20 --composed-batch 4 --named 0 --generated 4 --batch 8 --epochs 1 --per-epoch 8"
+    out = tmp_path / "folds"
+    folds = ["folds", "--data", str(sets), "--out", str(out), "--sets", "utkinect+nw_ucla", "--threads", "1"]
+    folds += ["--branches", "conv-small,attention", "--recipe", f"{small} --cache {sets}"]
+    assert train([*folds, "--head", "--rounds 1 --steps 2 --batch 8"]) == 0
+    report = json.loads((out / "folds.json").read_text())
+    labs = [(row["set"], row["seed"], row["classes"]) for row in report["labs"]]
+    assert labs == [("utkinect", 0, 6), ("nw_ucla", 0, 6)]
     assert "mean of sets" in capsys.readouterr().out
-    saved = torch.load(sets / "folds" / "utkinect+nw_ucla-0" / "encoder.pt", weights_only=True)
+    saved = torch.load(out / "utkinect+nw_ucla-0" / "encoder.pt", weights_only=True)
     assert saved["left_out"] == ["nw_ucla", "utkinect"]
     assert [config["attention"] for config in saved["config"]] == [False, True]
-    monkeypatch.setattr(compare, "actions", lambda: actions()[:20])
-    systems = ["--systems", "scale,fs_vae", "--seeds", "0,1", "--steps", "3", "--out", str(sets / "systems")]
-    assert train(["compare", "--data", str(sets), "--folds", str(sets / "folds"), *systems]) == 0
-    made = sorted(path.name for path in (sets / "systems").iterdir())
+    systems = ["--systems", "scale,fs_vae", "--seeds", "0,1", "--steps", "3", "--out", str(tmp_path / "systems")]
+    assert train(["compare", "--data", str(sets), "--folds", str(out), *systems, "--threads", "1"]) == 0
+    made = sorted(path.name for path in (tmp_path / "systems").iterdir())
     assert made == ["systems.json", "systems.md", "systems.png"]
-    ways = json.loads((sets / "systems" / "systems.json").read_text())["labs"]["ways"]
+    ways = json.loads((tmp_path / "systems" / "systems.json").read_text())["labs"]["ways"]
     assert list(ways) == ["cosine", "ridge", "devise", "conse", "scale", "fs_vae"]
     assert ways["scale"]["sets"]["utkinect"][1] is not None
     assert "| FS-VAE |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_that_we_keep_are_understood(path, tmp_path):
+    steps = read_steps(path, tmp_path, tmp_path)
+    assert [step.verb for step in steps][:5] == ["encoder", "encoder", "encoder", "merge", "head"]
+    assert [step.arguments.encoder for step in steps[:3]] == ["conv-small", "attention", "attention"]
+    assert [step.arguments.seed for step in steps[:3]] == [0, 1, 2]
+    assert (len(steps) == 6) == bool(steps[0].arguments.withhold), "calibrated on what was withheld"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("parts: [{seed: 0}]\nhead: {rate: 3}", "head: 'rate' is no option; allowed are systems, rounds"),
+        ("parts: [{seed: 0}, {sed: 0}]\nhead:", "part-1: 'sed' is no option; allowed are leave_out, withhold"),
+        ("parts: [{out: x}]\nhead:", "part-0: 'out' is no option"),
+        ("parts: [{seed: x}]\nhead:", "part-0: argument --seed: invalid int value: 'x'"),
+        ("parts: [{encoder: mlp}]\nhead:", "part-0: argument --encoder: invalid choice: 'mlp'"),
+        ("parts: [{seed: 0}]\nheads:", "parts, heads found; parts and head are needed"),
+        ("parts: []\nhead:", "parts: a list of encoders expected"),
+        ("parts: [3]\nhead:", "part-0: options with names expected, int found"),
+        ("parts: [", "while parsing"),
+        ("3", "int found"),
+    ],
+)
+def test_a_recipe_that_is_not_understood_is_refused_before_anything_is_trained(tmp_path, capsys, text, said):
+    (tmp_path / "recipe.yaml").write_text(text)
+    command = ["recipe", str(tmp_path / "recipe.yaml"), "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert train(command) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_only_with_its_own_options(tmp_path, capsys):
+    recipe = written(tmp_path / "recipe.yaml", parts=[{"seed": 1}], head=None)
+    (tmp_path / "recipe.json").write_text(json.dumps({"part-0": {"seed": "0"}}))
+    assert train(["recipe", recipe, "--data", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert "part-0 was done with other options; give an empty folder" in capsys.readouterr().err

@@ -93,13 +93,13 @@ def load_set(path: Path, concepts: dict[tuple[str, str], str] | None = None) -> 
     ]
 
 
-def trim_idle(clip: Clip, share: float = 0.15) -> Clip:
-    """Cut the still ends off a clip: frames before and after the first and last motion above `share` of its peak."""
+def trim_idle(clip: Clip) -> Clip:
+    """Cut the still ends off a clip: frames before and after the first and last motion above 15 % of its peak."""
     step = max(1, round(clip.fps / 6))
     if len(clip.joints) <= 4 * step:
         return clip
     moved = np.linalg.norm(clip.joints[step:, :, :3] - clip.joints[:-step, :, :3], axis=-1).mean(axis=1)
-    lively = np.flatnonzero(moved > share * np.quantile(moved, 0.95))
+    lively = np.flatnonzero(moved > 0.15 * np.quantile(moved, 0.95))
     first, last = lively[0], lively[-1] + step + 1
     return replace(clip, joints=clip.joints[first : last + step])
 

@@ -22,12 +22,6 @@ OPENPOSE18 = (
 LISTED, KEPT = 5, 2
 """People read of each frame, and of these, by their scores, kept."""
 MAX_FRAMES = 10_000
-CORE15_FROM = (
-    (8, 11), (2, 5), (16, 17), (5, 5), (6, 6), (7, 7), (2, 2), (3, 3), (4, 4),
-    (11, 11), (12, 12), (13, 13), (8, 8), (9, 9), (10, 10),
-)  # fmt: skip
-"""For each `core15` joint the two keypoints that it is the middle of, METHODS.md 8.6."""
-HEAD, NOSE = 2, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +114,3 @@ def _person(person: Any, place: str) -> np.ndarray:
         raise UsageError(f"{place}: {_found(person)}; a pose of 36 numbers and 18 scores expected") from None
     fine = (np.abs(keypoints) < 1e6).all(axis=1) & (keypoints[:, 2] > 0)
     return (np.where(fine[:, None], keypoints, 0)).astype(np.float32)
-
-
-def to_core15(people: np.ndarray) -> np.ndarray:
-    """OpenPose keypoints as `core15` joints: `[..., 18, 3]` to float32 `[..., 15, 4]`, METHODS.md 8.6.
-
-    Pixels in the axes of our world frame: x to the picture's left, which is the right of somebody who faces the camera,
-    y up, z 0 (unknown), and as visibility the score, of a middle the lower one. The head is the middle of the ears, or
-    the nose where one of them is hidden. A joint that is not seen is all zero.
-    """
-    one, other = np.array(CORE15_FROM).T
-    middle = (people[..., one, :] + people[..., other, :]) / 2
-    score = np.minimum(people[..., one, 2], people[..., other, 2])
-    earless = score[..., HEAD] == 0
-    middle[earless, HEAD], score[earless, HEAD] = people[earless, NOSE], people[earless, NOSE, 2]
-    joints = np.stack([-middle[..., 0], -middle[..., 1], np.zeros_like(score), score], axis=-1)
-    return (joints * (score > 0)[..., None]).astype(np.float32)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.window.skeleton import CORE15, NTU25
+from edge_app.window.skeleton import NTU25
 
 FPS = 30.0
 JOINTS = len(NTU25.joints)
@@ -27,9 +27,6 @@ TRAIN_SUBJECTS = (
     57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103,
 )  # fmt: skip
 """METHODS.md 1.6. Those up to 40 are NTU-60's, which has no others."""
-CORE15_JOINTS = tuple(
-    NTU25.joints.index({"pelvis": "spine_base", "neck": "spine_shoulder"}.get(name, name)) for name in CORE15.joints
-)
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})", re.ASCII)
 
 
@@ -247,18 +244,3 @@ def read_clip(path: Path) -> np.ndarray:
         UsageError: as `read_bodies`.
     """
     return people(*read_bodies(path))
-
-
-def to_world(joints: np.ndarray) -> np.ndarray:
-    """From the sensor's axes to our world frame (DESIGN.md 4) with visibility: `[..., 3]` to float32 `[..., 4]`.
-
-    The two have the same axes: metres, right-handed, y up, and x to the sensor's left is the right of somebody who
-    faces it (METHODS.md 8.6; the sensor's tilt is not known and stays). The origin stays at the sensor. Visibility is
-    1, or 0 for a joint that is missing.
-    """
-    return np.concatenate([joints, joints.any(axis=-1, keepdims=True)], axis=-1).astype(np.float32)
-
-
-def to_core15(joints: np.ndarray) -> np.ndarray:
-    """The `core15` joints of `ntu25` ones: `[..., 25, C]` to `[..., 15, C]`. The neck is SpineShoulder."""
-    return joints[..., CORE15_JOINTS, :]

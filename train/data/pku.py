@@ -4,7 +4,7 @@
     for action in read_actions(folder / "label/0002-L.txt"):
         clip = cut(stream, action)
 
-The joints and axes are NTU's: `train.data.ntu.to_world` and `to_core15` serve here too.
+The joints and axes are NTU's.
 """
 
 from __future__ import annotations

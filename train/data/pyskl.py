@@ -100,7 +100,7 @@ def _clip(entry: Any, place: str) -> PysklClip:
         raise UsageError(f"{place}: keypoint_score is {_shape(score)}; floats {list(keypoint.shape[:3])} expected")
     if entry.get("total_frames", keypoint.shape[1]) != keypoint.shape[1]:
         raise UsageError(f"{place}: keypoint is {_shape(keypoint)}; as many frames as total_frames says expected")
-    return PysklClip(name, label, keypoint, score if flat else None)
+    return PysklClip(name, label, np.asarray(keypoint), np.asarray(score) if flat else None)
 
 
 def _shape(value: Any) -> str:

@@ -137,9 +137,9 @@ class Teacher:
         return np.array([-1 if clip.flat else self._row.get(digest(clip), -1) for clip in clips])
 
 
-def ntu_concepts(path: Path = NTU_CONCEPTS) -> list[tuple[str, ...]]:
+def ntu_concepts() -> list[tuple[str, ...]]:
     """Our concepts that each NTU class shows, in the order of the logits; most show one, "nod head/bow" two."""
-    with path.open(newline="", encoding="utf-8") as file:
+    with NTU_CONCEPTS.open(newline="", encoding="utf-8") as file:
         return [tuple(name for name in row["concept"].split(";") if name) for row in csv.DictReader(file)]
 
 

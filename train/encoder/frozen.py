@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.errors import UsageError
+from edge_app.types import Window
+from edge_app.window.normalize import normalize
 from edge_app.window.skeleton import LAYOUTS, WindowSpec
 from train.data.clips import Bank, Clip
 from train.data.texts import ConceptTexts
@@ -49,6 +51,12 @@ def encode(encoder: nn.Module, windows: np.ndarray) -> np.ndarray:
     return np.concatenate(
         [encoder(torch.from_numpy(part)).numpy() for part in np.array_split(windows, len(windows) // 128 + 1)]
     )
+
+
+def encode_clips(encoder: nn.Module, spec: WindowSpec, cut: Sequence[list[Window]]) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[W, D]` of all windows of clips, and each one's clip, int `[W]`."""
+    windows = [normalize(w.joints, w.valid, spec.skeleton) for own in cut for w in own]
+    return encode(encoder, np.stack(windows)), np.repeat(np.arange(len(cut)), [*map(len, cut)])
 
 
 def draw_features(

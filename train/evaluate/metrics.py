@@ -93,13 +93,13 @@ class Bin(NamedTuple):
     size: int
 
 
-def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = 10) -> list[Bin]:
-    """The bins of equal width from 0 to 1 that hold something.
+def reliability(confidence: np.ndarray, correct: np.ndarray) -> list[Bin]:
+    """Of ten bins of equal width from 0 to 1, those that hold something.
 
     Args:
         confidence: `[N]`, 0 to 1; 1.0 falls into the last bin. correct: bool `[N]`.
     """
-    which = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    which = np.minimum((confidence * 10).astype(np.int64), 9)
     return [
         Bin(float(confidence[which == b].mean()), float(correct[which == b].mean()), int((which == b).sum()))
         for b in np.unique(which)
@@ -194,11 +194,13 @@ def _sigmoid(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(x @ weights[:-1] + weights[-1], -30, 30)))
 
 
+def item_means(values: np.ndarray, item: np.ndarray) -> np.ndarray:
+    """Mean over each item's windows, items in rising order: `[W, K]`, int `[W]` -> float64 `[N, K]`."""
+    return np.stack([values[item == i].mean(axis=0, dtype=np.float64) for i in np.unique(item)])
+
+
 def mean_energies(features: Sequence[list[Feature]], ranker: Ranker, table: LabelTable) -> np.ndarray:
     """Energies of a table's labels, the mean over each item's windows: float64 `[N, K]`."""
     ranker = ranker.with_labels(table)
-    count = len(table.labels)
-    return np.stack([
-        ranker.energies(np.stack([f.vector for f in item]))[:, :count].mean(axis=0, dtype=np.float64)
-        for item in features
-    ])  # fmt: skip
+    energies = [ranker.energies(np.stack([f.vector for f in item]))[:, : len(table.labels)] for item in features]
+    return item_means(np.concatenate(energies), np.repeat(np.arange(len(features)), [*map(len, features)]))

@@ -33,7 +33,7 @@ from train.data.clips import Bank
 from train.encoder.frozen import encode, load_encoder
 from train.encoder.training_set import load_training_clips
 from train.evaluate.metrics import auroc, logistic_regression
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.models.edge import Detailed
 from train.synthetic.augment import training_windows
 

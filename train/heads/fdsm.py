@@ -1,4 +1,4 @@
-"""Train FDSM on the frozen features of a trained encoder, as `train.heads.scale` trains SCALE."""
+"""Train FDSM on the frozen features of a trained encoder."""
 
 from __future__ import annotations
 
@@ -10,30 +10,27 @@ import torch
 from torch import Tensor
 
 from edge_app.errors import UsageError
-from train.data.texts import ConceptTexts, FixedTexts, centre_of
-from train.encoder.frozen import Extra
-from train.heads.loop import Batch, fit
+from train.data.texts import centre_of
+from train.heads.loop import Batch, Recipe, Samples, fit
 from train.models.diffusion import time_embedding
 from train.models.fdsm import Fdsm, FdsmConfig
 
 
-def fit_fdsm(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: FdsmConfig,
-    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
-) -> Fdsm:  # fmt: skip
-    """Train an FDSM head on features `[N, D]`; returns its exponential average.
+def fit_fdsm(samples: Samples, config: FdsmConfig, recipe: Recipe, text_map: Tensor | None = None) -> Fdsm:
+    """Train an FDSM head; returns its exponential average.
 
     Texts are two tokens, names and description, as `LabelTable.pooled` has them, whatever the config says; a sparse
     text has its names for both, as on the device for words that the shipped table does not know. (The authors' code
     has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.)
 
     Args:
-        concept: int `[N]`, each feature's row of `names`; text_map: `[D, texts.dim]`, where anchors begin.
+        text_map: `[D, texts.dim]`, where anchors begin.
     """
-    torch.manual_seed(seed)
-    config = dataclasses.replace(config, feature=features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
+    torch.manual_seed(recipe.seed)
+    texts, names = samples.texts, samples.names
+    config = dataclasses.replace(config, feature=samples.features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
     model = Fdsm(config)
-    x = torch.from_numpy(features)
+    x = torch.from_numpy(samples.features)
     if config.standardise:
         model.feature_mean.copy_(x.mean(0))
         model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
@@ -44,14 +41,11 @@ def fit_fdsm(
         model.text_map.weight.data.copy_(text_map)
 
     def loss(b: Batch, step: int) -> Tensor:
-        share = rich_share(step, steps, config.rich_floor)
+        share = rich_share(step, recipe.steps, config.rich_floor)
         return model.loss(b.feature, b.own, names_alone(b.text), b.text, share, b.same)
 
-    return fit(
-        model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
-        slow=[] if model.text_map is None else [model.text_map.weight], no_description=0,
-        steps=steps, batch=batch, lr=lr, seed=seed,
-    )  # fmt: skip
+    slow = [] if model.text_map is None else [model.text_map.weight]
+    return fit(model, samples, recipe, loss, learned=[*model.parameters()], slow=slow, no_description=0)
 
 
 def rich_share(step: int, steps: int, floor: float = 0.0) -> float:

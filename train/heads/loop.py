@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from train.data.texts import FixedTexts, TextBank
+from train.data.texts import ConceptTexts, FixedTexts
 from train.encoder.frozen import Extra
 from train.encoder.train import moving_average
 from train.synthetic.bank import composed_rivals
@@ -34,29 +34,53 @@ class Batch:
     same: Tensor | None
 
 
+@dataclass(frozen=True)
+class Samples:
+    """What a head learns from.
+
+    features: float32 `[N, D]`; concept: int `[N]`, each one's place among `names`; texts: of all the names.
+    extra: composed windows beside the named ones, half as many a step; they count half.
+    """
+
+    features: np.ndarray
+    concept: np.ndarray
+    names: list[str]
+    texts: ConceptTexts | FixedTexts
+    extra: Extra | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast a head learns. lr: the peak of OneCycle."""
+
+    steps: int
+    batch: int = 96
+    lr: float = 1e-3
+    seed: int = 0
+
+
 def fit(
-    model: Model, features: np.ndarray, concept: np.ndarray, rows: np.ndarray, texts: TextBank | FixedTexts,
-    extra: Extra | None, loss: Callable[[Batch, int], Tensor], *,
+    model: Model, samples: Samples, recipe: Recipe, loss: Callable[[Batch, int], Tensor], *,
     learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
     after: Callable[[Batch, int], None] | None = None, no_description: float = 0.15,
-    steps: int, batch: int, lr: float, seed: int,
 ) -> Model:  # fmt: skip
     """Train a head with AdamW and OneCycle; returns its exponential average, in evaluation mode.
 
     Args:
-        features: float32 `[N, D]`; concept: int `[N]`, each one's place among `rows`, the concepts' rows of `texts`.
-        extra: composed windows beside the named ones, half as many; they count half.
-        loss: of a batch at a step. learned: what is trained; slow: of that, what learns at a tenth of the rate.
+        loss: of a batch at a step.
+        learned: parameters that are trained. slow: those of them that learn at a tenth of the rate.
         after: called with the named batch of each step, once the model has learned from it.
         no_description: how often names stand for the description too (`TextBank.sample`).
     """
-    rng = np.random.default_rng(seed)
-    x, y = torch.from_numpy(features), torch.from_numpy(concept)
+    texts, rows, extra = samples.texts, samples.texts.rows(samples.names), samples.extra
+    steps, batch, lr = recipe.steps, recipe.batch, recipe.lr
+    rng = np.random.default_rng(recipe.seed)
+    x, y = torch.from_numpy(samples.features), torch.from_numpy(samples.concept)
     average = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=moving_average, use_buffers=True)
     groups = [[p for p in learned if all(p is not s for s in slow)], [*slow]]
     optimiser = torch.optim.AdamW([{"params": group} for group in groups], lr=lr, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, [lr, 0.1 * lr], total_steps=steps, pct_start=0.1)
-    chance = 1 / np.sqrt(np.bincount(concept, minlength=len(rows))[concept])
+    chance = 1 / np.sqrt(np.bincount(samples.concept, minlength=len(rows))[samples.concept])
     picks = torch.from_numpy(rng.choice(len(x), (steps, batch), p=chance / chance.sum()))
     for step in tqdm(range(steps), desc=type(model).__name__, disable=None):
         text = torch.from_numpy(texts.sample(rows, rng, no_description))

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from train.data.texts import ConceptTexts, FixedTexts, centre_of
-from train.encoder.frozen import Extra
-from train.heads.loop import Batch, fit
+from train.data.texts import centre_of
+from train.heads.loop import Batch, Recipe, Samples, fit
 from train.models.scale import Scale, ScaleConfig
 
 
-def fit_scale(
-    features: np.ndarray, concept: np.ndarray, names: list[str], texts: ConceptTexts | FixedTexts, config: ScaleConfig,
-    text_map: Tensor | None = None, extra: Extra | None = None, *, steps: int, batch: int, lr: float, seed: int,
-) -> Scale:  # fmt: skip
+def fit_scale(samples: Samples, config: ScaleConfig, recipe: Recipe, text_map: Tensor | None = None) -> Scale:
     """Train a SCALE head; returns its exponential average.
 
     Args:
-        features: float32 `[N, D]`; concept: int `[N]`, each one's row of `names`.
         text_map: `[D, texts.dim]`, where anchors begin.
     """
-    torch.manual_seed(seed)
-    model = Scale(dataclasses.replace(config, feature=features.shape[1], text=texts.dim))
-    x, frozen = torch.from_numpy(features), torch.from_numpy(texts.pooled(names))
+    torch.manual_seed(recipe.seed)
+    texts, names = samples.texts, samples.names
+    model = Scale(dataclasses.replace(config, feature=samples.features.shape[1], text=texts.dim))
+    x, frozen = torch.from_numpy(samples.features), torch.from_numpy(texts.pooled(names))
     model.feature_mean.copy_(x.mean(0))
     model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
     model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
@@ -34,10 +29,8 @@ def fit_scale(
         model.text_map.weight.data.copy_(text_map)
 
     def loss(b: Batch, step: int) -> Tensor:
-        warm = min(1.0, step / (0.2 * steps))
+        warm = min(1.0, step / (0.2 * recipe.steps))
         return model.loss(b.feature, b.own, b.text, warm, frozen if b.same is None else b.text, b.same)
 
-    return fit(
-        model, features, concept, texts.rows(names), texts, extra, loss, learned=[*model.parameters()],
-        slow=[] if model.text_map is None else [model.text_map.weight], steps=steps, batch=batch, lr=lr, seed=seed,
-    )  # fmt: skip
+    slow = [] if model.text_map is None else [model.text_map.weight]
+    return fit(model, samples, recipe, loss, learned=[*model.parameters()], slow=slow)

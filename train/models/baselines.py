@@ -126,3 +126,8 @@ class Conse:
         likely, which = (self.standard.features(feature) @ self.weight + self.bias).softmax(1).topk(self.top)
         mixed = (likely[:, :, None] * self.seen[which]).sum(1)
         return -functional.normalize(mixed, dim=1) @ self.standard.texts(text).T
+
+
+Baseline = RidgeToText | Devise | Conse
+BASELINES: dict[str, type[Baseline]] = {"ridge": RidgeToText, "devise": Devise, "conse": Conse}
+"""Nothing is random in these, and they have no steps to choose."""

@@ -72,7 +72,7 @@ class SaDvae(nn.Module):
 
     `feature_mean`, `feature_std`, `text_mean`, `text_scale`: of the seen training features and of texts in general;
     they stay at 0 and 1 unless the config says `standardised`.
-    `noise`: `[noise, related]`, standard normal in opposite pairs, for the classifier that the device may train.
+    `noise`: `[noise, related]`, standard normal in opposite pairs, which nothing reads any more; saved heads have it.
     """
 
     def __init__(self, config: SaDvaeConfig = FAITHFUL) -> None:

@@ -148,7 +148,7 @@ def energy_gate(
 
 
 def synse_gate(
-    test: Scores, validation: Scores, *, energy_temperature: float = 1.0, released: bool = False,
+    test: Scores, validation: Scores, *, energy_temperature: float = 1.0,
     average: Average = "class", select_on_test: bool = False, seed: int = 0,
 ) -> Gzsl:  # fmt: skip
     """SynSE's gate (5.4): sorted probabilities of both classifiers, logistic regression, then one of the classifiers.
@@ -158,7 +158,6 @@ def synse_gate(
 
     Args:
         energy_temperature: divides unseen classes' energies before the softmax; 1 for a classifier's negative logits.
-        released: choose the threshold as the released code does, for p(unseen), though it is applied to p(seen).
 
     Raises:
         UsageError: no logits, or another number of unseen classes in validation than in test.
@@ -176,28 +175,26 @@ def synse_gate(
     for temperature in TEMPERATURES:
         weights = logistic_regression(_synse_numbers(train, temperature, energy_temperature), ~train.of_unseen)
         p_seen = _sigmoid(_synse_numbers(judged, temperature, energy_temperature), weights)
-        threshold, accuracy = choose_threshold(p_seen, ~judged.of_unseen, released=released)
+        threshold, accuracy = choose_threshold(p_seen, ~judged.of_unseen)
         if accuracy > best[0]:
             best = accuracy, float(temperature), threshold, weights
     _, temperature, threshold, weights = best
     p_seen = _sigmoid(_synse_numbers(test, temperature, energy_temperature), weights)
     guess = _gated(test, p_seen > threshold, test.logits)
     constants = {"temperature": temperature, "threshold": threshold}
-    return _result(
-        "SynSE gate, released" if released else "SynSE gate", guess, test, average, constants, select_on_test
-    )
+    return _result("SynSE gate", guess, test, average, constants, select_on_test)
 
 
-def choose_threshold(p_seen: np.ndarray, seen: np.ndarray, *, released: bool = False) -> tuple[float, float]:
+def choose_threshold(p_seen: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
     """The threshold on p(seen) at which most clips are judged rightly, and their share.
 
-    The released code looks for it with p(unseen) > threshold for "unseen", then applies it as p(seen) > threshold for
-    "seen"; the two agree only at 0.5 (METHODS.md 5.4).
+    SynSE's released code looks for it with p(unseen) > threshold for "unseen", then applies it as p(seen) > threshold
+    for "seen": a bug, since the two agree only at 0.5 (METHODS.md 5.4). It is not repeated here.
 
     Args:
         p_seen: `[N]`; seen: bool `[N]`.
     """
-    accuracy = [float(((1 - p_seen <= t) == seen if released else (p_seen > t) == seen).mean()) for t in THRESHOLDS]
+    accuracy = [float(((p_seen > t) == seen).mean()) for t in THRESHOLDS]
     best = np.flatnonzero(np.array(accuracy) == max(accuracy))
     at = int(best[np.abs(THRESHOLDS[best] - 0.5).argmin()])
     return float(THRESHOLDS[at]), accuracy[at]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,12 @@ from torch import Tensor
 
 from train.data.splits import Split
 from train.data.texts import ConceptTexts, FixedTexts
-from train.heads.fdsm import fit_fdsm
-from train.heads.scale import fit_scale
-from train.heads.vaes import fit_fs_vae, fit_sa_dvae
+from train.heads.loop import Recipe, Samples
+from train.heads.systems import SYSTEMS
 from train.models import fdsm, fs_vae, sa_dvae
-from train.models.baselines import Conse, Devise, RidgeToText
+from train.models.baselines import BASELINES
+from train.models.fs_vae import FsVae
+from train.models.sa_dvae import SaDvae
 from train.models.scale import ScaleConfig
 
 Head = Callable[[Tensor], Callable[[Tensor], Tensor]]
@@ -40,113 +42,97 @@ SA_DVAE_EPOCHS = 10
 
 @dataclass(frozen=True)
 class Job:
-    """concept: int `[N]`, each feature's row of the seen classes' `names`. steps: None for the paper's."""
+    """What is learned from, seen classes alone, and how. steps: None for the paper's."""
 
     split: Split
     variant: str
-    features: np.ndarray
-    concept: np.ndarray
-    names: list[str]
-    texts: ConceptTexts | FixedTexts
+    samples: Samples
     steps: int | None
     seed: int
 
-    def data(self, texts: ConceptTexts | FixedTexts | None = None) -> tuple:
-        return self.features, self.concept, self.names, texts or self.texts
+    @property
+    def improved(self) -> bool:
+        return self.variant == "improved"
 
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        text = torch.from_numpy(self.texts.pooled(self.names))
-        return torch.from_numpy(self.features), torch.from_numpy(self.concept), text
+    @property
+    def widths(self) -> dict[str, int]:
+        return {"feature": self.samples.features.shape[1], "text": self.samples.texts.dim}
+
+    def recipe(self, steps: int, batch: int, lr: float) -> Recipe:
+        return Recipe(self.steps or steps, batch, lr, self.seed)
 
 
-def _scale(job: Job) -> Head:
+def _scale(job: Job) -> tuple[ScaleConfig, Recipe]:
     """METHODS.md 2.2, 2.9 (INFERRED); anchors, which are ours, in the improved variant."""
-    config = ScaleConfig(feature=job.features.shape[1], text=job.texts.dim, anchor=job.variant == "improved")
-    model = fit_scale(*job.data(), config, steps=job.steps or 20_000, batch=256, lr=3e-4, seed=job.seed)
-    return lambda text: lambda x: model.energies(x, text)
+    return ScaleConfig(**job.widths, anchor=job.improved), job.recipe(20_000, batch=256, lr=3e-4)
 
 
-def _fdsm(job: Job) -> Head:
-    """METHODS.md 3.1, 3.2; its text is two tokens. The faithful variant has some 260 M parameters, not for a CPU."""
-    config = fdsm.EDGE if job.variant == "improved" else fdsm.FAITHFUL
-    own = isinstance(job.texts, ConceptTexts)
-    texts = job.texts if own else job.texts.twice()  # type: ignore[union-attr]
-    model = fit_fdsm(*job.data(texts), config, steps=job.steps or 50_000, batch=256, lr=1e-4, seed=job.seed)
-    return lambda text: lambda x: model.energies(x, text if own else torch.cat([text, text], dim=1) / 2**0.5)
+def _fdsm(job: Job) -> tuple[fdsm.FdsmConfig, Recipe]:
+    """METHODS.md 3.1, 3.2. The faithful variant has some 260 M parameters, not for a CPU."""
+    return fdsm.EDGE if job.improved else fdsm.FAITHFUL, job.recipe(50_000, batch=256, lr=1e-4)
 
 
-def _sa_dvae(job: Job) -> Head:
-    """METHODS.md 4.3. Faithful: the classifier of latents that the paper trains for each set of candidates (4.4)."""
+def _sa_dvae(job: Job) -> tuple[sa_dvae.SaDvaeConfig, Recipe]:
+    """METHODS.md 4.3, and 4.4 for the faithful variant."""
     random = job.split.dataset == "pku" or job.split.name.startswith(("smie", "sa-dvae"))
     related, irrelevant, lr, batch, every = SA_DVAE[job.split.dataset, "random" if random else "synse"]
     config = dataclasses.replace(
-        sa_dvae.IMPROVED if job.variant == "improved" else sa_dvae.FAITHFUL,
-        feature=job.features.shape[1], text=job.texts.dim, related=related, irrelevant=irrelevant, every=every,
+        sa_dvae.IMPROVED if job.improved else sa_dvae.FAITHFUL,
+        **job.widths, related=related, irrelevant=irrelevant, every=every,
     )  # fmt: skip
-    steps = job.steps or max(1, SA_DVAE_EPOCHS * len(job.features) // batch)
-    model = fit_sa_dvae(*job.data(), config, steps=steps, batch=batch, lr=lr, seed=job.seed)
-    if job.variant == "improved":
-        return lambda text: lambda x: model.energies(x, text)
-    return lambda text: _by_classifier(model.classifier(text, seed=job.seed), model.related)
+    return config, job.recipe(max(1, SA_DVAE_EPOCHS * len(job.samples.features) // batch), batch, lr)
 
 
-def _fs_vae(job: Job) -> Head:
-    """METHODS.md 5.1, 5.3, with NTU-60's settings for PKU-MMD (INFERRED). Faithful: the classifier, as SA-DVAE's."""
+def _fs_vae(job: Job) -> tuple[fs_vae.FsVaeConfig, Recipe]:
+    """METHODS.md 5.1, 5.3, with NTU-60's settings for PKU-MMD (INFERRED)."""
     large = job.split.dataset == "ntu120"
-    config = dataclasses.replace(
-        fs_vae.IMPROVED if job.variant == "improved" else fs_vae.FAITHFUL,
-        feature=job.features.shape[1], text=job.texts.dim,
-    )  # fmt: skip
-    if job.variant == "faithful":
-        cycle = 1500 / 1900 if large else 1400 / 1700
-        config = dataclasses.replace(
-            config, latent=200 if large else 100, cross=0.1 if large else 0.5, cross_from=cycle
-        )
-    steps = job.steps or (19_000 if large else 17_000)
-    model = fit_fs_vae(*job.data(), config, steps=steps, batch=64, lr=1e-4, seed=job.seed)
-    if job.variant == "improved":
-        return lambda text: lambda x: model.energies(x, text)
-    return lambda text: _by_classifier(model.classifier(text, seed=job.seed), model.latent)
+    recipe = job.recipe(19_000 if large else 17_000, batch=64, lr=1e-4)
+    if job.improved:
+        return dataclasses.replace(fs_vae.IMPROVED, **job.widths), recipe
+    latent, cross, cross_from = (200, 0.1, 1500 / 1900) if large else (100, 0.5, 1400 / 1700)
+    config = dataclasses.replace(fs_vae.FAITHFUL, **job.widths, latent=latent, cross=cross, cross_from=cross_from)
+    return config, recipe
 
 
-def _by_classifier(classifier: torch.nn.Module, latent: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    return lambda x: -classifier(latent(x))
-
-
-def _ridge(job: Job) -> Head:
-    model = RidgeToText.fit(*job.tensors())
-    return lambda text: lambda x: model.energies(x, text)
-
-
-def _devise(job: Job) -> Head:
-    model = Devise.fit(*job.tensors())
-    return lambda text: lambda x: model.energies(x, text)
-
-
-def _conse(job: Job) -> Head:
-    model = Conse.fit(*job.tensors())
-    return lambda text: lambda x: model.energies(x, text)
-
-
-SYSTEMS: dict[str, Callable[[Job], Head]] = {
+SETTINGS: dict[str, Callable[[Job], tuple[Any, Recipe]]] = {
     "scale": _scale, "fdsm": _fdsm, "sa_dvae": _sa_dvae, "fs_vae": _fs_vae,
-    "ridge": _ridge, "devise": _devise, "conse": _conse,
 }  # fmt: skip
-CLOSED = ("ridge", "devise", "conse")
-"""Nothing is random in these, and they have no steps to choose."""
+"""The papers' settings, or our own variant's, of `train.heads.systems.SYSTEMS`."""
+NAMES = (*SETTINGS, *BASELINES)
 
 
 def fit_head(
     system: str, split: Split, features: np.ndarray, label: np.ndarray, names: tuple[str, ...],
     texts: ConceptTexts | FixedTexts, *, variant: str, steps: int | None, seed: int,
 ) -> Head:  # fmt: skip
-    """Fit one of `SYSTEMS` on seen classes' features.
+    """Fit one of `NAMES` on seen classes' features.
 
     Args:
         features: float32 `[N, D]`; label: int `[N]`, index into `names`, those of all classes; texts: know them all.
     """
     seen, concept = np.unique(label, return_inverse=True)
-    return SYSTEMS[system](Job(split, variant, features, concept, [names[k] for k in seen], texts, steps, seed))
+    samples = Samples(features, concept, [names[k] for k in seen], texts)
+    if system in BASELINES:
+        text = torch.from_numpy(texts.pooled(samples.names))
+        baseline = BASELINES[system].fit(torch.from_numpy(features), torch.from_numpy(concept), text)
+        return lambda text: lambda x: baseline.energies(x, text)
+    twice = system == "fdsm" and isinstance(texts, FixedTexts)
+    if twice:
+        samples = dataclasses.replace(samples, texts=texts.twice())
+    config, recipe = SETTINGS[system](Job(split, variant, samples, steps, seed))
+    model = SYSTEMS[system].fit(samples, config, recipe)
+    if twice:
+        return lambda text: lambda x: model.energies(x, torch.cat([text, text], dim=1) / 2**0.5)
+    if variant == "faithful" and isinstance(model, SaDvae | FsVae):
+        return lambda text: _by_classifier(model, text, seed)
+    return lambda text: lambda x: model.energies(x, text)
+
+
+def _by_classifier(model: SaDvae | FsVae, text: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
+    """Minus the logits of the classifier that the papers train for each set of candidates (METHODS.md 4.4)."""
+    classifier = model.classifier(text, seed=seed)
+    latent = model.related if isinstance(model, SaDvae) else model.latent
+    return lambda x: -classifier(latent(x))
 
 
 @torch.no_grad()

@@ -14,9 +14,10 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from train.data.splits import Split, class_names
 from train.data.texts import ConceptTexts, FixedTexts
 from train.evaluate.metrics import class_mean, places
+from train.models.baselines import BASELINES
 from train.papers.features import Features
 from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, synse_gate
-from train.papers.heads import CLOSED, Head, fit_head, ranker
+from train.papers.heads import Head, fit_head, ranker
 
 NORMALISED_BY = 2000
 """Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
@@ -79,7 +80,7 @@ def measure(
         how: dict[str, Any] = {"variant": variant, "steps": count, "seed": seed}
         return fit_head(system, split, features.train, features.train_label, texts.names, texts.vectors, **how)
 
-    candidates = [None] if system in CLOSED else steps
+    candidates = [None] if system in BASELINES else steps
     best, judged = candidates[0], main if select_on_test else pseudo
     if len(candidates) > 1:
         if judged is None:

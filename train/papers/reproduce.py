@@ -31,9 +31,10 @@ from train.data.prepared import PLAN
 from train.data.preprocess import Clips, load_clips
 from train.data.provenance import git_revision
 from train.data.splits import CLASSES, Split, all_splits, find_split
+from train.models.baselines import BASELINES
 from train.papers import encoder as supervised
 from train.papers.features import Features, find_folder, folder_name, read_features, write_features
-from train.papers.heads import CLOSED, SYSTEMS, VARIANTS
+from train.papers.heads import NAMES, VARIANTS
 from train.papers.protocol import measure, read_texts
 from train.papers.published import all_published
 from train.papers.report import TEST_CLIPS, report_text
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--features", type=Path, help="instead: folders of features as SynSE publishes them")
     parser.add_argument("--out", type=Path, required=True, help="folder to write or to go on with")
     parser.add_argument("--missing", type=Path, help="ntu, raw: the authors' list of clips with missing skeletons")
-    parser.add_argument("--systems", default=",".join(SYSTEMS), help="comma-separated; all by default")
+    parser.add_argument("--systems", default=",".join(NAMES), help="comma-separated; all by default")
     parser.add_argument("--splits", help="comma-separated; all that the papers have figures for by default")
     parser.add_argument("--seeds", default="0,1,2", help="of the heads; the encoder has one")
     parser.add_argument("--variant", choices=VARIANTS, default="faithful", help="the papers' settings, or our own")
@@ -122,8 +123,8 @@ def run(arguments: argparse.Namespace) -> None:
     if (arguments.root is None) == (arguments.features is None):
         raise UsageError("--root or --features: one of them expected")
     systems = [name for name in arguments.systems.split(",") if name]
-    if unknown := set(systems) - set(SYSTEMS):
-        raise UsageError(f"--systems: {sorted(unknown)} not known; allowed are {', '.join(SYSTEMS)}")
+    if unknown := set(systems) - set(NAMES):
+        raise UsageError(f"--systems: {sorted(unknown)} not known; allowed are {', '.join(NAMES)}")
     try:
         seeds = [int(seed) for seed in arguments.seeds.split(",")]
         steps = [int(count) for count in arguments.steps.split(",")] if arguments.steps else [None]
@@ -156,7 +157,7 @@ def run(arguments: argparse.Namespace) -> None:
         encoder = encoder_of(arguments, split) if clips else "as published"
         digest = hashlib.sha256(json.dumps(kept | {"encoder": encoder}).encode()).hexdigest()[:8]
         paths = {(s, seed): arguments.out / f"results/{split.name}-{s}-{seed}-{digest}.json"
-                 for s in systems for seed in ([0] if s in CLOSED else seeds)}  # fmt: skip
+                 for s in systems for seed in ([0] if s in BASELINES else seeds)}  # fmt: skip
         if not all(path.is_file() for path in paths.values()):
             main = split_features(arguments, split, prepared, clips, False)
             pseudo = None if arguments.zsl_only else split_features(arguments, split, prepared, clips, True)

@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from edge_app.bundles.files import write_text
 from train.encoder.frozen import freeze
-from train.heads.train import fit_head
+from train.heads.loop import Recipe
+from train.heads.systems import fit_head
 from train.models.scale import ScaleConfig
 
 VARIANTS: dict[str, dict] = {
@@ -58,8 +59,8 @@ def run(arguments: argparse.Namespace) -> None:
         config = dataclasses.replace(ScaleConfig(), **changes)
         found[name] = []
         for seed in tqdm(range(arguments.seeds), desc=name, disable=None):
-            how = {"steps": arguments.steps, "batch": arguments.batch, "lr": arguments.lr, "seed": seed}
-            head = fit_head(frozen, "scale", config, **how)
+            recipe = Recipe(arguments.steps, arguments.batch, arguments.lr, seed)
+            head = fit_head(frozen, "scale", recipe, config)
             found[name].append(frozen.unseen(lambda x, text, head=head: -head.energies(x, text)))
         print(row(name, found[name]), flush=True)
     report = {"encoder": str(arguments.encoder), "seeds": arguments.seeds, "steps": arguments.steps, "found": found}

@@ -34,13 +34,13 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.load import MODELS
 from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature, Window
-from edge_app.window.normalize import normalize
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
-from train.encoder.frozen import Frozen, encode, freeze
-from train.evaluate.metrics import class_mean, harmonic, places, rounded_spread
-from train.heads.train import SYSTEMS, arrays, fit_head, parse_systems, read_by
-from train.models.baselines import Conse, Devise, RidgeToText
+from train.encoder.frozen import Frozen, encode_clips, freeze
+from train.evaluate.metrics import class_mean, harmonic, item_means, places, rounded_spread
+from train.heads.loop import Recipe
+from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
+from train.models.baselines import BASELINES, Baseline
 from train.models.edge import Detailed
 from train.studies.folds import stack_over_splits
 from train.studies.trials import Trial, lab_trial, split_trial
@@ -48,6 +48,8 @@ from train.studies.trials import Trial, lab_trial, split_trial
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
 """Features `[N, D]` and a table of labels to energies `[N, K]`."""
 LABELS = (12, 60, 1000)
+DECISIONS = 50
+"""Timed for each number of labels."""
 PLAIN = Calibration(1.0, 1.0, 0.0, 1.3)
 
 
@@ -110,8 +112,7 @@ def _compare(
         trials.append((told, trial, table, *_features(frozen, trial)))
     for way, seed, energies in _ways(frozen, wanted, steps, baseline):
         for told, trial, table, features, clip in trials:
-            found = energies(features, table)
-            means = np.stack([found[clip == i].mean(axis=0, dtype=np.float64) for i in range(len(trial.clips))])
+            means = item_means(energies(features, table), clip)
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
             path = folder / f"energies-{told.get('set', 'split')}-{way}-{seed}.npz"
             with whole(path) as partial:
@@ -123,11 +124,8 @@ def _compare(
 
 def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Of every window, `Detailed` `[N, L]`, of which all but FS-VAE read the first D; and its clip, int `[N]`."""
-    encoder, spec, found = Detailed(frozen.encoder), frozen.spec, []
-    for clip in trial.clips:
-        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
-        found.append(encode(encoder, np.stack(windows)))
-    return np.concatenate(found), np.repeat(np.arange(len(found)), [len(part) for part in found])
+    cut = [clip_windows(clip, frozen.spec) for clip in trial.clips]
+    return encode_clips(Detailed(frozen.encoder), frozen.spec, cut)
 
 
 def _ways(
@@ -137,7 +135,7 @@ def _ways(
     if baseline:
         yield from ((name, 0, energies) for name, energies in baselines(frozen).items())
     for kind, seed in wanted:
-        weights = arrays(fit_head(frozen, kind, steps=steps, seed=seed))
+        weights = arrays(fit_head(frozen, kind, Recipe(steps or SYSTEMS[kind].steps, seed=seed)))
 
         def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
             model = MODELS[kind](weights)
@@ -158,10 +156,9 @@ def baselines(frozen: Frozen) -> dict[str, Energies]:
         more = torch.cat([x, torch.from_numpy(frozen.extra.features)])
         more_own = torch.cat([own, len(text) + torch.from_numpy(frozen.extra.clip)])
         more_text = torch.cat([text, torch.from_numpy(told)])
-    fitted = {
-        "ridge": RidgeToText.fit(more, more_own, more_text),
-        "devise": Devise.fit(x, own, text),
-        "conse": Conse.fit(x, own, text),
+    fitted: dict[str, Baseline] = {
+        name: kind.fit(more, more_own, more_text) if name == "ridge" else kind.fit(x, own, text)
+        for name, kind in BASELINES.items()
     }
 
     def of(compare: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Energies:
@@ -241,7 +238,7 @@ def _folds(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(row["fold"] for row in rows))
 
 
-def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> dict[str, dict[str, Any]]:
+def measure_costs(frozen: Frozen, kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Parameters; multiply-accumulates for one window and 12 labels, texts included; the device's ms a decision.
 
     Milliseconds are medians of `rank` for one window, with the shipped background beside 12, 60 and 1,000 labels.
@@ -253,7 +250,7 @@ def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> di
     window = Window("bench", 1, 0, np.zeros((2, 15, 4), np.float32), np.ones(2, bool), 30.0, 1.0, 1.0)
     found: dict[str, dict[str, Any]] = {}
     for kind in kinds:
-        head, own = fit_head(frozen, kind, steps=2), read_by(kind, frozen)
+        head, own = fit_head(frozen, kind, Recipe(steps=2)), read_by(kind, frozen)
         with FlopCounterMode(display=False) as counter, torch.inference_mode():
             head.energies(torch.from_numpy(own.features[:1]), torch.zeros(12, own.texts.dim))
         model = MODELS[kind](arrays(head))
@@ -267,7 +264,7 @@ def measure_costs(frozen: Frozen, kinds: Iterable[str], repeats: int = 50) -> di
             ranker = blank.with_labels(table)
             row["set_labels_ms"][str(count)] = round(1e3 * (time.perf_counter() - begun), 1)
             times = []
-            for vector in own.features[:repeats]:
+            for vector in own.features[:DECISIONS]:
                 begun = time.perf_counter()
                 ranker.rank([Feature(window, vector)])
                 times.append(time.perf_counter() - begun)

@@ -40,13 +40,12 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.prototypes import MIX, Mix, mixed, placed, prototype
 from edge_app.ranker.ranker import Ranker
 from edge_app.ranker.scale import ScaleModel
-from edge_app.window.normalize import normalize
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
-from train.encoder.frozen import encode, load_encoder
-from train.evaluate.metrics import class_mean, rounded_spread
+from train.encoder.frozen import encode_clips, load_encoder
+from train.evaluate.metrics import class_mean, item_means, rounded_spread
 from train.evaluate.report import plus_minus
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.studies.trials import lab_trial
 
 SHOTS = (0, 1, 3, 5)
@@ -79,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Asked:
     """A set as an encoder sees it that never trained on it.
 
-    features: float32 `[W, D]` of all windows; clip: int `[W]`; lively: bool `[W]`, windows that a shot keeps.
+    features: float32 `[W, D]` of all windows; clip: int `[W]`; moving: bool `[W]`, windows that a shot keeps.
     words: float32 `[W, K + 1 + N]`, energies of the set's names, of `NAMELESS`, and of the whole background.
     texts: float32 `[K + 1, E]`; background: float32 `[N, E]`. truth: int `[C]`; people: str `[C]`.
     """
@@ -88,7 +87,7 @@ class Asked:
     names: list[str]
     features: np.ndarray
     clip: np.ndarray
-    moving_windows: np.ndarray
+    moving: np.ndarray
     words: np.ndarray
     texts: np.ndarray
     background: np.ndarray
@@ -109,16 +108,14 @@ def ask(name: str, folds: Path, data: Path, calibration: Calibration, background
     encoder, spec, saved = load_encoder(folders[0] / "encoder.pt")
     weights, trial = load_heads(folders[0])["scale"], lab_trial(name, data)
     cut = [clip_windows(clip, spec) for clip in trial.clips]
-    windows = [window for own in cut for window in own]
-    inputs = np.stack([normalize(w.joints, w.valid, spec.skeleton) for w in windows])
-    features = encode(encoder, inputs)
+    features, clip = encode_clips(encoder, spec, cut)
     table = build_table([*map(Label, trial.names), Label(NAMELESS)], TextEncoder(), 0)
     everything = Calibration(calibration.temperature, 1.0, 0.0, np.inf, calibration.novel)
     stacking = CalibratedStacking(tuple(saved["concepts"]), calibration.novel)
     ranker = Ranker("scale", ScaleModel(weights), everything, background, [stacking], table)
     moving = [bool(w in kept) for own in cut for kept in [{id(w) for w in moving_windows(own)}] for w in map(id, own)]
     return Asked(
-        name, trial.names, features, np.repeat(np.arange(len(cut)), list(map(len, cut))), np.array(moving),
+        name, trial.names, features, clip, np.array(moving),
         ranker.energies(features), table.pooled(), background, trial.truth,
         np.array([clip.subject for clip in trial.clips]), weights["feature_mean"], calibration,
     )  # fmt: skip
@@ -137,7 +134,7 @@ def shots_of(asked: Asked, teachers: np.ndarray, k: int, count: int, seed: int) 
     own = rng.permutation(teachers[asked.truth[teachers] == k])
     turn = [list(asked.people[own[:i]]).count(asked.people[clip]) for i, clip in enumerate(own)]
     chosen = own[np.argsort(turn, kind="stable")][:count]
-    return [asked.features[(asked.clip == clip) & asked.moving_windows] for clip in chosen]
+    return [asked.features[(asked.clip == clip) & asked.moving] for clip in chosen]
 
 
 def likeness(asked: Asked, shots: Sequence[np.ndarray], windows: np.ndarray) -> np.ndarray:
@@ -159,7 +156,7 @@ def beliefs(energies: np.ndarray, labels: int, clips: np.ndarray, calibration: C
     """Mean over each clip's windows of score times `known`, of `calibrate_scores`: `[C, K]`, clips in order."""
     scores, known = calibrate_scores(energies[:, :labels], energies[:, labels:], calibration)
     scores = scores * known[:, None]
-    return np.stack([scores[clips == clip].mean(axis=0) for clip in np.unique(clips)])
+    return item_means(scores, clips)
 
 
 def all_taught(asked: Asked, seed: int) -> dict[int, float]:
@@ -174,8 +171,7 @@ def all_taught(asked: Asked, seed: int) -> dict[int, float]:
         if taught:
             cosine = np.stack([likeness(asked, shots, windows) for shots in taught.values()], axis=1)
             own = mixed(energies, cosine, list(taught), asked.calibration.temperature)
-        clips = asked.clip[windows]
-        means = np.stack([own[clips == clip, :k].mean(axis=0, dtype=np.float64) for clip in others])
+        means = item_means(own[:, :k], asked.clip[windows])
         found[count] = class_mean(means.argmin(axis=1) == asked.truth[others], asked.truth[others])
     return found
 
@@ -247,11 +243,11 @@ def choose(sets: Sequence[Asked]) -> list[dict[str, Any]]:
             one_taught(asked, seed, nameless, SHOTS[1:], mix)
             for asked in sets for seed in range(CHOICE_SEEDS) for nameless in (False, True)
         ]  # fmt: skip
-        select_windows = {
+        worth = {
             n: float(np.mean([t[n]["found"] - 2 * (t[n]["stolen"] + t[n]["alarms"]) for t in tried])) for n in SHOTS[1:]
         }
-        rows.append({**mix._asdict(), "worth": round(float(np.mean(list(select_windows.values()))), 4),
-                     "by_shots": {str(n): round(w, 4) for n, w in select_windows.items()}})  # fmt: skip
+        rows.append({**mix._asdict(), "worth": round(float(np.mean(list(worth.values()))), 4),
+                     "by_shots": {str(n): round(w, 4) for n, w in worth.items()}})  # fmt: skip
     return sorted(rows, key=lambda row: -row["worth"])
 
 

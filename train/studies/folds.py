@@ -38,14 +38,13 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import unit
 from edge_app.ranker.ranker import Ranker
 from edge_app.ranker.scale import ScaleModel
-from edge_app.window.normalize import normalize
 from train.__main__ import main as verb
 from train.data.clips import Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
-from train.encoder.frozen import encode, load_encoder
-from train.evaluate.metrics import harmonic, score, shuffled_top1
+from train.encoder.frozen import encode_clips, load_encoder
+from train.evaluate.metrics import harmonic, item_means, score, shuffled_top1
 from train.evaluate.report import folds_table, summarise_folds
-from train.heads.train import load_heads
+from train.heads.systems import load_heads
 from train.papers.gzsl import seen_and_unseen
 from train.studies.trials import lab_trial, split_trial
 
@@ -147,13 +146,8 @@ def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np
     ways: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "scale": ranker.energies, "cosine": lambda features: -unit(features) @ places.T,
     }  # fmt: skip
-    found = {way: np.empty((len(clips), len(names))) for way in ways}
-    for i, clip in enumerate(clips):
-        windows = [normalize(w.joints, w.valid, spec.skeleton) for w in clip_windows(clip, spec)]
-        features = encode(encoder, np.stack(windows))
-        for way, energies in ways.items():
-            found[way][i] = energies(features).mean(axis=0, dtype=np.float64)
-    return found
+    features, clip = encode_clips(encoder, spec, [clip_windows(clip, spec) for clip in clips])
+    return {way: item_means(energies(features), clip) for way, energies in ways.items()}
 
 
 def _keep(folder: Path, energies: np.ndarray, truth: np.ndarray, names: list[str], unseen: np.ndarray) -> None:

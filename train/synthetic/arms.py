@@ -58,7 +58,6 @@ _STRAIGHT = {
     "side low": (50, 85, IN), "side": (90, 86, DOWN), "side up": (133, 84, FRONT), "up": (173, 50, IN),
     "back": (-42, 4, IN),
 }  # fmt: skip
-FRONT_PLACES = ("chest", "belly", "neck", "shoulder", "front", "waist")
 
 
 def at(way: str, b: Body, r: np.random.Generator, shift: tuple[float, float, float] = (0, 0, 0)) -> Pose:

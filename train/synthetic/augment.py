@@ -152,10 +152,10 @@ def training_windows(
     return np.stack([normalize(windows[i], valid[i], spec.skeleton) for i in range(count)])
 
 
-def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec, per_clip: int = 3) -> np.ndarray:
-    """Windows without augmentation, evenly over each clip: float32 `[B, per_clip, T, J, 4]`."""
+def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec) -> np.ndarray:
+    """Windows without augmentation, three evenly over each clip: float32 `[B, 3, T, J, 4]`."""
     out = []
-    for part in np.linspace(0, 1, per_clip + 2)[1:-1] if per_clip > 1 else [0.5]:
+    for part in (0.25, 0.5, 0.75):
         start = part * (bank.seconds()[clips] - spec.seconds)
         windows, valid = bank.windows(clips, start, spec)
         out.append(np.stack([normalize(w, v, spec.skeleton) for w, v in zip(windows, valid, strict=True)]))

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -132,9 +133,7 @@ def _connected(broker: Broker, name: str, will: str) -> Iterator[paho.Client]:
     Raises:
         OSError: there is no broker, or it went away. PortError: it refuses us.
     """
-    client = paho.Client(
-        paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5, reconnect_on_failure=False
-    )
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5, reconnect_on_failure=False)
     answers: list[ReasonCode] = []
 
     def on_connect(client: paho.Client, data: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:

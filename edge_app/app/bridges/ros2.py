@@ -130,7 +130,7 @@ def bridge(endpoint: str, *, domain: int | None, prefix: str, max_age_ms: float)
         except DDSException as error:
             raise PortError(f"DDS domain {number} cannot be joined: {error}") from None
         log.info(f"passing {endpoint} on to ROS 2, domain {number}")
-        writers: dict[str, DataWriter] = {}
+        writers: dict[str, DataWriter[Any]] = {}
         while True:
             message = stream.recv()
             if message is None or message.kind not in ("action", "state") or nothing_heard(message):
@@ -197,7 +197,7 @@ def _topk(data: dict[str, Any]) -> list[Score]:
     return [Score(label, score) for label, score in data["topk"]]
 
 
-def _writer(participant: DomainParticipant, name: str, kind: str) -> DataWriter:
+def _writer(participant: DomainParticipant, name: str, kind: str) -> DataWriter[Any]:
     kind_of, qos = (Action, ACTION_QOS) if kind == "action" else (State, STATE_QOS)
     return DataWriter(participant, Topic(participant, name, kind_of, qos=qos), qos=qos)
 

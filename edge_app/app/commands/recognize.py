@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _readable(result: dict) -> str:
+def _readable(result: dict[str, Any]) -> str:
     best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3])
     if not best:
         slow = "degraded" in result["states"]
@@ -82,8 +82,8 @@ class _Tally:
 def recognize(uri: str, recognizer: Recognizer, *, picture: Path | None = None) -> dict[str, Any]:
     """Run the whole path over one file and return the `recognition/1` object of DESIGN.md 5.
 
-    `ranking` is empty where nobody was in view long enough for a window, or frames came too slowly. `states` has
-    `degraded` too where they did. picture: an SVG file to draw the run into.
+    `ranking` is empty where nobody was in view long enough for a window, or where frames came too slowly for most of
+    the file; `states` has `degraded` too where they did. picture: an SVG file to draw the run into.
 
     Raises:
         SourceError: the file cannot be decoded.
@@ -120,7 +120,8 @@ def _rate(frames: int, last_ns: int) -> float:
 
 
 def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict[str, Any]:
-    temperature = recognizer.ranker.calibration.temperature
+    temperature, seconds = recognizer.ranker.calibration.temperature, sum(tally.states.values())
+    rankings = [] if 2 * tally.states.get("degraded", 0.0) > seconds else tally.rankings
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}
@@ -129,7 +130,7 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
     return {
         "schema": "recognition/1",
         "file": Path(uri).name if "://" not in uri else redact(uri),
-        "seconds": round(sum(tally.states.values()), 3),
+        "seconds": round(seconds, 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,
         "pose_found": round(tally.found / tally.frames, 4) if tally.frames else 0.0,
@@ -137,7 +138,7 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
         "ranker": recognizer.ranker.kind,
         "bundle": recognizer.bundle.id,
         "labels": list(recognizer.labels),
-        "ranking": [list(pair) for pair in clip_ranking(tally.rankings, temperature)] if tally.rankings else [],
+        "ranking": [list(pair) for pair in clip_ranking(rankings, temperature)] if rankings else [],
         "events": [
             {
                 "label": start.label,

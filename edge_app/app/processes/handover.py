@@ -96,9 +96,9 @@ class ReportSender:
         self.close()
 
 
-def report_receiver(context: zmq.Context, endpoint: str) -> zmq.Socket:
+def report_receiver(context: zmq.Context[Any], endpoint: str) -> zmq.Socket[bytes]:
     """The recognizer's end for one camera; each needs its own, since CONFLATE keeps one message a socket."""
-    socket = context.socket(zmq.PULL)
+    socket: zmq.Socket[bytes] = context.socket(zmq.PULL)
     socket.setsockopt(zmq.CONFLATE, 1)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)

@@ -40,6 +40,7 @@ from edge_app.types import CameraReport, Decision, Event
 POLL_MS = 50
 BATCH_MS = 5  # that a camera's report may wait for others
 STATUS_S = 1.0
+LAST_REPORT_NS = 300_000_000  # that the last report of a camera process which has finished may take to come
 POSE_NS = 60_000_000  # between two published poses of a camera; 30 frames a second become 15
 
 
@@ -74,6 +75,11 @@ class _Camera:
     since_ns: int = 0
     open: dict[str, Event] = field(default_factory=dict)
     posed_ns: int = 0
+    finished_ns: int = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.report is not None and self.report.state == "ended"
 
 
 class RecognizerProcess:
@@ -178,6 +184,9 @@ class RecognizerProcess:
             silent_ms = (now - camera.heard_ns) / 1e6
             if camera.open and silent_ms > self._settings.publish.max_age_ms and camera.report is not None:
                 self._publish(camera, self._back.close(name, camera.report.t_ns, "stale"), camera.report)
+            if not camera.ended and self._finished(name, camera, now):
+                t_ns = camera.report.t_ns if camera.report else 0
+                self.take(CameraReport(name, "ended", 0, t_ns, 0.0, 0, 0, ()))
         self._serve()
         if now >= self._status_due_ns:
             self._status_due_ns = now + int(STATUS_S * 1e9)
@@ -196,12 +205,19 @@ class RecognizerProcess:
             assert change.ranker is not None
             self._back.ranker = change.ranker
 
+    def _finished(self, name: str, camera: _Camera, now: int) -> bool:
+        """Whether the supervisor saw the camera's process finish a while ago: its last report may have been lost."""
+        if self._lifecycles().get(f"camera-{name}", {}).get("state") != "stopped":
+            return False
+        camera.finished_ns = camera.finished_ns or now
+        return now - camera.finished_ns >= LAST_REPORT_NS
+
     def bad_report(self) -> None:
         self._counters["bad_reports"] += 1
 
     def ended(self) -> bool:
         """Whether every source has come to its end."""
-        return all(c.report is not None and c.report.state == "ended" for c in self._cameras.values())
+        return all(camera.ended for camera in self._cameras.values())
 
     def close(self) -> None:
         """End open events, say so and how the stages are, and give the endpoint back."""

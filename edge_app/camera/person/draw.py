@@ -176,7 +176,7 @@ class Painter:
         rise = (p["neck"] - p["spine"]) / np.linalg.norm(p["neck"] - p["spine"])
         throat = p["neck"] + 0.055 * s * rise
 
-        def stroke(points: list, radii: list, colour: Colour, shaded: bool = True) -> Stroke:
+        def stroke(points: list[np.ndarray], radii: list[float], colour: Colour, shaded: bool = True) -> Stroke:
             return Stroke(np.array(points), np.array(radii, float), colour, shaded)
 
         pelvis = [
@@ -264,7 +264,9 @@ class Painter:
         def at(*points: tuple[float, float, float]) -> list[np.ndarray]:
             return [p["skull"] + unit * frame @ np.array(point) for point in points]
 
-        def ball(points: list, radii: list, colour: Colour, shaded: bool = False) -> Stroke:
+        def ball(
+            points: list[tuple[float, float, float]], radii: list[float], colour: Colour, shaded: bool = False
+        ) -> Stroke:
             return stroke(at(*points), [unit * r for r in radii], colour, shaded)
 
         dark, red, lip = (tuple(k * c for c in look.skin) for k in (0.62, 0.8, 0.7))

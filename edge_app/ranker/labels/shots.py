@@ -185,7 +185,7 @@ def read(path: Path) -> Taught:
         spec = WindowSpec(seconds, rate_hz, LAYOUTS[arrays["skeleton"].item()])
         joints, valid, shot = arrays["joints"], arrays["valid"], arrays["shot"]
         shape = (len(shot), spec.length, len(spec.skeleton.joints), 4)
-        if (joints.dtype, valid.dtype, shot.dtype.kind) != (np.float32, np.bool_, "i") or shot.ndim != 1:
+        if joints.dtype != np.float32 or valid.dtype != np.bool_ or shot.dtype.kind != "i" or shot.ndim != 1:
             raise ValueError("arrays of other types")
         if joints.shape != shape or valid.shape != shape[:2] or not 0 < len(shot) <= MAX_SHOTS * MAX_WINDOWS:
             raise ValueError(f"windows of {joints.shape}, {valid.shape} and {shot.shape}")

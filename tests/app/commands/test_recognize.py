@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from edge_app.app.cli import main
+from tests.running import SQUATS
 
 KEYS = {
     "schema", "file", "seconds", "fps_in", "frames", "pose_found", "body_visibility", "ranker", "bundle", "labels",
@@ -48,3 +49,13 @@ def test_noise_and_black_show_nobody(capfd):
         assert result["ranking"] == []
         assert result["events"] == []
         assert result["states"]["no_person"] > 1.5
+
+
+@pytest.mark.parametrize("fps", [1, 2])
+def test_too_few_frames_a_second_are_degraded_and_name_nothing(capfd, fps):
+    uri = f"fault://slow:fps={fps}/pose://{SQUATS}"
+    result = recognized(capfd, uri, "--labels", "squat, wave")
+    assert result["ranking"] == [] and result["events"] == [] and result["fps_in"] == pytest.approx(fps, abs=0.1)
+    assert result["states"]["degraded"] > 0.6 * result["seconds"]
+    assert main(["recognize", uri, "--labels", "squat, wave"]) == 0
+    assert "frames a second, too few to name anything" in capfd.readouterr().out

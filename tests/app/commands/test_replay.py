@@ -2,12 +2,13 @@
 
 The golden recordings (`tests/golden/recordings/<format>.mcap`) hold what MediaPipe found of a drawn person who waves
 and squats. What is expected of them (`<format>.npz`) does not depend on any bundle: some windows, and the events that a
-ranker of a few lines makes of them all. A new format adds a pair of files (`python -m tests.test_replay` makes one);
-the old ones stay.
+ranker of a few lines makes of them all. A new format adds a pair of files
+(`python -m tests.app.commands.test_replay` makes one); the old ones stay.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
 from edge_app.types import Event, Feature, Ranking, Window
 from edge_app.window.skeleton import CORE15, WindowSpec
+from tests.running import SQUATS, repeat
 
 FOLDER = Path(__file__).parents[2] / "golden/recordings"
 SPEC = WindowSpec(2.0, 16.0, CORE15)
@@ -89,24 +91,37 @@ def test_R4_recordings_of_every_format_give_the_windows_and_events_they_always_g
     assert {"wave", "squat"} <= {event[2] for event in events}
 
 
-def replayed(*arguments: str, stdin: str = "") -> str:
-    command = [sys.executable, "-m", "edge_app", "replay", str(FOLDER / "edge-recording-1.mcap"), *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True, timeout=100).stdout
+GOLDEN = FOLDER / "edge-recording-1.mcap"
 
 
 @pytest.mark.fault
 def test_R5_two_processes_replay_the_same_events_byte_for_byte():
-    first, second = replayed("--json"), replayed("--json")
+    command = [sys.executable, "-m", "edge_app", "replay", str(GOLDEN), "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    first, second = (process.communicate(timeout=100)[0] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
     assert first == second
     *events, last = map(json.loads, first.splitlines())
     assert last["events"] == len(events) >= 2
     assert {event["schema"] for event in events} == {"action/1.0"}
     assert {"start", "end"} <= {event["type"] for event in events}
-    assert replayed("--hash", "--realtime") == last["sha256"] + "\n", "its own pace changes nothing"
+
+
+def replayed(capfd, *arguments: str) -> str:
+    assert main(["replay", *arguments, "--runtime", "onnxruntime"]) == 0
+    return capfd.readouterr().out
+
+
+def test_its_own_pace_changes_nothing(capfd, tmp_path):
+    short = repeat(SQUATS, tmp_path / "short.mcap", 3).removeprefix("pose://")
+    at_once = replayed(capfd, short, "--hash")
+    assert len(at_once) == 65
+    assert replayed(capfd, short, "--hash", "--realtime") == at_once
 
 
 def test_step_by_step_each_line_of_input_gives_a_decision_and_the_end_of_input_ends_it(capfd, monkeypatch):
-    lines = replayed("--step", stdin="\n" * 4).splitlines()
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n" * 4))
+    lines = replayed(capfd, str(GOLDEN), "--step").splitlines()
     assert len(lines) == 5
     stamps = [float(line.split()[0]) for line in lines]
     assert all(earlier < later for earlier, later in pairwise(stamps))

@@ -61,3 +61,26 @@ def test_thirty_a_second_become_fifteen_and_an_empty_view_is_told_too(take):
 
 def test_an_old_pose_or_one_of_a_lost_camera_is_not_sent(take):
     assert take(lambda now: [report(now - 3000 * MS), report(now, state="camera_lost")], pose=True) == []
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_camera_that_has_finished_ends_though_its_last_report_was_lost(tmp_path, heard):
+    """The supervisor's knowledge decides: the last message of a process that closes may be lost."""
+    lifecycles = {"camera-cam": {"state": "running", "progress": 1, "restarts": 0}}
+    task = RecognizerTask(
+        DEFAULT, load_bundle(DEFAULT).default_labels[:2], "scale", "onnxruntime", f"ipc://{tmp_path}/s",
+        (("cam", ""),), Settings(),
+    )  # fmt: skip
+    with zmq.Context() as context, Subscriber(f"ipc://{tmp_path}/s", newest=False) as stream:
+        recognizer = RecognizerProcess(task, context, lifecycles=lambda: lifecycles)
+        if heard:
+            recognizer.take(report(time.monotonic_ns()))
+        recognizer.tick()
+        assert not recognizer.ended()
+        lifecycles["camera-cam"] = {"state": "stopped", "progress": 1, "restarts": 0}
+        until = time.monotonic() + 20
+        while not recognizer.ended() and time.monotonic() < until:
+            recognizer.tick()
+            stream.recv(0.02)
+        assert recognizer.ended()
+        recognizer.close()

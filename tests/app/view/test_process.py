@@ -67,7 +67,7 @@ def test_what_is_missing_is_named(monkeypatch):
     ("arguments", "code"),
     [(["nonsense"], 2), (["--listen", "example.org:80"], 2), (["--listen", "0.0.0.0:0", "--token", "short"], 2)],
 )
-def test_the_command_says_what_is_wrong_in_one_line(arguments, code):
+def test_the_command_says_what_is_wrong(arguments, code):
     done = subprocess.run(
         [sys.executable, "-m", "edge_app", "view", "--listen", "127.0.0.1:0", *arguments],
         capture_output=True, text=True, timeout=60,

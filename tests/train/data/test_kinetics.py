@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
-from edge_app.window.skeleton import CORE15
 from tests.train.formats import openpose_person, write_kinetics_folder
-from train.data.kinetics import OPENPOSE18, KineticsLabel, read_clip, read_labels, to_core15
+from train.data.kinetics import OPENPOSE18, KineticsLabel, read_clip, read_labels
 
 
 def write(tmp_path, data):
@@ -50,23 +49,6 @@ def test_keypoints_without_a_score_are_zero(tmp_path):
     person["score"][3], person["score"][4], person["pose"][10] = 0, float("nan"), float("inf")
     people = read_clip(write(tmp_path, [{"frame_index": 0, "skeleton": [person]}]))
     assert np.flatnonzero(~people[0, 0].any(axis=1)).tolist() == [3, 4, 5]
-
-
-def test_core15_has_our_axes_and_the_lower_score_of_a_middle(tmp_path):
-    person = openpose_person(0.5, 0.5)
-    person["score"][8], person["score"][16] = 0.2, 0
-    people = read_clip(write(tmp_path, [{"frame_index": 0, "skeleton": [person]}]))
-    joints = to_core15(people)
-    assert joints.shape == (1, 1, 15, 4) and joints.dtype == np.float32
-    pose = dict(zip(CORE15.joints, joints[0, 0], strict=True))
-    assert pose["right_shoulder"][0] > pose["left_shoulder"][0], "the subject's right is +x"
-    assert pose["head"][1] > pose["neck"][1] > pose["pelvis"][1] > pose["left_ankle"][1]
-    assert pose["pelvis"][3] == pytest.approx(0.2) and pose["neck"][3] == pytest.approx(0.5)
-    np.testing.assert_allclose(pose["head"][:2], -people[0, 0, 0, :2], err_msg="an ear is hidden: the nose")
-    for name in CORE15.joints[3:]:
-        np.testing.assert_allclose(pose[name][:2], -people[0, 0, OPENPOSE18.index(name), :2])
-    assert not to_core15(np.zeros((2, 3, 18, 3), np.float32)).any()
-    assert to_core15(np.zeros((0, 3, 18, 3), np.float32)).shape == (0, 3, 15, 4)
 
 
 FRAME = {"frame_index": 0, "skeleton": [openpose_person(0.5, 0.5)]}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
-from edge_app.window.skeleton import CORE15
+from edge_app.window.skeleton import NTU25
 from tests.train.formats import STANDING, acting, body_frames, skeleton_text, write_ntu_folder
 from train.data.ntu import (
     TRAIN_SUBJECTS,
@@ -14,8 +14,6 @@ from train.data.ntu import (
     parse_name,
     read_clip,
     read_missing,
-    to_core15,
-    to_world,
     xset,
     xsub,
     xview,
@@ -59,24 +57,19 @@ def test_names_say_what_they_say():
             parse_name(wrong)
 
 
-def test_the_worlds_right_is_the_subjects_right(tmp_path):
-    world = to_world(read(tmp_path, body_frames(ACTOR)))
-    assert world.shape == (1, 40, 25, 4) and (world[..., 3] == 1).all()
-    core = to_core15(world)[0]
-    at = CORE15.joints.index
-    assert (core[:, at("right_shoulder"), 0] > core[:, at("left_shoulder"), 0]).all()
-    assert (core[:, at("head"), 1] > core[:, at("neck"), 1]).all()
-    assert (core[:, at("neck"), 1] > core[:, at("pelvis"), 1]).all()
-    np.testing.assert_array_equal(core[:, at("left_knee")], world[0, :, 13])
+def test_the_subjects_right_is_plus_x(tmp_path):
+    at = NTU25.joints.index
+    joints = read(tmp_path, body_frames(ACTOR))[0]
+    assert (joints[:, at("right_shoulder"), 0] > joints[:, at("left_shoulder"), 0]).all()
+    assert (joints[:, at("head"), 1] > joints[:, at("spine_base"), 1]).all()
 
 
-def test_missing_joints_are_not_visible(tmp_path):
+def test_missing_joints_are_zero(tmp_path):
     actor = ACTOR.copy()
     actor[3, 5], actor[4, 6], actor[5, 7] = np.nan, np.inf, 1e7
-    world = to_world(read(tmp_path, body_frames(actor), odd="NaN"))[0]
-    hidden = np.argwhere(world[..., 3] == 0).tolist()
-    assert hidden == [[3, 5], [4, 6], [5, 7]]
-    assert not world[3, 5].any() and np.isfinite(world).all()
+    joints = read(tmp_path, body_frames(actor), odd="NaN")[0]
+    assert np.argwhere(~joints.any(axis=-1)).tolist() == [[3, 5], [4, 6], [5, 7]]
+    assert np.isfinite(joints).all()
 
 
 @pytest.mark.parametrize("odd", ["nan", "-1.#IND00", "1.#QNAN", "-nan(ind)", "NaN", "-nan"])
@@ -84,7 +77,7 @@ def test_what_windows_writes_for_no_number_is_no_number(tmp_path, odd):
     text = skeleton_text(body_frames(ACTOR))
     lines = text.split("\n")
     lines[4] = " ".join([odd] * 3 + lines[4].split()[3:])
-    assert to_world(read(tmp_path, "\r\n".join(lines)))[0, 0, 0, 3] == 0
+    assert not read(tmp_path, "\r\n".join(lines))[0, 0, 0].any()
 
 
 def test_nobody_at_all(tmp_path):

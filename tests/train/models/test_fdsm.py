@@ -2,8 +2,6 @@
 
 import dataclasses
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,18 +10,16 @@ import torch
 import train.heads.fdsm
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.fdsm import RIVALS, FdsmRanker
+from edge_app.ranker.fdsm import RIVALS, FdsmModel
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
 from edge_app.ranker.layers import dct_matrix, high_pass
-from edge_app.ranker.rerank import Reranker
-from edge_app.ranker.scale import ScaleRanker
-from edge_app.types import Feature
+from edge_app.ranker.ranker import Ranker
 from train.data.texts import TextBank
 from train.heads.fdsm import device_weights, fit_fdsm, names_alone, rich_share
+from train.heads.loop import Recipe, Samples
 from train.models.diffusion import alpha_bars, noise_bank, time_embedding
 from train.models.fdsm import EDGE, FAITHFUL, IMPROVED, Fdsm, FdsmConfig
-from train.models.scale import Scale, ScaleConfig
 
 SMALL = {"feature": 24, "text": 8, "tokens": 2, "pooled": False, "hidden": 32, "depth": 2, "heads": 2, "ratio": 2}
 TOY = dataclasses.replace(IMPROVED, **SMALL, time=16, gate=8, low=6, negatives=4, text_dropout=0.0)
@@ -57,8 +53,9 @@ def unit_texts(count: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(table(count, seed).pooled() / np.float32(np.sqrt(2)))
 
 
-def ranker_of(made: Fdsm, background: int = 40) -> FdsmRanker:
-    return FdsmRanker(device_weights(made), CALIBRATION, table(background, seed=9).pooled())
+def ranker_of(made: Fdsm, labels: LabelTable, background: int = 40) -> Ranker:
+    model = FdsmModel(device_weights(made))
+    return Ranker("fdsm", model, CALIBRATION, table(background, seed=9).pooled(), table=labels)
 
 
 def drawn(made: Fdsm, batch: int = 6, negatives: int = 3) -> tuple[torch.Tensor, ...]:
@@ -225,103 +222,25 @@ def test_one_way_texts_do_not_see_the_feature_and_two_way_texts_do():
 
 def test_numpy_energies_equal_torch():
     made, labels = model(), table(70)
-    ranker, features = ranker_of(made), torch.randn(5, 24)
-    ranker.set_labels(labels)
+    ranker, features = ranker_of(made, labels), torch.randn(5, 24)
     with torch.inference_mode():
         expected = made.energies(features, unit_texts(70)).numpy()
     found = ranker.energies(features.numpy())
     assert found.shape == (5, 70 + RIVALS)
     np.testing.assert_allclose(found[:, :70], expected, atol=1e-4)
     some = np.array([3, 66])
-    np.testing.assert_allclose(ranker.match(features[0].numpy(), some), expected[0, some], atol=1e-4)
+    alone = FdsmModel(device_weights(made)).with_texts(labels.pooled(), 70)
+    np.testing.assert_allclose(alone.match(features[0].numpy(), some), expected[0, some], atol=1e-4)
 
 
 def test_the_background_that_is_matched_is_the_nearest_to_the_window():
     made = model()
-    ranker, feature = ranker_of(made), torch.randn(1, 24)
-    ranker.set_labels(table(3))
+    ranker, feature = ranker_of(made, table(3)), torch.randn(1, 24)
     text = unit_texts(40, seed=9)
     with torch.inference_mode():
         near = (made.anchor(text) - made.standardised(feature)).square().mean(1).argsort()[:RIVALS]
         expected = made.energies(feature, text[near])[0].numpy()
     np.testing.assert_allclose(ranker.energies(feature.numpy())[0, 3:], expected, atol=1e-4)
-
-
-def test_no_background_is_no_rivals():
-    ranker = ranker_of(model(), background=1)
-    ranker.set_labels(table(1, seed=9))
-    given = features(2)
-    assert ranker.energies(np.stack([feature.vector for feature in given])).shape == (2, 1)
-    assert ranker.rank(given)[0].known == pytest.approx(1.0)
-
-
-def features(count: int) -> list[Feature]:
-    return [Feature(None, v) for v in np.random.default_rng(3).normal(size=(count, 24)).astype(np.float32)]
-
-
-def reranker() -> tuple[ScaleRanker, FdsmRanker, Reranker]:
-    torch.manual_seed(1)
-    config = ScaleConfig(feature=24, text=16, condition=20, latent=6, hidden=18)
-    weights = {n: v.numpy() for n, v in Scale(config).state_dict().items()}
-    scale, fdsm = ScaleRanker(weights, CALIBRATION, table(6, seed=9).pooled()), ranker_of(model())
-    return scale, fdsm, Reranker(scale, fdsm)
-
-
-def test_reranking_orders_the_best_five_as_fdsm_does_and_leaves_the_rest():
-    scale, fdsm, both = reranker()
-    both.set_labels(table(12))
-    given = features(4)
-    vectors = np.stack([feature.vector for feature in given])
-    for i, (before, after) in enumerate(zip(scale.rank(given), both.rank(given), strict=True)):
-        five = before.order()[:5]
-        own = fdsm.energies(vectors[i : i + 1])[0, :12]
-        assert after.order()[:5].tolist() == five[np.argsort(own[five], kind="stable")].tolist()
-        assert after.order()[5:].tolist() == before.order()[5:].tolist()
-        assert sorted(after.energies) == sorted(before.energies)
-        assert sorted(after.scores) == sorted(before.scores)
-        assert after.known == before.known
-        np.testing.assert_allclose(both.energies(vectors)[i, :12], after.energies, atol=1e-5)
-
-
-def test_energies_do_not_depend_on_the_batch():
-    _, fdsm, both = reranker()
-    both.set_labels(table(7))
-    for ranker in (fdsm, both):
-        first = ranker.rank(features(4))
-        alone = ranker.rank(features(4)[2:3])[0]
-        assert alone.energies.tobytes() == first[2].energies.tobytes()
-        assert alone.scores.tobytes() == first[2].scores.tobytes()
-        assert ranker.rank([]) == []
-
-
-ENERGIES = """
-import sys
-import numpy as np
-from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.fdsm import FdsmRanker
-from edge_app.bundles.bundle import Calibration
-
-with np.load(sys.argv[1]) as given:
-    weights = {name: given[name] for name in given.files if name not in ("vectors", "texts", "background")}
-    texts = tuple((Text("name", str(i)),) for i in range(len(given["texts"])))
-    table = LabelTable(1, tuple(Label(text.text) for (text,) in texts), "made-up", texts, given["texts"])
-    ranker = FdsmRanker(weights, Calibration(0.1, 1.0, 0.0, 1.3), given["background"])
-    ranker.set_labels(table)
-    print(ranker.energies(given["vectors"]).tobytes().hex())
-"""
-
-
-def test_two_processes_give_the_same_bits(tmp_path):
-    vectors = np.stack([feature.vector for feature in features(4)])
-    arrays = {"vectors": vectors, "texts": table(7).vectors, "background": table(40, seed=9).pooled()}
-    np.savez(tmp_path / "given.npz", **device_weights(model()), **arrays)
-    command = [sys.executable, "-c", ENERGIES, str(tmp_path / "given.npz")]
-    runs = [subprocess.run(command, capture_output=True, text=True, timeout=60) for _ in range(2)]
-    assert runs[0].returncode == 0, runs[0].stderr
-    assert runs[0].stdout == runs[1].stdout
-    energies = np.frombuffer(bytes.fromhex(runs[0].stdout), np.float32)
-    assert len(energies) == 4 * (14 + RIVALS) and np.isfinite(energies).all()
 
 
 @pytest.mark.parametrize("config", [PLAIN, TOY], ids=["faithful", "improved"])
@@ -360,12 +279,6 @@ def test_bad_input_is_refused_in_one_line():
         model().energies(torch.randn(1, 24), torch.randn(3, 17))
     with pytest.raises(UsageError, match="one-way"):
         device_weights(model(PLAIN))
-    ranker = ranker_of(model())
-    texts = ((Text("name", "a"),), (Text("name", "b"),))
-    with pytest.raises(UsageError, match="18 wide"):
-        ranker.set_labels(LabelTable(1, (Label("a"), Label("b")), "other", texts, np.eye(9, dtype=np.float32)[:2]))
-    with pytest.raises(UsageError, match="background"):
-        FdsmRanker(device_weights(model()), CALIBRATION, np.zeros((2, 18), np.float32))
 
 
 class Words(TextBank):
@@ -386,11 +299,10 @@ def test_fitting_on_frozen_features_gives_a_model_that_the_device_runs(monkeypat
     concept = rng.integers(0, 30, 600)
     given = text.numpy()[concept] @ mapped + 0.2 * rng.normal(size=(600, 24)).astype(np.float32)
     names, words = [str(i) for i in range(30)], Words(vectors)
-    made = fit_fdsm(given, concept, names, words, TOY, steps=40, batch=48, lr=3e-3, seed=0)
+    made = fit_fdsm(Samples(given, concept, names, words), TOY, Recipe(steps=40, batch=48, lr=3e-3))
     assert not made.training
     torch.testing.assert_close(made.axes @ made.axes.T, torch.eye(24), atol=1e-4, rtol=0)
     spread = (made.standardised(torch.from_numpy(given)) @ made.axes.T).var(0)
     assert (spread.diff() <= 1e-5).all(), "axes come by variance"
-    ranker = ranker_of(made)
-    ranker.set_labels(table(30, seed=1))
+    ranker = ranker_of(made, table(30, seed=1))
     assert (ranker.energies(given[:100])[:, :30].argmin(1) == concept[:100]).mean() > 0.5, "chance is 0.03"

@@ -1,8 +1,6 @@
 """FS-VAE: enhancement and loss terms agree with formulas written anew, torch with numpy, and nothing is random."""
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,13 +8,14 @@ import torch
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.fs_vae import FsVaeRanker, texts_of
+from edge_app.ranker.fs_vae import FsVaeModel
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text, build_table
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.layers import dct_matrix
-from edge_app.types import Feature
+from edge_app.ranker.ranker import Ranker
 from train.data.texts import ConceptTexts
+from train.heads.loop import Recipe
 from train.heads.vaes import fit_fs_vae
 from train.models.fs_vae import FAITHFUL, IMPROVED, ChannelGains, FsVae, TimeGains
 from train.models.latents import Weights
@@ -50,9 +49,10 @@ def table(count: int, seed: int = 0, parts: bool = False) -> LabelTable:
     return LabelTable(1, labels, "made-up", tuple(tuple(Text(k, k) for k in kinds) for _ in labels), vectors)
 
 
-def ranker_of(made: FsVae, background: int = 5, parts: bool = False) -> FsVaeRanker:
-    weights = {name: value.detach().numpy() for name, value in made.state_dict().items()}
-    return FsVaeRanker(weights, CALIBRATION, texts_of(table(background, seed=9, parts=parts), parts=parts))
+def ranker_of(made: FsVae, labels: LabelTable, background: int = 5) -> Ranker:
+    model = FsVaeModel({name: value.detach().numpy() for name, value in made.state_dict().items()})
+    other = table(background, seed=9, parts=model.parts).pooled(parts=model.parts)
+    return Ranker("fs_vae", model, CALIBRATION, other, table=labels)
 
 
 def batch(width: int = 24) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -202,9 +202,8 @@ def test_the_schedule_is_the_released_one():
 def test_numpy_energies_equal_torch_with_parts_and_without(base, changes):
     made = model(base, **changes)
     labels = table(7, parts="part_text" in changes)
-    ranker = ranker_of(made, parts="part_text" in changes)
-    ranker.set_labels(labels)
-    text = texts_of(labels, parts="part_text" in changes)
+    ranker = ranker_of(made, labels)
+    text = labels.pooled(parts="part_text" in changes)
     text[:, :16] /= np.float32(np.sqrt(2))
     for width in sorted({made.config.base, len(made.feature_mean)}):
         feature = torch.randn(6, width)
@@ -242,46 +241,10 @@ def test_the_energy_with_parts_is_a_weighted_mean_of_levels():
     torch.testing.assert_close(made.energies(feature, text), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_window_does_not_depend_on_its_batch():
-    ranker = ranker_of(model(IMPROVED, **TIME))
-    ranker.set_labels(table(7))
-    features = [Feature(None, v) for v in np.random.default_rng(3).normal(size=(4, 44)).astype(np.float32)]
-    together, alone = ranker.rank(features), ranker.rank(features[2:3])[0]
-    assert alone.energies.tobytes() == together[2].energies.tobytes()
-
-
-SCRIPT = """
-import hashlib, sys, numpy as np
-from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.fs_vae import FsVaeRanker, texts_of
-from edge_app.bundles.bundle import Calibration
-rng = np.random.default_rng(1)
-vectors = rng.normal(size=(36, 8)).astype(np.float32)
-vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-labels = tuple(Label(f"label {i}") for i in range(9))
-texts = tuple(tuple(Text(kind, kind) for kind in ("name", "arms", "legs", "torso")) for _ in labels)
-table = LabelTable(1, labels, "made-up", texts, vectors)
-ranker = FsVaeRanker(dict(np.load(sys.argv[1])), Calibration(0.1, 1.0, 0.0, 1.3), texts_of(table, parts=True)[:3])
-ranker.set_labels(table)
-print(hashlib.sha256(ranker.energies(rng.normal(size=(5, 62)).astype(np.float32)).tobytes()).hexdigest())
-"""
-
-
-def test_two_processes_give_the_same_bytes(tmp_path):
-    weights = {name: value.detach().numpy() for name, value in model(IMPROVED, **PARTS, **TIME).state_dict().items()}
-    np.savez(tmp_path / "weights.npz", **weights)
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "weights.npz")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    first, second = (process.communicate(timeout=60)[0] for process in running)
-    assert len(first) == 65
-    assert first == second
-
-
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
 def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     config = dataclasses.replace(base, **SMALL)
-    made = fit_fs_vae(toy.features, toy.concept, toy.names, toy.texts, config, steps=400, batch=64, lr=3e-3, seed=0)
+    made = fit_fs_vae(toy.samples, config, Recipe(steps=400, batch=64, lr=3e-3))
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
         assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
@@ -297,7 +260,8 @@ def test_parts_and_time_train(toy):
     texts = dataclasses.replace(toy.texts, vectors=np.concatenate([toy.texts.vectors, parts], 1))
     beside = rng.normal(size=(len(toy.features), 20 + 18)).astype(np.float32)
     features = np.concatenate([toy.features, beside], 1)
-    made = fit_fs_vae(features, toy.concept, toy.names, texts, config, steps=100, batch=64, lr=3e-3, seed=0)
+    samples = dataclasses.replace(toy.samples, features=features, texts=texts)
+    made = fit_fs_vae(samples, config, Recipe(steps=100, batch=64, lr=3e-3))
     assert made.time_gains.w.abs().max() > 0
     with torch.inference_mode():
         feature = torch.from_numpy(np.concatenate([toy.unseen_features, beside[: len(toy.unseen), :20]], 1))
@@ -310,7 +274,7 @@ NAMES = ["wave one hand", "squat", "an action nobody has a name for"]
 def test_texts_of_parts_are_the_devices_own():
     known, told = ConceptTexts(NAMES), ConceptTexts(NAMES).with_parts()
     assert (known.dim, told.dim) == (768, 768 + 3 * 384)
-    expected = texts_of(build_table([Label(name) for name in NAMES], TextEncoder(), 0), parts=True)
+    expected = build_table([Label(name) for name in NAMES], TextEncoder(), 0).pooled(parts=True)
     expected[:, :768] /= np.float32(np.sqrt(2))
     np.testing.assert_allclose(told.pooled(NAMES), expected, atol=1e-6)
     assert np.array_equal(known.pooled(NAMES), told.pooled(NAMES)[:, :768])
@@ -331,17 +295,6 @@ def test_names_stand_for_parts_that_nobody_describes():
     assert nameless.sample(np.array([0]), np.random.default_rng(0)).shape == (1, nameless.dim)
 
 
-def test_a_model_without_parts_passes_over_the_backgrounds_texts_of_parts():
-    made, labels = model(IMPROVED), table(7)
-    weights = {name: value.detach().numpy() for name, value in made.state_dict().items()}
-    background = texts_of(table(5, seed=9, parts=True), parts=True)
-    short, long = (FsVaeRanker(weights, CALIBRATION, told) for told in (background[:, :16], background))
-    x = np.random.default_rng(0).normal(size=(2, 24)).astype(np.float32)
-    for ranker in (short, long):
-        ranker.set_labels(labels)
-    assert np.array_equal(short.energies(x), long.energies(x))
-
-
 def test_what_does_not_fit_is_refused(toy):
     with pytest.raises(UsageError, match="20 wide, must be 24 or 42"):
         model(IMPROVED, **PARTS).energies(torch.zeros(1, 20), torch.zeros(2, 40))
@@ -351,12 +304,9 @@ def test_what_does_not_fit_is_refused(toy):
         model(FAITHFUL, **TIME)
     with pytest.raises(UsageError, match="go together"):
         model(IMPROVED, part_feature=6)
-    ranker = ranker_of(model(IMPROVED))
-    ranker.set_labels(table(3))
+    ranker = ranker_of(model(IMPROVED), table(3))
     with pytest.raises(UsageError, match="20 wide"):
         ranker.energies(np.zeros((1, 20), np.float32))
     config = dataclasses.replace(IMPROVED, **SMALL)
     with pytest.raises(UsageError, match="the config wants"):
-        fit_fs_vae(
-            toy.features[:, :9], toy.concept, toy.names, toy.texts, config, steps=2, batch=4, lr=1e-3, seed=0
-        )  # fmt: skip
+        fit_fs_vae(dataclasses.replace(toy.samples, features=toy.features[:, :9]), config, Recipe(steps=2))

@@ -1,8 +1,6 @@
 """SA-DVAE: each loss term agrees with a computation written anew, torch with numpy, and nothing at test is random."""
 
 import dataclasses
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,12 +9,12 @@ import torch
 
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
-from edge_app.ranker.gaussian_latents import fit_classifier
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.sa_dvae import SaDvaeRanker
-from edge_app.types import Feature
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.sa_dvae import SaDvaeModel
 from train.encoder.frozen import Extra
+from train.heads.loop import Recipe
 from train.heads.vaes import fit_sa_dvae
 from train.models.latents import Weights
 from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
@@ -45,9 +43,9 @@ def table(count: int, seed: int = 0) -> LabelTable:
     return LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
 
 
-def ranker_of(made: SaDvae, background: int = 5, **options) -> SaDvaeRanker:
-    weights = {name: value.numpy() for name, value in made.state_dict().items()}
-    return SaDvaeRanker(weights, CALIBRATION, table(background, seed=9).pooled(), **options)
+def ranker_of(made: SaDvae, labels: LabelTable, background: int = 5) -> Ranker:
+    model = SaDvaeModel({name: value.numpy() for name, value in made.state_dict().items()})
+    return Ranker("sa_dvae", model, CALIBRATION, table(background, seed=9).pooled(), table=labels)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,8 +167,7 @@ def test_the_schedules_are_those_of_the_code_and_of_the_paper():
 def test_numpy_energies_equal_torch_and_are_likelihoods(base):
     made, labels = model(base), table(7)
     feature, text = torch.randn(6, 24), torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))
-    ranker = ranker_of(made)
-    ranker.set_labels(labels)
+    ranker = ranker_of(made, labels)
     with torch.inference_mode():
         expected = made.energies(feature, text).numpy()
         mean, log_variance = made.text_encoder(made.text_of(text)).chunk(2, 1)
@@ -180,78 +177,11 @@ def test_numpy_energies_equal_torch_and_are_likelihoods(base):
     np.testing.assert_allclose(expected, -likelihood.numpy(), atol=1e-5)
 
 
-def test_a_window_does_not_depend_on_its_batch():
-    for classifier in (False, True):
-        ranker = ranker_of(model(IMPROVED), classifier=classifier)
-        ranker.set_labels(table(7))
-        features = [Feature(None, v) for v in np.random.default_rng(3).normal(size=(4, 24)).astype(np.float32)]
-        together, alone = ranker.rank(features), ranker.rank(features[2:3])[0]
-        assert alone.energies.tobytes() == together[2].energies.tobytes()
-        assert together[0].labels == tuple(f"label {i}" for i in range(7))
-        assert ranker.rank([]) == []
-
-
-SCRIPT = """
-import hashlib, sys, numpy as np
-from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.sa_dvae import SaDvaeRanker
-from edge_app.bundles.bundle import Calibration
-rng = np.random.default_rng(1)
-vectors = rng.normal(size=(9, 8)).astype(np.float32)
-vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-labels = tuple(Label(f"label {i}") for i in range(9))
-table = LabelTable(1, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
-weights = dict(np.load(sys.argv[1]))
-digest = hashlib.sha256()
-for classifier in (False, True):
-    ranker = SaDvaeRanker(weights, Calibration(0.1, 1.0, 0.0, 1.3), table.pooled()[:3], classifier=classifier)
-    ranker.set_labels(table)
-    digest.update(ranker.energies(rng.normal(size=(5, 24)).astype(np.float32)).tobytes())
-print(digest.hexdigest())
-"""
-
-
-def test_two_processes_give_the_same_bytes(tmp_path):
-    np.savez(tmp_path / "weights.npz", **{k: v.numpy() for k, v in model(IMPROVED).state_dict().items()})
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "weights.npz")]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    first, second = (process.communicate(timeout=60)[0] for process in running)
-    assert len(first) == 65
-    assert first == second
-
-
-def test_the_numpy_classifier_nears_the_best_linear_rule():
-    """Of the latents that it drew; what the few steps of use leave undone would only learn these by heart."""
-    rng = np.random.default_rng(0)
-    mean, log_variance = rng.normal(size=(6, 10)).astype(np.float32), rng.normal(size=(6, 10)).astype(np.float32)
-    noise = rng.normal(size=(16, 10)).astype(np.float32)
-    noise = np.concatenate([noise, -noise])
-    x = torch.from_numpy((mean[:, None] + np.exp(log_variance / 2)[:, None] * noise).reshape(-1, 10))
-    y = torch.arange(6).repeat_interleave(32)
-    start, long = (
-        torch.nn.functional.cross_entropy(x @ torch.from_numpy(w).T + torch.from_numpy(b), y).item()
-        for w, b in (fit_classifier(mean, log_variance, noise, steps) for steps in (0, 200))
-    )
-    linear = torch.nn.Linear(10, 6)
-    optimiser = torch.optim.LBFGS(linear.parameters(), max_iter=100)
-
-    def descend():
-        optimiser.zero_grad()
-        loss = torch.nn.functional.cross_entropy(linear(x), y)
-        loss.backward()
-        return loss
-
-    optimiser.step(descend)
-    assert long < start
-    assert long < descend().item() + 0.05
-
-
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
 def test_classes_that_training_did_not_see_are_told_apart(base, toy):
     config = dataclasses.replace(base, **SMALL)
     steps = 600 if base is FAITHFUL else 200
-    made = fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, config, steps=steps, batch=64, lr=3e-3, seed=0)
+    made = fit_sa_dvae(toy.samples, config, Recipe(steps, batch=64, lr=3e-3))
     feature, text = torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts)
     with torch.inference_mode():
         assert toy.unseen_top1(made.energies(feature, text).numpy()) > 0.5
@@ -266,9 +196,9 @@ def test_composed_windows_are_learned_from_too(toy):
     config = dataclasses.replace(IMPROVED, **SMALL)
     noise = np.random.default_rng(0).normal(size=toy.features.shape).astype(np.float32)
     composed = SimpleNamespace(bank=Composed(np.arange(40)), texts=toy.texts)
-    how = {"steps": 150, "batch": 64, "lr": 3e-3, "seed": 0}
     extra = Extra(composed, toy.features, toy.concept)
-    made = fit_sa_dvae(noise, toy.concept, toy.names, toy.texts, config, extra, **how)
+    samples = dataclasses.replace(toy.samples, features=noise, extra=extra)
+    made = fit_sa_dvae(samples, config, Recipe(steps=150, batch=64, lr=3e-3))
     with torch.inference_mode():
         energies = made.energies(torch.from_numpy(toy.unseen_features), torch.from_numpy(toy.unseen_texts))
     assert toy.unseen_top1(energies.numpy()) > 0.4
@@ -276,18 +206,10 @@ def test_composed_windows_are_learned_from_too(toy):
 
 def test_what_does_not_fit_is_refused(toy):
     config = dataclasses.replace(IMPROVED, **SMALL)
-    how = {"steps": 2, "batch": 4, "lr": 1e-3, "seed": 0}
+    good, recipe = toy.samples, Recipe(steps=2)
     with pytest.raises(UsageError, match=r"\(800, 20\).*24"):
-        fit_sa_dvae(toy.features[:, :20], toy.concept, toy.names, toy.texts, config, **how)
+        fit_sa_dvae(dataclasses.replace(good, features=toy.features[:, :20]), config, recipe)
     with pytest.raises(UsageError, match="0 to 4"):
-        fit_sa_dvae(toy.features, toy.concept, toy.names[:5], toy.texts, config, **how)
+        fit_sa_dvae(dataclasses.replace(good, names=toy.names[:5]), config, recipe)
     with pytest.raises(UsageError, match="16 wide, the config wants 12"):
-        fit_sa_dvae(toy.features, toy.concept, toy.names, toy.texts, dataclasses.replace(config, text=12), **how)
-    with pytest.raises(UsageError, match="2,048 with the background, 2,100 found"):
-        fit_classifier(np.zeros((2100, 4), np.float32), np.zeros((2100, 4), np.float32), np.zeros((2, 4), np.float32))
-    labels = (Label("a"), Label("b"))
-    wrong = LabelTable(
-        1, labels, "other", ((Text("name", "a"),), (Text("name", "b"),)), np.eye(9, dtype=np.float32)[:2]
-    )
-    with pytest.raises(UsageError, match="18 wide"):
-        ranker_of(model()).set_labels(wrong)
+        fit_sa_dvae(good, dataclasses.replace(config, text=12), recipe)

@@ -5,12 +5,10 @@ import pytest
 import torch
 
 from edge_app.bundles.bundle import Calibration
-from edge_app.errors import UsageError
-from edge_app.ranker.calibration import background_mask, make_rankings
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
-from edge_app.ranker.scale import ScaleRanker
-from edge_app.types import Feature
+from edge_app.ranker.ranker import Ranker
+from edge_app.ranker.scale import ScaleModel
 from train.models.scale import Scale, ScaleConfig, semantic_bias
 
 CONFIG = ScaleConfig(feature=24, text=16, condition=20, latent=6, hidden=18, text_dropout=0.0, condition_dropout=0.0)
@@ -35,16 +33,15 @@ def table(count: int, seed: int = 0, version: int = 1) -> LabelTable:
     return LabelTable(version, labels, "made-up", tuple((Text("name", label.name),) for label in labels), vectors)
 
 
-def ranker_of(made: Scale, background: int = 5) -> ScaleRanker:
-    other = table(background, seed=9).pooled()
-    return ScaleRanker({k: v.numpy() for k, v in made.state_dict().items()}, CALIBRATION, other)
+def ranker_of(made: Scale, labels: LabelTable, background: int = 5) -> Ranker:
+    model = ScaleModel({k: v.numpy() for k, v in made.state_dict().items()})
+    return Ranker("scale", model, CALIBRATION, table(background, seed=9).pooled(), table=labels)
 
 
 def test_numpy_energies_equal_torch():
     made, labels = model(), table(7)
     features = torch.randn(11, 24)
-    ranker = ranker_of(made)
-    ranker.set_labels(labels)
+    ranker = ranker_of(made, labels)
     with torch.inference_mode():
         expected = made.energies(features, torch.from_numpy(labels.pooled() / np.float32(np.sqrt(2)))).numpy()
     np.testing.assert_allclose(ranker.energies(features.numpy())[:, :7], expected, atol=2e-5)
@@ -65,19 +62,6 @@ def test_the_energy_is_the_elbo_at_the_posterior_mean():
             anchor = made.anchor(text[k : k + 1])[0]
             rest = 0.5 * (x - made.decode(q_mean, c, anchor)).square().mean()
             assert energies[k].item() == pytest.approx((rest + kl).item(), rel=1e-4)
-
-
-def test_the_same_input_gives_the_same_bits():
-    ranker, window = ranker_of(model()), None
-    ranker.set_labels(table(7))
-    features = [Feature(window, v) for v in np.random.default_rng(3).normal(size=(4, 24)).astype(np.float32)]
-    first, second = ranker.rank(features), ranker.rank(features)
-    for a, b in zip(first, second, strict=True):
-        assert a.energies.tobytes() == b.energies.tobytes()
-        assert a.scores.tobytes() == b.scores.tobytes()
-        assert a.scores.sum() == pytest.approx(1, abs=1e-5)
-    alone = ranker.rank(features[2:3])[0]
-    assert alone.energies.tobytes() == first[2].energies.tobytes(), "a window's energies do not depend on its batch"
 
 
 def test_semantic_bias_sums_to_the_number_of_negatives_and_is_flat_without_alpha():
@@ -136,26 +120,3 @@ def test_training_separates_classes_that_the_text_tells_apart():
     concept = torch.randint(0, 6, (300,))
     guess = made.energies(centres[concept] + torch.randn(300, 24), text).argmin(1)
     assert (guess == concept).float().mean() > 0.9
-
-
-def test_background_like_a_label_does_not_count_against_it():
-    labels = table(3).pooled()
-    background = np.concatenate([labels[1:2], table(4, seed=5).pooled()])
-    assert background_mask(labels, background, 1.3).tolist()[0] is False
-    energies = np.array([[0.1, 0.9, 0.9]], np.float32)
-    feature = [Feature(None, np.zeros(1, np.float32))]
-    near, far = (
-        make_rankings(feature, ("a", "b", "c"), 1, energies, np.array([[e]], np.float32), CALIBRATION)[0].known
-        for e in (0.05, 0.9)
-    )
-    assert near < 0.5 < far
-    nothing = make_rankings(feature, ("a", "b", "c"), 1, energies, np.zeros((1, 0), np.float32), CALIBRATION)[0]
-    assert nothing.known == pytest.approx(1.0)
-
-
-def test_labels_of_another_width_are_refused():
-    ranker = ranker_of(model())
-    wrong = np.eye(9, dtype=np.float32)[:2]
-    texts = ((Text("name", "a"),), (Text("name", "b"),))
-    with pytest.raises(UsageError, match="18 wide"):
-        ranker.set_labels(LabelTable(1, (Label("a"), Label("b")), "other", texts, wrong))

@@ -1,4 +1,4 @@
-"""ZSL and GZSL figures by hand; gates, with the released threshold bug and without; nothing chosen on test unasked."""
+"""ZSL and GZSL figures by hand; gates; nothing chosen on test unasked."""
 
 import numpy as np
 import pytest
@@ -65,42 +65,33 @@ def test_energies_are_normalized_by_class():
     np.testing.assert_allclose(SMALL.normalized(mean, std).energies, (ENERGIES - mean) / std)
 
 
-def test_the_released_threshold_is_chosen_for_one_rule_and_applied_to_another():
-    """Clips are told apart by p(seen) > 0.7. The released search, in p(unseen), finds 0.3, and applies it to p(seen):
-    every unseen clip between is then taken for seen (METHODS.md 5.4)."""
+def test_the_threshold_tells_clips_apart_and_a_tie_goes_to_the_middle():
     p_seen = np.concatenate([np.linspace(0.35, 0.69, 50), np.linspace(0.705, 0.95, 50)])
     seen = np.arange(100) >= 50
-    ours, accuracy = choose_threshold(p_seen, seen)
+    threshold, accuracy = choose_threshold(p_seen, seen)
     assert accuracy == 1.0
-    assert ((p_seen > ours) == seen).all()
-    released, promised = choose_threshold(p_seen, seen, released=True)
-    assert promised == 1.0
-    assert released == pytest.approx(1 - ours, abs=0.02)
-    assert not (p_seen[:50] <= released).any(), "applied, it finds no unseen clip at all"
+    assert ((p_seen > threshold) == seen).all()
     symmetric = np.array([0.2, 0.3, 0.7, 0.8])
-    both = [choose_threshold(symmetric, symmetric > 0.5, released=flag)[0] for flag in (False, True)]
-    assert both == [0.5, 0.5], "the two rules agree at 0.5"
+    assert choose_threshold(symmetric, symmetric > 0.5) == (0.5, 1.0)
 
 
-def test_synse_gate_with_the_bug_and_without(monkeypatch):
+def test_synses_gate_chooses_on_validation_unless_told_otherwise(monkeypatch):
     test, validation = problem(0), problem(1)
     ours = synse_gate(test, validation, energy_temperature=0.2)
     assert ours.harmonic > plain(test).harmonic + 0.2
-    assert not ours.selected_on_test
-    assert synse_gate(test, validation, energy_temperature=0.2, select_on_test=True).selected_on_test
+    assert ours.rule == "SynSE gate" and not ours.selected_on_test
     chosen = []
 
-    def watched(p_seen, seen, *, released=False):
-        chosen.append((released, len(p_seen)))
-        return choose_threshold(p_seen, seen, released=released)
+    def watched(p_seen, seen):
+        chosen.append(len(p_seen))
+        return choose_threshold(p_seen, seen)
 
     monkeypatch.setattr("train.papers.gzsl.choose_threshold", watched)
-    buggy = synse_gate(test, validation, energy_temperature=0.2, released=True)
-    assert buggy.rule == "SynSE gate, released"
-    assert chosen == [(True, 48)] * 9, "nine temperatures, on a fifth of 120 + 120 validation clips"
+    synse_gate(test, validation, energy_temperature=0.2)
+    assert chosen == [48] * 9, "nine temperatures, on a fifth of 120 + 120 validation clips"
     chosen.clear()
-    synse_gate(test, validation, select_on_test=True)
-    assert chosen == [(False, 300)] * 9
+    assert synse_gate(test, validation, select_on_test=True).selected_on_test
+    assert chosen == [300] * 9
 
 
 def test_the_gate_of_synse_is_tied_to_its_number_of_unseen_classes_and_that_on_energies_is_not():
