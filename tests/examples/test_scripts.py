@@ -26,6 +26,18 @@ def run(script: str, *arguments: object) -> str:
     return done.stdout
 
 
+def drawn_video(uri: str, path: Path) -> None:
+    """A video file of what a `person://` source gives."""
+    with open_source(uri, realtime=False) as source:
+        frame = source.read()
+        height, width = frame.image.shape[:2]
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), source.fps, (width, height))
+        while frame is not None:
+            writer.write(frame.image)
+            frame = source.read()
+    writer.release()
+
+
 def test_own_loop_names_what_it_sees():
     first, *_ = run("own_loop.py", SQUAT, "wave, squat, clap").splitlines()
     assert first.startswith("start squat 0.")
