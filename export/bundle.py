@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from edge_app.bundles.bundle import FORMAT, load_bundle
 from edge_app.encoder import load_encoder as load_bundle_encoder
@@ -57,23 +58,28 @@ def run(arguments: argparse.Namespace) -> None:
     text = TextEncoder()
     table = build_table(parse_labels(arguments.labels), text, 1)
     background = build_table([Label(action.name) for action in actions()], text, 0)
-    known = {"embeddings": background.pooled()}
+    known: dict[str, Any] = {"embeddings": background.pooled()}
     entry: dict[str, Any] = {"file": "encoder.onnx", "feature": encoder.feature}
+    network: nn.Module = encoder
     detailed, widths = Detailed(encoder), {kind: len(weights["feature_mean"]) for kind, weights in heads.items()}
     for kind, width in widths.items():
         if width not in (encoder.feature, detailed.width):
             allowed = f"{encoder.feature} or {detailed.width} are allowed"
             raise UsageError(f"--heads {arguments.heads}: {kind}.pt reads {width} numbers of this encoder, {allowed}")
     if detailed.width in widths.values():
-        encoder, entry["output"] = detailed, detailed.width
+        network, entry["output"] = detailed, detailed.width
         known["parts"] = background.pooled(parts=True)[:, known["embeddings"].shape[1] :]
 
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
     try:
-        entry["parameters"] = export_encoder(encoder, spec, work / "encoder.onnx")
+        entry["parameters"] = export_encoder(network, spec, work / "encoder.onnx")
         for kind, weights in heads.items():
-            np.savez_compressed(work / f"ranker-{kind}.npz", **{name: _half(value) for name, value in weights.items()})
+            np.savez_compressed(
+                work / f"ranker-{kind}.npz",
+                allow_pickle=False,
+                **{name: _half(value) for name, value in weights.items()},
+            )
         write_labels(work, table)
         np.savez_compressed(
             work / "background.npz",
@@ -159,7 +165,8 @@ def write_golden(folder: Path) -> None:
         window = cut[len(cut) // 2]
         windows.append(normalize(window.joints, window.valid, spec.skeleton))
     table = build_table(bundle.default_labels, BundleText(bundle), 0)
-    vectors, energies = np.stack([encoder.vector(window) for window in windows]), {}
+    vectors = np.stack([encoder.vector(window) for window in windows])
+    energies: dict[str, Any] = {}
     for kind in bundle.manifest["rankers"]:
         ranker = load_ranker(bundle, kind, table)
         energies[f"energies_{kind}"] = ranker.energies(vectors)[:, : len(table.labels)]

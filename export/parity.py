@@ -13,6 +13,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +169,7 @@ def _candidates(
             shipped = precision in bundle.networks
             if runtime in GPU_RUNTIMES and precision not in PRECISIONS[runtime]:
                 continue
-            yield f"{runtime} {precision}", shipped, lambda r=runtime, p=precision, m=model: open_session(m, r, p)
+            yield f"{runtime} {precision}", shipped, partial(open_session, model, runtime, precision)
 
 
 def _energies(bundle: Bundle, kind: str) -> Callable[[np.ndarray], np.ndarray]:

@@ -130,7 +130,7 @@ def quantise(model: onnx.ModelProto, path: Path, windows: np.ndarray) -> None:
     """Q/DQ around convolutions and matrix products, weights by channel, ranges measured on `windows` `[N, T, J, 4]`."""
     step = -(-len(windows) // CALIBRATION)
 
-    class Reader(CalibrationDataReader):
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
             self._rest = iter(windows[::step])
 

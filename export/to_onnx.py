@@ -37,6 +37,7 @@ def export_encoder(encoder: nn.Module, spec: WindowSpec, path: Path) -> int:
             encoder, (example,), input_names=["window"], output_names=["feature"],
             dynamic_shapes=({0: batch},), dynamo=True, opset_version=20,
         )  # fmt: skip
+    assert program is not None
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]

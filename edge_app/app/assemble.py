@@ -11,7 +11,7 @@ from edge_app.app.processes.supervisor import AppTask
 from edge_app.app.prometheus import loopback_address
 from edge_app.app.recorder import new_run
 from edge_app.app.settings import Settings, load_settings
-from edge_app.app.teaching import Teacher
+from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import gives_poses
 from edge_app.errors import UsageError
@@ -50,12 +50,12 @@ def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tu
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments, sources)
-    teacher = Teacher(TaughtFolder(taught_folder(), bundle.spec), bundle, (), labels, use=settings.taught.use)
+    support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, use=settings.taught.use)
     chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
     log.debug("%s", chosen.why, extra={"kind": "runtime"})
-    ranker = teacher.with_examples(load_ranker(bundle, arguments.ranker))
+    ranker = support.with_shots(load_ranker(bundle, arguments.ranker))
     recognizer = Recognizer(
-        teacher.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder, camera=settings.camera,
+        support.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder, camera=settings.camera,
         events=settings.events,
     )  # fmt: skip
     return recognizer, settings

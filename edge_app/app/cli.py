@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -30,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if getattr(arguments, "people", None) is not None:
             arguments.assignments = [*arguments.assignments, _people(arguments.people)]
-        return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
+        with _stopped_by_signals():
+            return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
     except AppError as error:
         log.error("%s", error, extra={"kind": "failed"})
         return error.exit_code
@@ -39,6 +43,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: nothing is left to say
         return 0
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and a closed terminal stop any verb as Ctrl-C does; what was ignored before, as by `nohup`, stays so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _parser() -> argparse.ArgumentParser:

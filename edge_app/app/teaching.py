@@ -1,4 +1,4 @@
-"""Shots of a motion while the app runs: collected from its windows, kept for the user, and read by the encoder."""
+"""Shots of a motion: collected from the windows of a running app, kept for the user, and read by the encoder."""
 
 from __future__ import annotations
 
@@ -51,8 +51,12 @@ def select_windows(windows: Sequence[Window], seconds: float, spec: WindowSpec) 
 
 
 @dataclass(slots=True)
-class _Shot:
-    number: int
+class Shot:
+    """A shot that is being taken: windows of one camera, `SPACING_S` apart, in which a body is seen.
+
+    due_ns: when the next window may end. until_ns: when the shot is over.
+    """
+
     label: Label
     camera: str
     seconds: float
@@ -60,77 +64,83 @@ class _Shot:
     until_ns: int
     windows: list[Window] = field(default_factory=list)
 
+    def take(self, report: CameraReport, body_seen: Callable[[Window], bool]) -> None:
+        """Keep the window of a report, if it began within the shot and shows a body."""
+        if report.camera != self.camera or not report.windows:
+            return
+        window = report.windows[0]
+        if self.due_ns <= window.t_ns <= self.until_ns and body_seen(window):
+            self.windows.append(window)
+            self.due_ns = max(self.due_ns + int(SPACING_S * 1e9), window.t_ns)
 
-class Teacher:
-    """What was taught, and the shot that is being taken, if any: one at a time.
+    @property
+    def over(self) -> bool:
+        return time.monotonic_ns() >= self.until_ns + LATE_NS
 
-    `begin`, `take` and `finished` belong to the recognizer's loop and never wait. Everything else, and the changes that
-    they give, belongs to the thread that puts label sets together.
+
+class SupportSet:
+    """The labels that a user has taught, and how the ranker comes to know their shots.
+
+    The changes of label sets that it gives, `shots`, `extended` and `with_shots` read and write files: they belong to
+    the thread that puts label sets together.
 
     use: whether taught labels are looked for. words: those that the app was started with.
     """
 
-    def __init__(
-        self, folder: TaughtFolder, bundle: Bundle, cameras: Sequence[str], words: Labels, *, use: bool
-    ) -> None:
-        self._folder, self._bundle, self._cameras, self._use = folder, bundle, tuple(cameras), use
+    def __init__(self, folder: TaughtFolder, bundle: Bundle, words: Labels, *, use: bool) -> None:
+        self._folder, self._bundle, self._use = folder, bundle, use
         self._brought = set(folder.all() if use else ()) - {fold(label.name) for label in words}
-        self._shot: _Shot | None = None
         self._encoder: Encoder | None = None
         self._encoded: dict[str, tuple[Taught, list[np.ndarray]]] = {}
         self.shots: dict[str, int] = {}
-        """By folded name, how many shots each label has that is in force; replaced as a whole."""
+        """By folded name, how many shots each label has for the ranker of the last `with_shots`."""
 
-    def begin(self, number: int, label: Label, camera: object, seconds: object) -> Change | None:
-        """Begin a shot, whose change comes out of `finished`; with 0 seconds the change that reads what is stored.
+    def shot(self, label: Label, cameras: Sequence[str], camera: object, seconds: object) -> Shot | None:
+        """A shot that begins now, as a request asks for it; None for 0 seconds, which is to read what is stored.
 
         Raises:
-            ValueError: it cannot be taken.
+            UsageError: it cannot be taken.
         """
         least = self._bundle.spec.seconds + SPACING_S
         if not self._use:
-            raise ValueError("taught labels are turned off (taught.use)")
+            raise UsageError("taught labels are turned off (taught.use)")
         if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or not math.isfinite(seconds):
-            raise ValueError("'seconds' must be a number")
+            raise UsageError("'seconds' must be a number")
         if seconds == 0:
-            return lambda old: self._stored(old, label)
+            return None
         if not least <= seconds <= MAX_SECONDS:
-            raise ValueError(f"{seconds:g} seconds found; {least:g} to {MAX_SECONDS:g} are allowed")
-        if camera in (None, "") and len(self._cameras) == 1:
-            camera = self._cameras[0]
-        if not isinstance(camera, str) or camera not in self._cameras:
-            raise ValueError(f"camera {ascii(camera)[:40]} found; allowed: {', '.join(self._cameras)}")
-        if self._shot is not None:
-            raise ValueError("another shot is being taken; try again later")
+            raise UsageError(f"{seconds:g} seconds found; {least:g} to {MAX_SECONDS:g} are allowed")
+        if camera in (None, "") and len(cameras) == 1:
+            camera = cameras[0]
+        if not isinstance(camera, str) or camera not in cameras:
+            raise UsageError(f"camera {ascii(camera)[:40]} found; allowed: {', '.join(cameras)}")
         now_ns = time.monotonic_ns()
         due_ns, until_ns = (now_ns + int(s * 1e9) for s in (self._bundle.spec.seconds, seconds))
-        self._shot = _Shot(number, label, camera, seconds, due_ns, until_ns)
-        return None
+        return Shot(label, camera, seconds, due_ns, until_ns)
 
-    def take(self, report: CameraReport, body_seen: Callable[[Window], bool]) -> None:
-        """A report on its way: the shot keeps windows that began within it and show a body."""
-        shot, window = self._shot, report.window
-        if shot is None or window is None or report.camera != shot.camera or not shot.due_ns <= window.t_ns:
-            return
-        if window.t_ns <= shot.until_ns and body_seen(window):
-            shot.windows.append(window)
-            spacing_ns = int(SPACING_S * 1e9)
-            shot.due_ns = max(shot.due_ns + spacing_ns, window.t_ns)
+    def keeping(self, shot: Shot) -> Change:
+        """Store a shot that is over, and look for its label."""
 
-    def finished(self) -> tuple[int, Change] | None:
-        """The number of the shot that is over, and the change that keeps it."""
-        shot = self._shot
-        if shot is None or time.monotonic_ns() < shot.until_ns + LATE_NS:
-            return None
-        self._shot = None
-        return shot.number, lambda old: self._keep(old, shot)
+        def change(old: Labels) -> Labels:
+            self._folder.add(shot.label, select_windows(shot.windows, shot.seconds, self._bundle.spec))
+            return self.reading(shot.label)(old)
 
-    def extended(self, words: Labels) -> Labels:
-        """The words, and after them what was taught and is not among them."""
-        taught = self._folder.all() if self._use else {}
-        return (*words, *(each.label for name, each in taught.items() if name in self._brought))
+        return change
 
-    def forget(self, label: Label) -> Change:
+    def reading(self, label: Label) -> Change:
+        """Look for a label of which shots are stored."""
+
+        def change(old: Labels) -> Labels:
+            if fold(label.name) not in self._folder.all():
+                raise UsageError(f"nothing is stored for {label.name!a} in {self._folder.path}")
+            if fold(label.name) in {fold(each.name) for each in old}:
+                return old
+            self._brought.add(fold(label.name))
+            return (*old, label)
+
+        return change
+
+    def forgetting(self, label: Label) -> Change:
         """Forget a label's shots; it stays in the set as a word if it was one before."""
 
         def change(old: Labels) -> Labels:
@@ -141,19 +151,12 @@ class Teacher:
 
         return change
 
-    def _keep(self, old: Labels, shot: _Shot) -> Labels:
-        self._folder.add(shot.label, select_windows(shot.windows, shot.seconds, self._bundle.spec))
-        return self._stored(old, shot.label)
+    def extended(self, words: Labels) -> Labels:
+        """The words, and after them what was taught and is not among them."""
+        taught = self._folder.all() if self._use else {}
+        return (*words, *(each.label for name, each in taught.items() if name in self._brought))
 
-    def _stored(self, old: Labels, label: Label) -> Labels:
-        if fold(label.name) not in self._folder.all():
-            raise UsageError(f"nothing is stored for {label.name!a} in {self._folder.path}")
-        if fold(label.name) in {fold(each.name) for each in old}:
-            return old
-        self._brought.add(fold(label.name))
-        return (*old, label)
-
-    def with_examples(self, ranker: Ranker) -> Ranker:
+    def with_shots(self, ranker: Ranker) -> Ranker:
         """A ranker that knows the stored shots too; the same one where there are none."""
         taught = self._folder.all() if self._use else {}
         self.shots = {name: each.shots for name, each in taught.items()}

@@ -19,7 +19,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import zstandard
 from mcap.exceptions import EndOfFile, McapError
 from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
@@ -27,8 +26,9 @@ from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 from mcap.writer import CompressionType, Writer
 
 from edge_app.camera.pace import Pace
+from edge_app.camera.pose_codec import as_json, from_json
 from edge_app.errors import SourceError, UsageError
-from edge_app.types import Pose, Poses
+from edge_app.types import Poses
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,8 @@ MAGIC = b"\x89MCAP0\r\n"
 CHUNK_BYTES = 32_768  # about a second of one person at 30 Hz: what a power cut can cost
 MAX_RECORD_BYTES = 1 << 20
 MAX_PEOPLE = 16
-LANDMARKS = 33
 LATE_NS = 33_000_000
-PIXEL_DECIMALS, METRE_DECIMALS, VISIBILITY_DECIMALS = 2, 4, 3
+PIXEL_DECIMALS = 2
 
 _numbers = {"type": "array", "items": {"type": "number"}}
 POSES_SCHEMA: dict[str, Any] = {
@@ -177,20 +176,8 @@ def encode_poses(poses: Poses) -> bytes:
     Raises:
         ValueError: a coordinate that is no number.
     """
-    people = [
-        {
-            "size": list(pose.size),
-            "image": _rounded(pose.image, PIXEL_DECIMALS),
-            "world": _rounded(pose.world, METRE_DECIMALS),
-            "visibility": _rounded(pose.visibility, VISIBILITY_DECIMALS),
-        }
-        for pose in poses.poses
-    ]
+    people = [as_json(pose, pixel_decimals=PIXEL_DECIMALS, nested=False) for pose in poses.poses]
     return _json({"index": poses.index, "t_ns": poses.t_ns, "poses": people})
-
-
-def _rounded(values: np.ndarray, decimals: int) -> list[float]:
-    return [round(value, decimals) for value in values.astype(np.float64).ravel().tolist()]
 
 
 def _json(value: Any) -> bytes:
@@ -210,20 +197,9 @@ def decode_poses(data: bytes, camera: str) -> Poses:
             raise ValueError(f"stamp {t_ns}")
         if len(people) > MAX_PEOPLE:
             raise ValueError(f"{len(people)} people in one frame; allowed: {MAX_PEOPLE}")
-        return Poses(camera, int(record["index"]), t_ns, tuple(_decode_pose(person, t_ns) for person in people))
+        return Poses(camera, int(record["index"]), t_ns, tuple(from_json(person, t_ns) for person in people))
     except (KeyError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError(f"not a record of poses ({type(error).__name__}: {error})") from None
-
-
-def _decode_pose(person: dict[str, Any], t_ns: int) -> Pose:
-    width, height = (int(side) for side in person["size"])
-    arrays = {}
-    for name, columns in (("image", 2), ("world", 3), ("visibility", 1)):
-        values = np.array(person[name], np.float32)
-        if values.shape != (LANDMARKS * columns,) or not np.isfinite(values).all():
-            raise ValueError(f"{name} is not {LANDMARKS * columns} numbers")
-        arrays[name] = values.reshape(LANDMARKS, columns) if columns > 1 else values
-    return Pose(t_ns=t_ns, size=(width, height), **arrays)
 
 
 def segments(path: Path) -> list[Path]:

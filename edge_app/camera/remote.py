@@ -8,7 +8,6 @@ taken to be that early, so an age is never understated; it is overstated by the 
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import secrets
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.camera.pose_bytes import POSE_BYTES, points_of, pose_at
+from edge_app.camera.pose_codec import POSE_BYTES, head_of, points_of, pose_at, with_head
 from edge_app.client import client_keys, use_keys
 from edge_app.errors import UsageError
 from edge_app.stream.auth import Gate
@@ -64,15 +63,13 @@ def pack(said: RemotePoses) -> bytes:
     if said.poses is not None:
         people = said.poses.poses[:MAX_PEOPLE]
         head |= {"index": said.poses.index, "t_ns": said.poses.t_ns, "sizes": [pose.size for pose in people]}
-    text = json.dumps(head).encode()
-    return struct.pack("<I", len(text)) + text + b"".join(map(points_of, people))
+    return with_head(head, b"".join(map(points_of, people)))
 
 
 def unpack(data: bytes, camera: str) -> RemotePoses:
     """Raises ValueError on anything that `pack` did not make."""
     try:
-        (size,) = struct.unpack_from("<I", data)
-        head = json.loads(data[4 : 4 + size])
+        head, at = head_of(data)
         run, state, why, echo = head["run"], head["state"], head["why"], head["echo"]
         if not all(isinstance(text, str) and len(text) <= MAX_TEXT for text in (run, state, why)):
             raise ValueError("text")
@@ -80,7 +77,7 @@ def unpack(data: bytes, camera: str) -> RemotePoses:
             echo = (_stamp(echo[0]), _stamp(echo[1]))
         if "t_ns" not in head:
             return RemotePoses(run, echo, state, why, None)
-        t_ns, sizes, at = _stamp(head["t_ns"]), head["sizes"], 4 + size
+        t_ns, sizes = _stamp(head["t_ns"]), head["sizes"]
         if len(sizes) > MAX_PEOPLE or len(data) != at + POSE_BYTES * len(sizes):
             raise ValueError("people")
         if not (np.abs(np.frombuffer(data, np.float32, -1, at)) <= MAX_NUMBER).all():
@@ -88,7 +85,7 @@ def unpack(data: bytes, camera: str) -> RemotePoses:
         frames = [(_stamp(width), _stamp(height)) for width, height in sizes]
         people = tuple(pose_at(data, at + POSE_BYTES * i, t_ns, frame) for i, frame in enumerate(frames))
         return RemotePoses(run, echo, state, why, Poses(camera, _stamp(head["index"]), t_ns, people))
-    except (struct.error, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise ValueError(f"not poses: {error}") from None
 
 

@@ -118,10 +118,10 @@ class Ranker:
             none = np.zeros(0, np.float32)
             return [Ranking(feature.window, (), table.version, none, none, 0.0) for feature in features]
         both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
-        labels = len(table.labels)
+        labels, names, enter = len(table.labels), table.names, table.enter
         scores, known = calibrate_scores(both[:, :labels], both[:, labels:], self.calibration)
         return [
-            Ranking(feature.window, table.names, table.version, energies, score, float(likely), table.enter)
+            Ranking(feature.window, names, table.version, energies, score, float(likely), enter)
             for feature, energies, score, likely in zip(features, both[:, :labels], scores, known, strict=True)
         ]
 

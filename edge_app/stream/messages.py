@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from edge_app.camera.pose_codec import as_json
 from edge_app.client import MAX_FRAME, SELF_TOLD, TOPIC, decode
 from edge_app.types import CameraReport, Decision, Event, Ranking, Track
 
@@ -174,17 +175,9 @@ def pose_message(camera: str, tracks: Iterable[Track], *, t_ns: int) -> Message:
     return {
         "schema": "pose/1.0", "camera": camera, "t_capture_mono_ns": t_ns, "layout": "mediapipe33",
         "people": [
-            {
-                "track": track.id, "size": list(track.pose.size), "image": _rounded(track.pose.image, 1),
-                "world": _rounded(track.pose.world, 4), "visibility": _rounded(track.pose.visibility, 3),
-            }
-            for track in tracks
+            {"track": track.id, **as_json(track.pose, pixel_decimals=1, nested=True)} for track in tracks
         ],
     }  # fmt: skip
-
-
-def _rounded(array: np.ndarray, digits: int) -> list[Any]:
-    return np.round(array.astype(np.float64), digits).tolist()
 
 
 def _topk(ranking: Ranking | None, k: int) -> list[list[Any]]:

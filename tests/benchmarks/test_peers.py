@@ -25,7 +25,9 @@ def parameters(network) -> int:
 def test_st_gcn_plus_plus_has_its_size():
     network = StGcnPlusPlus().eval().to("meta")  # only its shapes count
     assert parameters(network) == pytest.approx(1.388e6, rel=0.001)
-    assert 2 * macs(network, torch.zeros(1, 3, 64, 25, device="meta")) == pytest.approx(1.89e9, rel=0.02), "two bodies"
+    assert 2 * macs(network, torch.zeros(1, 3, 64, 25, device="meta")) == pytest.approx(1.89e9, rel=0.02), (
+        "of two bodies"
+    )
     assert 2 * macs(network, torch.zeros(1, 3, 100, 25, device="meta")) == pytest.approx(2.96e9, rel=0.02)
 
 

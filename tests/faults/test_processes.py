@@ -132,7 +132,7 @@ def test_P4_a_crash_loop_is_given_up(capfd):
     with supervised(bad, good) as outcome:
         until(lambda: bool(outcome), 60)
     assert isinstance(outcome[0], GaveUpError) and outcome[0].exit_code == 5
-    assert len(bad._starts) == 1 + QUICK.restarts
+    assert bad._budget.recent == 1 + QUICK.restarts
     assert row(bad)[0] == "failed" and row(good) == ("running", 0)
     assert capfd.readouterr().err.count("restarting it") == 1 + QUICK.restarts
 

@@ -119,7 +119,9 @@ def test_more_real_people_are_found_than_mediapipe_finds(estimator: PeopleEstima
     estimator.reset()
     ours = theirs = 0
     with open_source(str(BEAM), realtime=False) as source, PoseEstimator(max_people=3) as alone:
-        while isinstance(frame := source.read(), Frame):
+        for _ in range(60):
+            frame = source.read()
+            assert isinstance(frame, Frame)
             ours += len(estimator.estimate(frame).poses)
             theirs += len(alone.estimate(frame).poses)
     assert ours > 1.2 * theirs

@@ -13,10 +13,12 @@ import pytest
 import zmq
 
 from edge_app.app.control import Control
-from edge_app.app.label_updates import Swapper
+from edge_app.app.label_service import LabelService
+from edge_app.bundles.bundle import Calibration
 from edge_app.client import Subscriber
 from edge_app.ranker.labels.label import Label
-from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.ranker.labels.table import build_table
+from edge_app.ranker.ranker import Energies, Ranker
 from edge_app.stream import messages as schema
 from edge_app.stream.auth import MAX_PEERS, Gate
 from edge_app.stream.keys import new_client, new_server
@@ -34,9 +36,21 @@ class Letters:
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, None]:
-    """As the recognizer's, without a ranker."""
-    return build_table(labels, Letters(), version), None
+class Alike:
+    """Finds everything alike."""
+
+    kind, text_width, parts = "alike", 2 * Letters.dim, False
+
+    def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
+        return lambda vectors: np.zeros((len(vectors), len(texts)), np.float32)
+
+
+RANKER = Ranker("alike", Alike(), Calibration(1.0, 1.0, 0.0, 1.3), np.zeros((0, Alike.text_width), np.float32))
+
+
+def build(labels: tuple[Label, ...], version: int) -> Ranker:
+    """As the recognizer's, with a ranker that knows nothing."""
+    return RANKER.with_labels(build_table(labels, Letters(), version))
 
 
 START = (Label("wave"), Label("clap"))
@@ -50,6 +64,7 @@ class Served:
     gate: Gate
     publisher: Publisher
     control: Control
+    labels: LabelService
 
     def turn(self) -> None:
         revoked = self.gate.poll()
@@ -93,6 +108,7 @@ class Served:
     def close(self) -> None:
         self.publisher.close()
         self.control.close()
+        self.labels.close()
         self.gate.close()
         self.context.destroy(linger=0)
 
@@ -101,9 +117,8 @@ def serve(folder: Path | None, stream: str, control: str, most: int = MAX_PEERS)
     context = zmq.Context()
     gate = Gate(context, folder, most)
     publisher = Publisher(stream, context=context, gate=gate)
-    return Served(
-        context, gate, publisher, Control(context, control, Swapper(START, 1, build), lambda: {"fine": True}, gate)
-    )
+    labels = LabelService(START, build)
+    return Served(context, gate, publisher, Control(context, control, labels, lambda: {"fine": True}, gate), labels)
 
 
 @pytest.fixture

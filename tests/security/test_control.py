@@ -133,6 +133,24 @@ def test_labels_are_set_added_described_and_removed(private):
     assert labels(private) == ["sip = drink: the arm bends"]
 
 
+@pytest.mark.parametrize("other", ["WAVE", "ｗａｖｅ", "ｗave", "Ｗave"])
+def test_one_label_however_its_letters_are_written(private, other):
+    """Capital and full-width letters: a name that cannot be added again is found again."""
+    assert "there already" in change(private, "add", [other])["error"]
+    assert change(private, "describe", [f"{other}: a hand goes round"])["ok"]
+    assert labels(private) == ["wave: a hand goes round", "clap"]
+    assert change(private, "remove", [other])["count"] == 1
+    assert labels(private) == ["clap"]
+
+
+def test_one_label_however_its_accents_are_stored(private):
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert change(private, "add", [composed])["ok"]
+    assert "there already" in change(private, "add", [decomposed])["error"]
+    assert change(private, "remove", [decomposed.upper()])["count"] == 2
+    assert labels(private) == ["wave", "clap"]
+
+
 def test_A5_no_label_at_all_is_allowed(private):
     assert change(private, "set", []) == {
         "schema": "control/1.0",
@@ -174,10 +192,10 @@ def test_A4_a_set_that_cannot_be_embedded_is_an_error_reply_and_the_next_one_goe
     def fails(labels: object, version: int) -> None:
         raise MemoryError("no room")
 
-    sound = private.control._swapper._build
-    private.control._swapper._build = fails
+    sound = private.labels._build
+    private.labels._build = fails
     assert "MemoryError: no room" in change(private, "set", ["bow"])["error"]
-    private.control._swapper._build = sound
+    private.labels._build = sound
     assert labels(private) == ["wave", "clap"]
     assert change(private, "set", ["bow"])["labels_version"] == 2
 

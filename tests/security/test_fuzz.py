@@ -19,12 +19,12 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_app.app.control import CHANGES
+from edge_app.app.label_service import CHANGES
 from edge_app.app.processes.handover import unpack
 from edge_app.app.settings import Settings, load_settings
 from edge_app.bundles.bundle import load_bundle
 from edge_app.camera import remote
-from edge_app.camera.pose_bytes import POSE_BYTES
+from edge_app.camera.pose_codec import POSE_BYTES
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber, client_keys, decode, read_certificate, strict_json
 from edge_app.errors import AppError, UsageError

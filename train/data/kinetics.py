@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def _load(path: Path) -> dict[str, Any]:
     return tree
 
 
-def _is_index(value: Any) -> bool:
+def _is_index(value: Any) -> TypeGuard[int]:
     return type(value) is int and 0 <= value < MAX_FRAMES
 
 
@@ -64,11 +64,12 @@ def read_labels(path: Path) -> dict[str, KineticsLabel]:
     """
     labels = {}
     for name, entry in _load(path).items():
-        fields = [entry.get(key) for key in ("label", "label_index", "has_skeleton")] if isinstance(entry, dict) else []
-        if not fields or not (isinstance(fields[0], str) and _is_index(fields[1]) and isinstance(fields[2], bool)):
+        fields = entry if isinstance(entry, dict) else {}
+        label, index, shown = (fields.get(key) for key in ("label", "label_index", "has_skeleton"))
+        if not (isinstance(label, str) and _is_index(index) and isinstance(shown, bool)):
             allowed = "label, label_index and has_skeleton expected"
             raise UsageError(f"{path}: clip {name!r:.40}: {_found(entry)}; {allowed}")
-        labels[name] = KineticsLabel(*fields)
+        labels[name] = KineticsLabel(label, index, shown)
     return labels
 
 

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -111,6 +112,13 @@ def write_shard(path: Path, kind: Kind, made: Iterable[Record | Dropped]) -> Non
     records = [entry for entry in every if isinstance(entry, Record)]
     dropped = [entry for entry in every if isinstance(entry, Dropped)]
     poses = [record.joints.reshape(-1, kind.joints, 3) for record in records]
+    fields: dict[str, Any] = {
+        key: np.array([getattr(record, key) for record in records], np.int64)
+        for key in ("label", "subject", "camera", "setup", "replication")
+    }
+    fields |= {
+        f"dropped_{key}": np.array([getattr(entry, key) for entry in dropped], str) for key in ("name", "why", "detail")
+    }
     with whole(path) as partial:
         np.savez(
             partial,
@@ -124,14 +132,7 @@ def write_shard(path: Path, kind: Kind, made: Iterable[Record | Dropped]) -> Non
             in_part=np.array([[part in r.parts for part in kind.parts] for r in records], bool).reshape(
                 len(records), len(kind.parts)
             ),
-            **{
-                key: np.array([getattr(record, key) for record in records], np.int64)
-                for key in ("label", "subject", "camera", "setup", "replication")
-            },
-            **{
-                f"dropped_{key}": np.array([getattr(entry, key) for entry in dropped], str)
-                for key in ("name", "why", "detail")
-            },
+            **fields,
         )  # fmt: skip
 
 

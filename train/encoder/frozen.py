@@ -27,14 +27,14 @@ from train.synthetic.augment import plain_windows, training_windows
 from train.synthetic.bank import ComposedBank, load_generated, seen_clips
 
 
-def load_encoder(path: Path) -> tuple[nn.Module, WindowSpec, dict]:
+def load_encoder(path: Path) -> tuple[EdgeEncoder | Branches, WindowSpec, dict[str, Any]]:
     """A trained encoder in evaluation mode, its window, and the checkpoint's other entries."""
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
         raise UsageError(f"--encoder {path}: {error}") from None
     config = saved["config"]
-    encoder: nn.Module
+    encoder: EdgeEncoder | Branches
     if isinstance(config, dict):
         encoder = EdgeEncoder(EncoderConfig(**config))
     else:
@@ -89,9 +89,9 @@ class Extra:
 class Frozen:
     """A trained encoder, the clips at hand, and features `[N, D]` of those that its training saw."""
 
-    encoder: nn.Module
+    encoder: EdgeEncoder | Branches | Detailed
     spec: WindowSpec
-    saved: dict
+    saved: dict[str, Any]
     clips: list[Clip]
     bank: Bank
     texts: ConceptTexts
@@ -107,10 +107,14 @@ class Frozen:
         mapped = functional.normalize(text - weights["text_mean"], dim=1) @ weights["text_map.weight"].T
         return weights["scale"].exp() * functional.normalize(x, dim=1) @ functional.normalize(mapped, dim=1).T
 
+    @property
+    def detailed_encoder(self) -> Detailed:
+        return self.encoder if isinstance(self.encoder, Detailed) else Detailed(self.encoder)
+
     @cached_property
     def detailed(self) -> Frozen:
         """The same windows as `Detailed` features beside texts with parts: for FS-VAE, drawn when first asked for."""
-        encoder, composed = Detailed(self.encoder), self.extra and self.extra.composed.with_parts()
+        encoder, composed = self.detailed_encoder, self.extra.composed.with_parts() if self.extra else None
         drawn = _draw(encoder, self.bank, composed, self.spec, self.rounds, self.seed)
         return dataclasses.replace(self, encoder=encoder, texts=self.texts.with_parts(), **drawn)
 
@@ -132,9 +136,9 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     clips = load_training_clips(
         data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
     )
-    drawn = Path(settings["drawn"]) if settings["drawn"] != "None" else None
+    filmed_in = Path(settings["drawn"]) if settings["drawn"] != "None" else None
     composed, filmed = load_generated(
-        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), drawn, saved["withheld"]
+        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), filmed_in, saved["withheld"]
     )
     seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
     bank = Bank(seen, saved["concepts"])

@@ -14,8 +14,9 @@ import argparse
 import dataclasses
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,6 +37,8 @@ from train.synthetic.bank import composed_rivals, load_generated, seen_clips
 
 class TextAlignedEncoder(nn.Module):
     """The encoder, the map of texts into its feature space, and a plain classifier that only training uses."""
+
+    text_mean: Tensor
 
     def __init__(self, config: EncoderConfig, concepts: int, text_dim: int) -> None:
         super().__init__()
@@ -85,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2)
 
 
-def moving_average(averaged: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+def moving_average(averaged: Sequence[Tensor], current: Sequence[Tensor], steps: Tensor | int) -> None:
     """Exponential average of weights whose decay grows from 0.1 to 0.998: it follows from the first steps on."""
     decay = min(0.998, (1 + float(steps)) / (10 + float(steps)))
     for old, new in zip(averaged, current, strict=True):
@@ -222,7 +225,7 @@ def run(arguments: argparse.Namespace) -> None:
             "train_top1": round(float(np.mean(hits)), 4),
             "seconds": round(time.monotonic() - begun, 1),
         }
-        shadow = average.module.eval()
+        shadow: Any = average.module.eval()
         row |= unseen_top1(unseen_features(shadow.encoder, clips, withhold, leave_out), shadow.text_logits)
         with log.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -27,7 +27,7 @@ from edge_app.camera.person import ACTIONS
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.label import Label, parse_labels
+from edge_app.ranker.labels.label import Label, fold, parse_labels
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker
@@ -260,7 +260,7 @@ def _events(model: Model, segments: list[Segment], recordings: Path) -> dict[str
 def _scores(model: Model, items: list[Item], names: list[str]) -> dict[str, Any]:
     """Lists are drawn from the items' own names, and from the bundle's default labels."""
     everything = (*(label.name for label in model.bundle.default_labels), *names)
-    pool = {name.casefold(): name for name in everything}
+    pool = {fold(name): name for name in everything}
     return describe(ask(items, [*pool.values()], model.bundle, model.ranker), len(items))
 
 

@@ -145,7 +145,7 @@ def evaluate_segments(
         mean = lambda values: round(float(np.average(values, weights=w)), 4)  # noqa: E731
         losses = {at: mean(nll(energies[picked], t, at)) for at in TEMPERATURES}
         best_at = min(losses, key=losses.__getitem__)
-        result = {
+        result: dict[str, Any] = {
             "segments": len(picked),
             "top1": mean(place[picked] == 0),
             "top5": mean(place[picked] < 5),

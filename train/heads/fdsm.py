@@ -44,7 +44,7 @@ def fit_fdsm(samples: Samples, config: FdsmConfig, recipe: Recipe, text_map: Ten
         share = rich_share(step, recipe.steps, config.rich_floor)
         return model.loss(b.feature, b.own, names_alone(b.text), b.text, share, b.same)
 
-    slow = [] if model.text_map is None else [model.text_map.weight]
+    slow = [] if model.text_map is None else [*model.text_map.parameters()]
     return fit(model, samples, recipe, loss, learned=[*model.parameters()], slow=slow, no_description=0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -99,4 +99,4 @@ def fit(
         if after is not None:
             after(named, step)
         average.update_parameters(model)
-    return average.module.eval()
+    return cast(Model, average.module.eval())

@@ -32,5 +32,5 @@ def fit_scale(samples: Samples, config: ScaleConfig, recipe: Recipe, text_map: T
         warm = min(1.0, step / (0.2 * recipe.steps))
         return model.loss(b.feature, b.own, b.text, warm, frozen if b.same is None else b.text, b.same)
 
-    slow = [] if model.text_map is None else [model.text_map.weight]
+    slow = [] if model.text_map is None else [*model.text_map.parameters()]
     return fit(model, samples, recipe, loss, learned=[*model.parameters()], slow=slow)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edge_app.bundles.files import whole
 from edge_app.errors import UsageError
@@ -74,6 +75,11 @@ def fit_head(frozen: Frozen, kind: str, recipe: Recipe, config: Any = None) -> H
     samples = Samples(frozen.features, frozen.concept, frozen.bank.concepts, frozen.texts, frozen.extra)
     anchors = (frozen.saved["model"]["text_map.weight"],) if system.anchored else ()
     return system.fit(samples, config, recipe, *anchors)
+
+
+def logits_of(head: Head) -> Callable[[Tensor, Tensor], Tensor]:
+    """Minus energies: features `[B, D]` and texts `[K, E]` to `[B, K]`."""
+    return lambda x, text: -head.energies(x, text)
 
 
 def read_by(kind: str, frozen: Frozen) -> Frozen:

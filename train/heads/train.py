@@ -18,7 +18,7 @@ import torch
 from edge_app.bundles.files import write_text
 from train.encoder.frozen import freeze
 from train.heads.loop import Recipe
-from train.heads.systems import SYSTEMS, fit_head, parse_systems, read_by, save_head
+from train.heads.systems import SYSTEMS, fit_head, logits_of, parse_systems, read_by, save_head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,6 @@ def run(arguments: argparse.Namespace) -> None:
         steps = arguments.steps or SYSTEMS[kind].steps
         head = fit_head(frozen, kind, Recipe(steps, arguments.batch, arguments.lr, arguments.seed))
         save_head(kind, head, arguments.out)
-        metrics[kind] = read_by(kind, frozen).unseen(lambda x, text, head=head: -head.energies(x, text))
+        metrics[kind] = read_by(kind, frozen).unseen(logits_of(head))
         print(kind, metrics[kind], flush=True)
     write_text(arguments.out / "metrics.json", json.dumps(metrics, indent=1) + "\n")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +79,8 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequ
 
 class GraphBlock(nn.Module):
     """Graph convolution with fixed and learned adjacency, then a temporal convolution; residual."""
+
+    graph: Tensor
 
     def __init__(self, inputs: int, outputs: int, stride: int, kernel: int, graph: Tensor) -> None:
         super().__init__()
@@ -174,6 +177,8 @@ class AttentionTrunk(nn.Module):
 
 class EdgeEncoder(nn.Module):
     """Windows `[B, T, J, 4]` of `normalize` -> features `[B, feature]`, root mean square 1."""
+
+    parents: Tensor
 
     def __init__(self, config: EncoderConfig = EncoderConfig()) -> None:
         super().__init__()
@@ -287,8 +292,9 @@ class Detailed(nn.Module):
 
     def __init__(self, encoder: EdgeEncoder | Branches) -> None:
         super().__init__()
-        self.branches = nn.ModuleList(encoder.branches if isinstance(encoder, Branches) else [encoder])
-        configs = [branch.config for branch in self.branches]
+        branches: list[Any] = [*encoder.branches] if isinstance(encoder, Branches) else [encoder]
+        self.branches = nn.ModuleList(branches)
+        configs: list[EncoderConfig] = [branch.config for branch in branches]
         joints = LAYOUTS[configs[0].skeleton].joints
         self.parts = [[joints.index(name) for name in part] for part in PARTS]
         self.feature, self.channels = encoder.feature, sum(config.trunk_width for config in configs)
@@ -297,8 +303,9 @@ class Detailed(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         pooled, over_time = [], []
-        inputs = [branch.normalized(window) for branch in self.branches]
-        for branch, own in zip(self.branches, inputs, strict=True):
+        branches: list[Any] = [*self.branches]
+        inputs = [branch.normalized(window) for branch in branches]
+        for branch, own in zip(branches, inputs, strict=True):
             x, present = branch.over_time(own, window)
             pooled.append(branch.pooled(x, present))
             count = present.unflatten(2, (STEPS, -1)).sum(dim=3)

@@ -142,6 +142,8 @@ class Block(nn.Module):
     Leading dimensions broadcast, so that one-way text tokens never take on those of features.
     """
 
+    high: Tensor
+
     def __init__(self, c: FdsmConfig, last: bool) -> None:
         super().__init__()
         self.one_way, self.last = c.one_way, last
@@ -169,6 +171,13 @@ class Fdsm(nn.Module):
     `[R, feature]`. `text_map`: centred unit texts to directions in feature space, the start of the anchors.
     """
 
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    alpha_bar: Tensor
+    axes: Tensor
+    noise: Tensor
+
     def __init__(self, config: FdsmConfig = EDGE) -> None:
         super().__init__()
         c = self.config = config
@@ -180,12 +189,14 @@ class Fdsm(nn.Module):
         self.register_buffer("axes", torch.from_numpy(dct_matrix(c.feature)))
         self.register_buffer("noise", noise_bank(c.noises, c.feature, c.antithetic))
         self.x_embed = nn.Linear(c.feature, h)
-        self.time = nn.Sequential(nn.Linear(c.time, h), nn.SiLU(), nn.Linear(h, h))
+        time_in, time_out = nn.Linear(c.time, h), nn.Linear(h, h)
+        self.time = nn.Sequential(time_in, nn.SiLU(), time_out)
         whole = c.text if c.pooled else rows * c.text
         self.pooled_embed = nn.Sequential(nn.Linear(whole, h), nn.SiLU(), nn.Linear(h, h))
         self.token_embed = nn.Linear(c.text, h)
         self.gate = nn.Sequential(nn.Linear(whole, c.gate), nn.ReLU(), nn.Linear(c.gate, 1))
-        self.blocks = nn.ModuleList(Block(c, last=i == c.depth - 1) for i in range(c.depth))
+        blocks = [Block(c, last=i == c.depth - 1) for i in range(c.depth)]
+        self.blocks = nn.ModuleList(blocks)
         self.modulation = nn.Linear(h, 2 * h)
         self.final = nn.Linear(h, c.feature)
         self.anchor_embed = nn.Linear(c.feature, h, bias=False) if c.anchor else None
@@ -195,9 +206,9 @@ class Fdsm(nn.Module):
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for layer in (self.time[0], self.time[2]):
-            nn.init.normal_(layer.weight, std=0.02)
-        streams = [stream for block in self.blocks for stream in (block.skeleton, block.text)]
+        for linear in (time_in, time_out):
+            nn.init.normal_(linear.weight, std=0.02)
+        streams = [stream for block in blocks for stream in (block.skeleton, block.text)]
         for layer in (*(stream.modulation for stream in streams), self.modulation, self.final):
             nn.init.zeros_(layer.weight)
         self.position = nn.Parameter(0.02 * torch.randn(c.tokens, h))

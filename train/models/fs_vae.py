@@ -7,7 +7,7 @@ enhancement over time instead of over channels, and body parts with latents of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -91,6 +91,10 @@ IMPROVED = FsVaeConfig(
 class ChannelGains(nn.Module):
     """The enhancement as coded: gains of 30 bands of a DCT over the feature axis (5.2), `[B, width] -> [B, width]`."""
 
+    dct: Tensor
+    band: Tensor
+    slope: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         band, slope = frequency_bands(width)
@@ -110,6 +114,8 @@ class TimeGains(nn.Module):
     `[B, steps, channels] -> [B, 2 * channels]`, the mean and the peak over time; the mean alone would see no frequency
     but the lowest.
     """
+
+    dct: Tensor
 
     def __init__(self, steps: int) -> None:
         super().__init__()
@@ -146,6 +152,11 @@ class FsVae(nn.Module):
 
     `feature_mean`, `feature_std`, `text_mean`, `text_scale`: for all of these, at 0 and 1 unless `standardised`.
     """
+
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    text_scale: Tensor
 
     def __init__(self, config: FsVaeConfig = FAITHFUL) -> None:
         super().__init__()
@@ -190,7 +201,7 @@ class FsVae(nn.Module):
         if self.time_gains is not None:
             over_time = x[:, c.feature : c.base].unflatten(1, (c.steps, c.channels))
             inputs = torch.cat([pooled, self.time_gains(over_time)], dim=1)
-        found = [(self.whole, inputs, pooled, text_inputs, whole)]
+        found: list[tuple[Any, Tensor, Tensor, Tensor, Tensor]] = [(self.whole, inputs, pooled, text_inputs, whole)]
         if width > c.base:
             split = zip(x[:, c.base :].split(c.part_feature, 1), t[:, c.text :].split(c.part_text, 1), strict=True)
             found += [(level, xp, xp, tp, tp) for level, (xp, tp) in zip(self.parts, split, strict=True)]
@@ -217,7 +228,7 @@ class FsVae(nn.Module):
         level, x, *_ = self.levels(feature, self.text_mean[None])[0]
         return posterior(level.feature_encoder, x)[0]
 
-    def classifier(self, text: Tensor, **how) -> nn.Module:
+    def classifier(self, text: Tensor, **how: Any) -> nn.Module:
         """The papers' classifier for these texts (4.4): `latent(feature) -> [B, K]` logits. how: of
         `train_classifier`."""
         level, _, _, t, _ = self.levels(self.feature_mean[None], text)[0]

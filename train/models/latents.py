@@ -106,8 +106,7 @@ def train_classifier(
         torch.manual_seed(seed)
         layer = linear(mean.shape[1], len(mean))
         classifier = nn.Sequential(layer, nn.ReLU()) if rectified else layer
-        of_text = (values.detach().repeat(latents, 1) for values in (mean, log_variance))
-        x = draw(*of_text, one_epsilon)
+        x = draw(mean.detach().repeat(latents, 1), log_variance.detach().repeat(latents, 1), one_epsilon)
         y = torch.arange(len(mean)).repeat(latents)
         optimiser = torch.optim.Adam(classifier.parameters(), lr)
         for _ in range(steps):

@@ -7,7 +7,7 @@ keeps the parts independent (total correlation); cross-reconstruction aligns the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,11 @@ class SaDvae(nn.Module):
     `noise`: `[noise, related]`, standard normal in opposite pairs, which nothing reads any more; saved heads have it.
     """
 
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    text_scale: Tensor
+
     def __init__(self, config: SaDvaeConfig = FAITHFUL) -> None:
         super().__init__()
         c = self.config = config
@@ -114,7 +119,7 @@ class SaDvae(nn.Module):
         """Closed form, INFERRED (4.4), nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
         return latent_energies(self.related(feature), *posterior(self.text_encoder, self.text_of(text)))
 
-    def classifier(self, text: Tensor, **how) -> nn.Module:
+    def classifier(self, text: Tensor, **how: Any) -> nn.Module:
         """The paper's classifier for these texts `[K, text]`: `related(feature) -> [B, K]` logits. how: of
         `train_classifier`."""
         of_text = posterior(self.text_encoder, self.text_of(text))

@@ -51,6 +51,12 @@ class Scale(nn.Module):
     `text_map`: of the encoder's training, centred unit texts to directions in feature space; the start of the anchors.
     """
 
+    feature_mean: Tensor
+    feature_std: Tensor
+    text_mean: Tensor
+    uncertainty_mean: Tensor
+    uncertainty_std: Tensor
+
     def __init__(self, config: ScaleConfig = ScaleConfig()) -> None:
         super().__init__()
         c = self.config = config
@@ -68,10 +74,11 @@ class Scale(nn.Module):
         self.posterior = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), nn.Linear(c.hidden, 2 * c.latent))
         self.decoder_z = nn.Linear(c.latent, c.hidden)
         self.decoder_c = nn.Linear(c.condition, c.hidden, bias=False)
-        self.decoder = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), nn.Linear(c.hidden, c.feature))
+        last = nn.Linear(c.hidden, c.feature)
+        self.decoder = nn.Sequential(nn.LayerNorm(c.hidden), nn.GELU("tanh"), last)
         if c.anchor:
-            nn.init.zeros_(self.decoder[-1].weight)
-            nn.init.zeros_(self.decoder[-1].bias)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
         self.nothing = nn.Parameter(torch.zeros(c.condition))
         self.register_buffer("uncertainty_mean", torch.zeros(()))
         self.register_buffer("uncertainty_std", torch.ones(()))

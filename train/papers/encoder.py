@@ -85,7 +85,7 @@ class Reader:
         joints = self.recipe.read(self.clips.joints[row], self.frames, self.clips.dataset)
         return joints, int(self.clips.label[row])
 
-    def batches(self, rows: list[np.ndarray], workers: int) -> DataLoader:
+    def batches(self, rows: list[np.ndarray], workers: int) -> DataLoader[tuple[np.ndarray, int]]:
         """rows: of each batch."""
         context = "fork" if workers else None
         return DataLoader(self, batch_sampler=rows, num_workers=workers, multiprocessing_context=context)  # type: ignore[arg-type]
@@ -299,8 +299,9 @@ def run(arguments: argparse.Namespace) -> None:
             state = {"model": encoder.state_dict(), "optimiser": optimiser.state_dict(), "scaler": scaler.state_dict()}
             save(arguments.out / "checkpoint.pt", state | {"settings": settings, "metrics": metrics})
             (arguments.out / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in metrics))
-            for key in set(row) - {"epoch"} if writer else ():
-                writer.add_scalar(key, row[key], epoch + 1)
+            if writer:
+                for key in set(row) - {"epoch"}:
+                    writer.add_scalar(key, row[key], epoch + 1)
             print(row, flush=True)
     if rank == 0:
         save(arguments.out / "encoder.pt", {"model": encoder.state_dict(), "settings": settings, "metrics": metrics})

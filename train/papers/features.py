@@ -66,7 +66,7 @@ def read_features(folder: Path, split: Split, pseudo: bool) -> Features:
     Raises:
         UsageError: a file is missing or does not fit the others, or labels that are not this split's.
     """
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name in PSEUDO_FILES if pseudo else FILES:
         try:
             arrays[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
@@ -129,7 +129,7 @@ def write_features(
     else:
         rows |= {"gtest": np.flatnonzero(clips.test), "ztest": np.flatnonzero(clips.test & novel)}
     labels = {"train": "train_label", "ztest": "z_label", "gtest": "g_label", "val": "val_label"}
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for name, own in rows.items():
         if not len(own):
             raise UsageError(f"split {split.name} of {split.dataset}: not one clip for {name} found")

@@ -22,7 +22,7 @@ from train.evaluate.metrics import _sigmoid, class_mean, harmonic, logistic_regr
 Average = Literal["class", "sample"]
 """Accuracies as means over classes (ours), or over clips (the papers', METHODS.md 5.5)."""
 THRESHOLDS = np.arange(25, 75) / 100
-TEMPERATURES = tuple(range(1, 10))
+TEMPERATURES = tuple(map(float, range(1, 10)))
 HELD_OUT = 5
 """One in so many clips chooses a gate's temperature and threshold; the others train the gate."""
 
@@ -177,7 +177,7 @@ def synse_gate(
         p_seen = _sigmoid(_synse_numbers(judged, temperature, energy_temperature), weights)
         threshold, accuracy = choose_threshold(p_seen, ~judged.of_unseen)
         if accuracy > best[0]:
-            best = accuracy, float(temperature), threshold, weights
+            best = accuracy, temperature, threshold, weights
     _, temperature, threshold, weights = best
     p_seen = _sigmoid(_synse_numbers(test, temperature, energy_temperature), weights)
     guess = _gated(test, p_seen > threshold, test.logits)
@@ -218,6 +218,7 @@ def _gate_numbers(scores: Scores, temperature: float) -> np.ndarray:
 
 def _synse_numbers(scores: Scores, temperature: float, energy_temperature: float) -> np.ndarray:
     """The highest U probabilities of each classifier, sorted: `[N, 2 U]`."""
+    assert scores.logits is not None
     count, found = int(scores.unseen.sum()), []
     for logits in (
         -scores.energies[:, scores.unseen] / energy_temperature,

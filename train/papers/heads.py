@@ -55,7 +55,7 @@ class Job:
         return self.variant == "improved"
 
     @property
-    def widths(self) -> dict[str, int]:
+    def widths(self) -> dict[str, Any]:
         return {"feature": self.samples.features.shape[1], "text": self.samples.texts.dim}
 
     def recipe(self, steps: int, batch: int, lr: float) -> Recipe:
@@ -116,9 +116,9 @@ def fit_head(
         text = torch.from_numpy(texts.pooled(samples.names))
         baseline = BASELINES[system].fit(torch.from_numpy(features), torch.from_numpy(concept), text)
         return lambda text: lambda x: baseline.energies(x, text)
-    twice = system == "fdsm" and isinstance(texts, FixedTexts)
-    if twice:
-        samples = dataclasses.replace(samples, texts=texts.twice())
+    twice = False
+    if system == "fdsm" and isinstance(texts, FixedTexts):
+        twice, samples = True, dataclasses.replace(samples, texts=texts.twice())
     config, recipe = SETTINGS[system](Job(split, variant, samples, steps, seed))
     model = SYSTEMS[system].fit(samples, config, recipe)
     if twice:

@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +21,10 @@ from tqdm import tqdm
 from edge_app.bundles.files import write_text
 from train.encoder.frozen import freeze
 from train.heads.loop import Recipe
-from train.heads.systems import fit_head
+from train.heads.systems import fit_head, logits_of
 from train.models.scale import ScaleConfig
 
-VARIANTS: dict[str, dict] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "all terms": {},
     "no listwise loss": {"listwise": 0.0},
     "no semantic bias": {"semantic": 0.0},
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         for seed in tqdm(range(arguments.seeds), desc=name, disable=None):
             recipe = Recipe(arguments.steps, arguments.batch, arguments.lr, seed)
             head = fit_head(frozen, "scale", recipe, config)
-            found[name].append(frozen.unseen(lambda x, text, head=head: -head.energies(x, text)))
+            found[name].append(frozen.unseen(logits_of(head)))
         print(row(name, found[name]), flush=True)
     report = {"encoder": str(arguments.encoder), "seeds": arguments.seeds, "steps": arguments.steps, "found": found}
     write_text(arguments.out, json.dumps(report, indent=1) + "\n")

@@ -41,7 +41,6 @@ from train.evaluate.metrics import class_mean, harmonic, item_means, places, rou
 from train.heads.loop import Recipe
 from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.models.baselines import BASELINES, Baseline
-from train.models.edge import Detailed
 from train.studies.folds import stack_over_splits
 from train.studies.trials import Trial, lab_trial, split_trial
 
@@ -125,7 +124,7 @@ def _compare(
 def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
     """Of every window, `Detailed` `[N, L]`, of which all but FS-VAE read the first D; and its clip, int `[N]`."""
     cut = [clip_windows(clip, frozen.spec) for clip in trial.clips]
-    return encode_clips(Detailed(frozen.encoder), frozen.spec, cut)
+    return encode_clips(frozen.detailed_encoder, frozen.spec, cut)
 
 
 def _ways(
@@ -137,7 +136,7 @@ def _ways(
     for kind, seed in wanted:
         weights = arrays(fit_head(frozen, kind, Recipe(steps or SYSTEMS[kind].steps, seed=seed)))
 
-        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights):
+        def energies(features: np.ndarray, table: LabelTable, kind: str = kind, weights: Any = weights) -> np.ndarray:
             model = MODELS[kind](weights)
             ranker = Ranker(kind, model, PLAIN, table.pooled(parts=model.parts)[:0], table=table)
             return np.concatenate([ranker.energies(part) for part in np.array_split(features, len(features) // 32 + 1)])
@@ -191,7 +190,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for part, own in (("splits", splits), ("labs", labs)):
         if not own:
             continue
-        ways = {}
+        ways: dict[str, dict[str, Any]] = {}
         for way in dict.fromkeys(row["way"] for row in own):
             by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
             ways[way] = {

@@ -149,7 +149,7 @@ def listed(asked: Asked, labels: Sequence[int], windows: np.ndarray) -> np.ndarr
     others = np.flatnonzero(
         background_mask(asked.texts[labels], asked.background, asked.calibration.same_text_threshold)
     )
-    return asked.words[np.ix_(windows, [*labels, *(others + len(asked.texts))])]
+    return asked.words[np.ix_(windows, np.concatenate([labels, others + len(asked.texts)]))]
 
 
 def beliefs(energies: np.ndarray, labels: int, clips: np.ndarray, calibration: Calibration) -> np.ndarray:

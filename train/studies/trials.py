@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def lab_trial(name: str, data: Path) -> Trial:
     return Trial(clips, names, np.array([names.index(clip.name) for clip in clips]), np.ones(len(names), bool))
 
 
-def split_trial(saved: dict, data: Path) -> Trial:
+def split_trial(saved: dict[str, Any], data: Path) -> Trial:
     """Clips of the concepts that an encoder was withheld, then of others by people whom it never saw."""
     concepts, withheld = load_concepts(data / "concepts.csv"), set(saved["withheld"])
     clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,7 @@ def _two(b: Body, x: float, y: float, front: float, out: float = 30, gap: float 
     return {**near, **other(far), **both(right(fist=0.8))}
 
 
-def _ring(r: np.random.Generator, centre: Pose, keys: int, seconds: float, pose) -> list[Step]:
+def _ring(r: np.random.Generator, keys: int, seconds: float, pose: Callable[[float], Pose]) -> list[Step]:
     way = float(r.choice([-1, 1]))
     return [(seconds, pose(way * 2 * np.pi * k / keys)) for k in range(1, keys + 1)]
 
@@ -88,6 +89,9 @@ def _ring(r: np.random.Generator, centre: Pose, keys: int, seconds: float, pose)
 def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose) -> tuple[Pose, list[Step]]:
     """A start and the steps from it back to it. Poses of the right arm, of both where the hands work together."""
     a, way = s.amplitude, move.way
+    up: Pose
+    back: Pose
+    gone: Pose
     match move.what:
         case "hold" if way == "crossed":
             over = hand(b, spot(b, -0.11, -0.17, 0.2), BACK, 24, fist=0.1)
@@ -122,7 +126,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
                     wave = [{**wave[0], **other(arm(178, 10, 20, 8, FRONT))},
                             {**other(wave[0]), **arm(178, 10, 20, 8, FRONT)}]  # fmt: skip
                 return wave[0], [(0.32, wave[1]), (0.32, wave[0])]
-            lift, turn, elbow = (62, 66, 100) if way == "head" else (30, 18, 92)
+            lift, turn, elbow = (62.0, 66.0, 100.0) if way == "head" else (30.0, 18.0, 92.0)
             inward = arm(lift, 76, turn - swing, elbow + 8, FRONT, fist=0.0)
             outward = arm(lift, 78, turn + swing, elbow - 18 * a, FRONT, fist=0.0)
             return inward, [(0.28, outward), (0.28, inward)]
@@ -144,7 +148,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
             def ring(angle: float) -> Pose:
                 return arm(90 + size * np.cos(angle), 86 + size * np.sin(angle), 0, 5, DOWN)
 
-            return ring(0), _ring(r, {}, 6, 0.14, ring)
+            return ring(0), _ring(r, 6, 0.14, ring)
         case "circle" if way == "large":
             path = [arm(20, 2, 0, 8), arm(88, 4, 0, 8), arm(165, 20, 0, 10), arm(150, 100, 0, 16), arm(88, 130, 0, 14),
                     arm(25, 150, 0, 10)]  # fmt: skip
@@ -158,14 +162,14 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
                 x = 0.16 + size * np.sin(angle)
                 return hand(b, spot(b, x, height + size * rise, 0.36 + size * ahead), IN, 25, fist=0.4)
 
-            return turn_of(0), _ring(r, {}, 6, 0.2 if way == "front" else 0.14, turn_of)
+            return turn_of(0), _ring(r, 6, 0.2 if way == "front" else 0.14, turn_of)
         case "push":
             near = at("own shoulder" if way == "up" else "front", b, r, (0.06, 0, -0.12 if way != "up" else 0))
             aim = {"forward": (88, 5), "up": (172, 40), "side": (90, 84), "down": (26, 8)}[way]
             far = arm(aim[0] + r.uniform(-5, 5), aim[1], 0, 6, DOWN if way == "forward" else IN)
-            turn = {"twist": -12.0 * a} if move.who == "one" and way == "forward" else {}
-            return {**near, **dict.fromkeys(turn, 0.0)}, [(0.3, {**far, **turn}), (0.1, {**far, **turn}),
-                                                          (0.36, {**near, **dict.fromkeys(turn, 0.0)})]  # fmt: skip
+            twist = {"twist": -12.0 * a} if move.who == "one" and way == "forward" else {}
+            begin, pushed = {**near, **dict.fromkeys(twist, 0.0)}, {**far, **twist}
+            return begin, [(0.3, pushed), (0.1, pushed), (0.36, begin)]
         case "pull":
             starts = {"in": arm(88, 6, 0, 6, IN), "down": arm(170, 55, 10, 8, FRONT), "up": arm(14, 12, 0, 8, BACK),
                       "back": arm(52, 6, 0, 8, IN)}  # fmt: skip
@@ -177,11 +181,11 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
             low, high = arm(12, 14, 0, 8, FRONT, fist=0.9), arm(18, 8, -4, 138, BACK, fist=0.9)
             return low, [(0.5, high), (0.08, high), (0.5, low)]
         case "stroke":
-            place, path = way.split(": ")
-            tiny = path == "small"
+            place, direction = way.split(": ")
+            tiny = direction == "small"
             size = 0.03 if tiny else 0.08 * a
             d = {"up and down": (0, size, 0), "forward and backward": (0, 0, size), "from side to side": (size, 0, 0),
-                 "small": (0, size, 0.3 * size)}[path]  # fmt: skip
+                 "small": (0, size, 0.3 * size)}[direction]  # fmt: skip
             near, far = at(place, b, r, d), at(place, b, r, tuple(-x for x in d))  # type: ignore[arg-type]
             pace = 0.12 if tiny else 0.24
             return near, [(pace, far), (pace, near)]
@@ -200,10 +204,10 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
         case "bat":
             turn = 40 * a
             if move.who == "one":
-                high = {"chest": 84, "low": 48, "up": 60}[way]
+                level = {"chest": 84, "low": 48, "up": 60}[way]
                 back, gone = (
-                    arm(high, 104, 0, 16, FRONT, fist=0.9),
-                    arm(high + (55 if way == "up" else 0), -38, 0, 28, IN),
+                    arm(level, 104, 0, 16, FRONT, fist=0.9),
+                    arm(level + (55 if way == "up" else 0), -38, 0, 28, IN),
                 )
             else:
                 y, end = {"chest": (-0.06, -0.06), "low": (-0.4, -0.4), "up": (-0.42, 0.12)}[way]
@@ -236,7 +240,7 @@ def _arm_cycle(move: Move, s: Style, b: Body, r: np.random.Generator, home: Pose
                 return {**hand(b, spot(b, -0.03, -0.14 + y, 0.3 + front), DOWN, 55),
                         **other(hand(b, spot(b, -0.03, -0.14 - y, 0.3 - front), DOWN, 55))}  # fmt: skip
 
-            return roll(0), _ring(r, {}, 6, 0.1, roll)
+            return roll(0), _ring(r, 6, 0.1, roll)
         case "steer":
 
             def steer(angle: float) -> Pose:

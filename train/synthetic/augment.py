@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,7 +54,9 @@ def sensor() -> SensorNoise:
     return SensorNoise.load()
 
 
-def draw_starts(bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, speed: np.ndarray):
+def draw_starts(
+    bank: Bank, clips: np.ndarray, spec: WindowSpec, rng: np.random.Generator, speed: np.ndarray
+) -> np.ndarray:
     """Where windows begin: anywhere inside a long clip; a short one lies anywhere inside the window."""
     spare = bank.seconds()[clips] - spec.seconds * speed
     return rng.uniform(0, 1, len(clips)) * spare
@@ -139,10 +142,10 @@ def training_windows(
     xyz[..., 2] *= depth[:, None, None].astype(np.float32)
 
     no_legs = chance(config.no_legs)
-    seen[np.ix_(no_legs, range(steps), LEGS)] = 0
-    seen[np.ix_(no_legs & chance(config.no_hips), range(steps), HIPS)] = 0
+    _hide(seen, no_legs, LEGS)
+    _hide(seen, no_legs & chance(config.no_hips), HIPS)
     for arm in ARMS:
-        seen[np.ix_(chance(config.lost_arm), range(steps), arm)] = 0
+        _hide(seen, chance(config.lost_arm), arm)
     seen *= ~chance(config.lost_joint, 1, joints)
     cut = chance(config.lost_frames)
     ends = rng.integers(steps // 4, steps, count)
@@ -150,6 +153,12 @@ def training_windows(
 
     windows = np.concatenate([xyz, seen[..., None]], axis=-1)
     return np.stack([normalize(windows[i], valid[i], spec.skeleton) for i in range(count)])
+
+
+def _hide(seen: np.ndarray, windows: np.ndarray, joints: Iterable[int]) -> None:
+    """Joints of some windows, bool `[B]`, are seen no more: `[B, T, J]`, in place."""
+    for joint in joints:
+        seen[windows, :, joint] = 0
 
 
 def plain_windows(bank: Bank, clips: np.ndarray, spec: WindowSpec) -> np.ndarray:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ class ComposedBank:
         return told
 
 
-def shows(key: list, concept: str) -> bool:
+def shows(key: list[Any], concept: str) -> bool:
     """Whether a composed clip with this key shows a concept, or something of its kin."""
     moves = [part for part in key if not isinstance(part, str) and part]
     return any(f"{what} {way}".startswith(kin) for what, way, *_ in moves for kin in RELATED_MOVES.get(concept, ()))
@@ -161,7 +162,9 @@ def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = 
 def load_drawn(files: list[Path], without: Iterable[str] = ()) -> tuple[list[Clip], ComposedBank]:
     """What `train draw` made: clips of the generator's actions, and composed clips, both as MediaPipe saw them."""
     without = set(without)
-    acted, composed, texts = [], [], []
+    acted: list[Clip] = []
+    composed: list[Clip] = []
+    texts = []
     for path in files:
         with np.load(path) as saved:
             joints, t_s, off = saved["joints"], saved["t_s"], saved["off"]
@@ -198,7 +201,7 @@ def _bank(
     return ComposedBank([clips[i] for i in kept], TextBank(chosen(names), chosen(descriptions)))
 
 
-def _make(seeds: range) -> dict[str, np.ndarray]:
+def _make(seeds: range) -> dict[str, Any]:
     with ProcessPoolExecutor(initializer=os.nice, initargs=(5,)) as pool:
         made: list[Composed] = list(
             tqdm(pool.map(compose, seeds, chunksize=64), "composed motion", len(seeds), disable=None)

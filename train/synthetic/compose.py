@@ -6,7 +6,9 @@ words are both made from it. Words say "one arm", never which: training mirrors.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ class Composed:
 
     joints: np.ndarray
     texts: Action
-    key: tuple
+    key: tuple[Any, ...]
 
 
 def compose(seed: int, fps: float = 24.0) -> Composed:
@@ -60,7 +62,9 @@ def _need(phrase: Phrase) -> float:
     return sum(d for d, _ in phrase.enter) + 2.25 * sum(d for d, _ in phrase.beat)
 
 
-def _phrases(meaning: Meaning, s: Style, b: Body, r: np.random.Generator, start: dict) -> dict[str, Phrase]:
+def _phrases(
+    meaning: Meaning, s: Style, b: Body, r: np.random.Generator, start: Mapping[str, float]
+) -> dict[str, Phrase]:
     """A phrase of each part that moves; where two want a channel, the torso has it before the arms and the legs."""
     home = {n: v for n, v in start.items() if n in _ARM_CHANNELS}
     made: dict[str, Phrase] = {}
@@ -74,9 +78,9 @@ def _phrases(meaning: Meaning, s: Style, b: Body, r: np.random.Generator, start:
         made["legs"] = legs(meaning.legs, s, b, r, meaning.arms is None)
     taken: set[str] = set()
     for part, phrase in made.items():
-        free = [tuple((d, {n: v for n, v in p.items() if n not in taken}) for d, p in steps)
-                for steps in (phrase.enter, phrase.beat)]  # fmt: skip
-        made[part] = Phrase(*free)
+        enter, beat = (tuple((d, {n: v for n, v in p.items() if n not in taken}) for d, p in steps)
+                       for steps in (phrase.enter, phrase.beat))  # fmt: skip
+        made[part] = Phrase(enter, beat)
         taken |= {name for _, pose in (*phrase.enter, *phrase.beat) for name in pose}
     return made
 

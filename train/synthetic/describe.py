@@ -44,7 +44,7 @@ def describe(meaning: Meaning, rng: np.random.Generator) -> Action:
         texts = [fill(chosen(text), move, rng, said) for text in words[1:]]
         return Action(names[0], tuple(names[1:]), texts[0], texts[1], texts[2], f"the torso {texts[3]}"
                      if len(texts[3].split()) < 5 else texts[3])  # fmt: skip
-    best = None
+    best: tuple[int, str, list[str]] | None = None
     for attempt in range(14):  # wordings vary in length: one of the length of the shipped descriptions is found soon
         moving = meaning.moving()
         short = attempt > 5 and len({move.times for _, move in moving}) == 1  # "repeatedly" once for all
@@ -60,7 +60,8 @@ def describe(meaning: Meaning, rng: np.random.Generator) -> Action:
         if miss == 0:
             break
     assert best is not None
-    return Action(names[0], tuple(names[1:]), best[1], *best[2])
+    _, description, (arms, legs, torso) = best
+    return Action(names[0], tuple(names[1:]), description, arms, legs, torso)
 
 
 def _rests(meaning: Meaning) -> dict[str, tuple[str, str]]:
@@ -127,7 +128,9 @@ def _brief(text: str, most: int) -> str:
     return text
 
 
-def _sentence(meaning: Meaning, clauses: dict[str, str], rests: dict, rng: np.random.Generator) -> str:
+def _sentence(
+    meaning: Meaning, clauses: dict[str, str], rests: dict[str, tuple[str, str]], rng: np.random.Generator
+) -> str:
     moving = [*clauses.values()]
     trunk = meaning.torso and meaning.torso.what not in HEAD
     opener = _OPENERS[meaning.posture]

@@ -28,7 +28,7 @@ from train.synthetic.sensor_noise import FILE, RATE_HZ, Pairs, SensorNoise, alig
 
 SPEC = WindowSpec(2.0, RATE_HZ, CORE15)
 HELD_OUT = 5
-STILL = AugmentConfig(speed=(1, 1), hold=0, yaw=0, pitch=0, roll=0, mirror=0, lost_frames=0)
+STILL = AugmentConfig(speed=(1, 1), hold=0, yaw=0, pitch=(0, 0), roll=0, mirror=0, lost_frames=0)
 """Today's augmentation without what a camera does not do."""
 
 

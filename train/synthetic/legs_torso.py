@@ -48,7 +48,9 @@ def _leg_cycle(move: Move, s: Style, b: Body, r: np.random.Generator) -> tuple[P
     a = s.amplitude
     stand = {**both(right(thigh=0.0, knee=2.0, ankle=0.0, out=4.0)), "shift": 0.0, "lean": 0.0}
 
-    def there_and_back(pose: Pose, go: float = 0.5, wait: float = 0.12, via: Pose | None = None):
+    def there_and_back(
+        pose: Pose, go: float = 0.5, wait: float = 0.12, via: Pose | None = None
+    ) -> tuple[Pose, list[Step], Pose]:
         middle = [(0.5 * go, {**stand, **via})] if via else []
         return stand, [(go, {**stand, **pose}), (wait, {}), *middle, (go, stand), (0.1, {})], {}
 
@@ -101,10 +103,10 @@ def _leg_cycle(move: Move, s: Style, b: Body, r: np.random.Generator) -> tuple[P
             low = {**right(out=22.0, toe=24.0, thigh=62.0, knee=84.0), **other(right(out=44.0, knee=2.0)), "bend": 22.0}
             return there_and_back(low, 0.65, 0.2)
         case "jump", _:  # apart and together
-            apart = {**both(right(out=18 * a, knee=10.0, thigh=5.0)), "air": 0.0}
+            wide = {**both(right(out=18 * a, knee=10.0, thigh=5.0)), "air": 0.0}
             shut = {**both(right(out=3.0, knee=10.0, thigh=5.0)), "air": 0.0}
             hop = {**both(right(out=10.0, knee=4.0, thigh=2.0)), "air": 0.06 * a}
-            return shut, [(0.14, hop), (0.15, apart), (0.06, {}), (0.14, hop), (0.15, shut), (0.06, {})], {}
+            return shut, [(0.14, hop), (0.15, wide), (0.06, {}), (0.14, hop), (0.15, shut), (0.06, {})], {}
         case "heels", _:
             return stand, [(0.4, {**stand, **both(right(ankle=38.0))}), (0.15, {}), (0.4, stand), (0.1, {})], {}
         case "foot behind", _:

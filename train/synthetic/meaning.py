@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Meaning:
     first: str = ""
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[Any, ...]:
         """Equal for equal meanings."""
         moves = (self.arms, self.legs, self.torso, self.whole, self.aside)
         said = tuple((m.what, m.way, m.who, m.times) if m else () for m in moves)
@@ -106,7 +107,7 @@ class Meaning:
         return sorted(found, key=lambda pair: pair[0] != self.first) if self.first else found
 
 
-def _weighted(options: dict, rng: np.random.Generator):
+def _weighted(options: dict[Any, float], rng: np.random.Generator) -> Any:
     weights = np.array([*options.values()])
     return [*options][rng.choice(len(weights), p=weights / weights.sum())]
 
@@ -125,7 +126,7 @@ def draw(rng: np.random.Generator) -> Meaning:
         parts = tuple(p for p in parts if p != "legs") or ("arms",)
     while not _plausible(chosen := {part: _draw_move(part, rng) for part in parts}, posture):
         pass
-    meaning = Meaning(posture, **chosen)
+    meaning = Meaning(posture, arms=chosen.get("arms"), legs=chosen.get("legs"), torso=chosen.get("torso"))
     tempo = pick(("", "", "", "slowly", "quickly"), rng)
     if all(move.times == "held" for move in chosen.values()):
         tempo = ""

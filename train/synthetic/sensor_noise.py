@@ -131,6 +131,7 @@ class SensorNoise:
     def fit(cls, pairs: Pairs, cases: int = 600, seed: int = 0) -> SensorNoise:
         """Fit to pairs; joints that are hidden for half of a window or more do not count in it."""
         truth, saw, seen, view, _ = _one_side(pairs.truth, pairs.saw, pairs.seen)
+        assert saw is not None
         count, steps = truth.shape[:2]
         features, error, speed = _features(truth), _errors(truth, saw), _speed(truth)
         shown = seen.mean(axis=1) > 0.5
@@ -261,7 +262,9 @@ def _mirror(xyz: np.ndarray) -> np.ndarray:
     return xyz[:, :, CORE15.mirror] * np.array([-1, 1, 1], np.float32)
 
 
-def _one_side(truth: np.ndarray, saw: np.ndarray | None, seen: np.ndarray):
+def _one_side(
+    truth: np.ndarray, saw: np.ndarray | None, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray, np.ndarray]:
     """Copies with every window turned to the side of positive views; the views, and which windows were mirrored."""
     view = view_of(truth)
     mirrored = view < 0

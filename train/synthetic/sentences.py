@@ -456,4 +456,4 @@ def short_name(part: str, move: Move, rng: np.random.Generator) -> str:
 
 
 def pick(options: Sequence[str], rng: np.random.Generator) -> str:
-    return options[rng.integers(len(options))]
+    return options[int(rng.integers(len(options)))]

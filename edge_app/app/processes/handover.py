@@ -7,14 +7,12 @@ either end. The arrays go as raw bytes behind a JSON header, in one frame.
 from __future__ import annotations
 
 import dataclasses
-import json
-import struct
 from typing import Any
 
 import numpy as np
 import zmq
 
-from edge_app.camera.pose_bytes import POSE_BYTES, points_of, pose_at
+from edge_app.camera.pose_codec import POSE_BYTES, head_of, points_of, pose_at, with_head
 from edge_app.types import CameraReport, Track, Window
 
 MAX_BYTES = 2**22
@@ -38,16 +36,14 @@ def pack(report: CameraReport) -> bytes:
     for window in report.windows:
         arrays += np.ascontiguousarray(window.joints, np.float32).tobytes() + window.valid.astype(np.uint8).tobytes()
     arrays += b"".join(points_of(track.pose) for track in report.people)
-    text = json.dumps(head).encode()
-    return struct.pack("<I", len(text)) + text + arrays
+    return with_head(head, arrays)
 
 
 def unpack(data: bytes) -> CameraReport:
     """Raises ValueError on anything that `pack` did not make."""
     try:
-        (size,) = struct.unpack_from("<I", data)
-        head = json.loads(data[4 : 4 + size])
-        windows, at = [], 4 + size
+        head, at = head_of(data)
+        windows = []
         for described in head.pop("windows"):
             steps, joints, channels = described.pop("shape")
             count = steps * joints * channels
@@ -62,7 +58,7 @@ def unpack(data: bytes) -> CameraReport:
         head["flags"] = tuple(head["flags"])
         head["stage_ms"] = tuple((name, ms) for name, ms in head["stage_ms"])
         return CameraReport(windows=tuple(windows), **head)
-    except (struct.error, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a camera report: {error}") from None
 
 

@@ -13,7 +13,7 @@ import zmq
 
 from edge_app import __version__
 from edge_app.app.control import Control
-from edge_app.app.label_updates import Swapper
+from edge_app.app.label_service import LabelService
 from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes, TracedTimes
 from edge_app.app.processes.child import Child
@@ -21,13 +21,13 @@ from edge_app.app.processes.handover import report_receiver, unpack
 from edge_app.app.prometheus import Exporter, render
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
-from edge_app.app.teaching import Teacher
+from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import load_bundle
 from edge_app.camera.recording import MESSAGES
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label, read_labels, write_labels
 from edge_app.ranker.labels.shots import TaughtFolder
-from edge_app.ranker.labels.table import LabelTable, build_table
+from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker
 from edge_app.recognizer import BackEnd, choose_encoder
@@ -104,29 +104,27 @@ class RecognizerProcess:
         self._why = chosen.why
         text, blank = BundleText(bundle), load_ranker(bundle, task.ranker)
 
-        self._teacher: Teacher | None = None
+        support: SupportSet | None = None
         if task.taught is not None:
-            folder, names = TaughtFolder(task.taught, bundle.spec), [name for name, _ in task.cameras]
-            self._teacher = Teacher(folder, bundle, names, task.labels, use=task.settings.taught.use)
+            folder = TaughtFolder(task.taught, bundle.spec)
+            support = SupportSet(folder, bundle, task.labels, use=task.settings.taught.use)
 
-        def build(labels: tuple[Label, ...], version: int) -> tuple[LabelTable, Ranker]:
-            table, ranker = build_table(labels, text, version), blank
-            if self._teacher is not None:
-                ranker = self._teacher.with_examples(ranker)
-            ranker = ranker.with_labels(table)
+        def build(labels: tuple[Label, ...], version: int) -> Ranker:
+            table = build_table(labels, text, version)
+            ranker = (support.with_shots(blank) if support else blank).with_labels(table)
             if task.remember is not None:
                 write_labels(task.remember, labels)
-            return table, ranker
+            return ranker
 
-        labels = self._teacher.extended(task.labels) if self._teacher else task.labels
+        labels = support.extended(task.labels) if support else task.labels
         if task.remember is not None and task.remember.exists():
             labels = read_labels(task.remember, may_be_empty=True)
-        _, ranker = build(labels, 1)
+        self._labels = LabelService(labels, build, support, [name for name, _ in task.cameras])
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
         self.times, self._ages = TracedTimes(task.trace) if task.trace else StageTimes(), StageTimes()
         events, people = task.settings.events, task.settings.camera.max_people
-        self._back = BackEnd(chosen.encoder, ranker, events, people, self.times.measure)
+        self._back = BackEnd(chosen.encoder, self._labels.ranker, events, people, self.times.measure)
         self._counters = {"decisions": 0, "late_reports": 0, "bad_reports": 0}
         self._cameras = {name: _Camera() for name, _ in task.cameras}
         publish = task.settings.publish
@@ -141,8 +139,7 @@ class RecognizerProcess:
             gate=self._gate,
         )
         control = publish.control or control_beside(self._publisher.endpoint)
-        swapper = Swapper(labels, 1, build)
-        self._control = Control(context, control, swapper, lambda: self._status, self._gate, self._teacher)
+        self._control = Control(context, control, self._labels, lambda: self._status, self._gate)
         self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0
@@ -173,8 +170,7 @@ class RecognizerProcess:
             camera.posed_ns = report.t_ns
             message = pose_message(report.camera, report.people, t_ns=report.t_ns)
             self._publisher.publish(topic(report.camera, "pose"), message)
-        if self._teacher is not None:
-            self._teacher.take(report, self._back.body_seen)
+        self._labels.see(report, self._back.body_seen)
         return True
 
     def tick(self) -> None:
@@ -200,10 +196,8 @@ class RecognizerProcess:
         if "controller" in revoked:
             self._control.reopen()
         self._publisher.poll()
-        change = self._control.poll()
-        if change is not None:
-            assert change.ranker is not None
-            self._back.ranker = change.ranker
+        self._control.poll()
+        self._back.ranker = self._labels.ranker
 
     def _finished(self, name: str, camera: _Camera, now: int) -> bool:
         """Whether the supervisor saw the camera's process finish a while ago: its last report may have been lost."""
@@ -229,6 +223,7 @@ class RecognizerProcess:
         self._publish_status()
         self._publisher.close()
         self._control.close()
+        self._labels.close()
         self._gate.close()
         if self._recorder is not None:
             self._recorder.close()

@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 from edge_app.app.log import log
 from edge_app.app.processes.camera import CameraTask, run_camera
 from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
+from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
 from edge_app.app.processes.run_folder import run_folder
 from edge_app.app.processes.systemd import Notifier
@@ -100,7 +100,7 @@ class Stage:
         self.name, self._body, self._task, self._board, self._config = name, body, task, board, config
         self._context = multiprocessing.get_context("spawn")
         self._recycle = recycle
-        self._starts: deque[float] = deque()
+        self._budget = RestartBudget(config.restarts, config.within_s)
         self._run: Run | None = None
         self._next: Run | None = None
         self._due = self._memory_due = 0.0
@@ -112,7 +112,7 @@ class Stage:
         self._run = self._spawn(go=True)
 
     def _spawn(self, *, go: bool) -> Run:
-        self._starts.append(time.monotonic())
+        self._budget.started()
         pulse: Pulse = RawValue(Pulse)
         pulse.go = go
         said = Connection(memory_file())  # what can be handed to a spawned process
@@ -182,7 +182,7 @@ class Stage:
             self._run.pulse.go = True
             return
         self._check_budget()
-        self._due = time.monotonic() + min(0.1 * 2 ** (len(self._starts) - 1), 2.0)
+        self._due = time.monotonic() + self._budget.pause_s()
 
     def _look_at_memory(self, run: Run) -> None:
         limit = self._config.max_rss_mb
@@ -203,13 +203,11 @@ class Stage:
                 self._next = self._spawn(go=False)
 
     def _check_budget(self) -> None:
-        now = time.monotonic()
-        while self._starts and now - self._starts[0] > self._config.within_s:
-            self._starts.popleft()
-        if len(self._starts) > self._config.restarts:
+        budget = self._budget
+        if budget.spent:
             raise GaveUpError(
-                f"{self.name}: failed {len(self._starts)} times in {self._config.within_s:.0f} s, "
-                f"{self._config.restarts} restarts are allowed; giving up"
+                f"{self.name}: failed {budget.recent} times in {budget.within_s:.0f} s, "
+                f"{budget.restarts} restarts are allowed; giving up"
             )
 
     def state(self) -> str:
@@ -230,7 +228,7 @@ class Stage:
 
 
 def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: float | None = None) -> int:
-    """Run until the sources end, `stop` is set, `seconds` pass, or SIGINT or SIGTERM arrives. Returns the exit code.
+    """Run until the sources end, `stop` is set, `seconds` pass, or a signal to stop arrives. Returns the exit code.
 
     Raises:
         GaveUpError: a stage's restart budget is spent.
@@ -269,7 +267,7 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
         return 0
     finally:
         notifier.send("STOPPING=1")
-        _stop_all(stages)
+        stop_all([process for stage in stages for process in stage.processes()], STOP_S)
 
 
 def _stages(task: AppTask, folder: Path) -> list[Stage]:
@@ -288,21 +286,12 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
     return stages
 
 
-def _stop_all(stages: Sequence[Stage]) -> None:
-    running = [process for stage in stages for process in stage.processes()]
-    for process in running:
-        process.terminate()
-    deadline = time.monotonic() + STOP_S
-    for process in running:
-        process.join(max(0.0, deadline - time.monotonic()))
-        if process.is_alive():
-            process.kill()
-            process.join()
-
-
 @contextmanager
 def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does."""
+    """An event (`stop`, if given) that `STOP_SIGNALS` set meanwhile; outside the main thread nothing does.
+
+    A hang-up that was ignored before stays ignored: `nohup` asked for it.
+    """
     stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -311,7 +300,8 @@ def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Even
     def handler(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    old = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    wanted = [n for n in STOP_SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, handler) for number in wanted}
     try:
         yield stop
     finally:

@@ -6,22 +6,22 @@ import multiprocessing
 import os
 import sys
 import threading
-import time
-from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from edge_app.app.log import log
+from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.view.access import Door, open_door
 from edge_app.app.view.hub import View
 from edge_app.errors import UsageError
+from edge_app.runtime.die_with import die_with
 
 if TYPE_CHECKING:  # the page's process need not load what the app runs
     from edge_app.app.processes.supervisor import AppTask
 
 PACKAGES = ("starlette", "uvicorn", "websockets")
-STARTS, WITHIN_S = 5, 60.0
+RESTARTS, WITHIN_S = 4, 60.0
 _STOP_S = 3.0
 _WATCH_S = 0.1
 
@@ -101,48 +101,40 @@ class Beside:
         self._door.socket.close()
 
     def _watch(self) -> None:
-        starts: deque[float] = deque(maxlen=STARTS)
-        while len(starts) < STARTS or time.monotonic() - starts[0] > WITHIN_S:
-            starts.append(time.monotonic())
+        budget = RestartBudget(RESTARTS, WITHIN_S)
+        while not budget.spent:
+            if self._stop.wait(budget.pause_s() if budget.recent else 0):
+                return
+            budget.started()
             code = self._run()
             if code is None:
                 return
             _say(f"the live page ended with {code}; starting it again")
-        _say(f"the live page failed {STARTS} times in {WITHIN_S:.0f} s; the app goes on without it")
+        _say(f"the live page failed {budget.recent} times in {WITHIN_S:.0f} s; the app goes on without it")
 
     def _run(self) -> int | None:
         """One life of the process: its exit code, None where it was told to stop."""
         process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(self._view, self._door), name="edge-app-view", daemon=True
+            target=_serve, args=(self._view, self._door, os.getpid()), name="edge-app-view", daemon=True
         )
         process.start()
         while process.is_alive():
             if self._stop.wait(_WATCH_S):
-                process.terminate()
-                process.join(_STOP_S)
-                process.kill()
-                process.join()
+                stop_all([process], _STOP_S)
                 return None
         return process.exitcode
 
 
-def _serve(view: View, door: Door) -> None:
+def _serve(view: View, door: Door, parent: int) -> None:
     from edge_app.app.view.server import serve
 
     os.setsid()  # Ctrl-C is for the app, which then tells us
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with(parent)
     try:
         serve(view, door)
     except Exception as error:
         _say(f"live page: {type(error).__name__}: {error}")
         sys.exit(1)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
 
 
 def _say(text: str) -> None:

@@ -9,11 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from edge_app.camera.pose_codec import from_json
 from edge_app.camera.recording import RecordingFile
 from edge_app.client import Message
-from edge_app.types import Pose, Poses
+from edge_app.types import Poses
 
 
 def as_recording(messages: Iterable[Message]) -> bytes:
@@ -36,14 +35,5 @@ def as_recording(messages: Iterable[Message]) -> bytes:
 
 def _poses(index: int, data: Mapping[str, Any]) -> Poses:
     t_ns = int(data["t_capture_mono_ns"])
-    people = tuple(
-        Pose(
-            t_ns,
-            np.array(person["image"], np.float32).reshape(33, 2),
-            np.array(person["world"], np.float32).reshape(33, 3),
-            np.array(person["visibility"], np.float32).reshape(33),
-            (int(person["size"][0]), int(person["size"][1])),
-        )
-        for person in data["people"]
-    )
+    people = tuple(from_json(person, t_ns) for person in data["people"])
     return Poses(str(data["camera"]), index, t_ns, people)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -53,8 +54,35 @@ def test_a_page_that_always_falls_over_is_given_up_and_nothing_else(capfd):
     with Beside(View("nonsense"), "127.0.0.1:0", "") as page:
         page.wait()
     lines = capfd.readouterr().err.splitlines()
-    assert f"failed {beside.STARTS} times" in lines[-1]
+    assert f"failed {beside.RESTARTS + 1} times" in lines[-1]
     assert not any("Traceback" in line for line in lines)
+
+
+ALONE = """
+import multiprocessing, signal, sys
+from edge_app.app.view.hub import View
+from edge_app.app.view.process import Beside
+if __name__ == "__main__":
+    with Beside(View(sys.argv[1]), "127.0.0.1:0", "") as page:
+        while not multiprocessing.active_children():
+            pass
+        print(page.url, multiprocessing.active_children()[0].pid, flush=True)
+        signal.pause()
+"""
+
+
+def test_the_page_ends_with_an_app_that_is_killed(app, tmp_path):
+    (tmp_path / "alone.py").write_text(ALONE)
+    command = [sys.executable, str(tmp_path / "alone.py"), app.endpoint]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        url, pid = parent.stdout.readline().split()
+        read(url)
+        page = os.pidfd_open(int(pid))
+        parent.kill()
+        ended, _, _ = select.select([page], [], [], 20)
+        os.close(page)
+        assert ended
 
 
 def test_what_is_missing_is_named(monkeypatch):

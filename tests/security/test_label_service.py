@@ -17,6 +17,7 @@ from edge_app.app.settings import Settings, TaughtConfig
 from edge_app.bundles.bundle import DEFAULT, load_bundle
 from edge_app.client import Subscriber
 from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import LabelTable
 from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Window
 
@@ -48,6 +49,11 @@ class Fed:
             self.recognizer.take(CameraReport("cam", "running", 0, t_ns, 30.0, self._count, 0, (window,)))
         self.recognizer.tick()
         time.sleep(0.01)  # as the real loop, which waits for reports
+
+    @property
+    def table(self) -> LabelTable:
+        """What the next window is ranked with."""
+        return self.recognizer._back.ranker.table
 
     def close(self) -> None:
         self.recognizer.close()
@@ -141,7 +147,21 @@ def test_A4_a_refused_set_leaves_the_old_one_in_force(fed):
             while not socket.poll(0):
                 fed.turn()
             assert json.loads(socket.recv())["ok"] is False
-    assert fed.recognizer._table.names == tuple(SETS[0]) and fed.recognizer._table.version == 1
+    assert fed.table.names == tuple(SETS[0]) and fed.table.version == 1
+
+
+def test_a_reply_comes_once_its_set_is_in_force(fed):
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        socket.connect(fed.control)
+        for number in range(20):
+            before, wanted = fed.table.version, SETS[number % len(SETS)]
+            socket.send(request(number, wanted))
+            while not socket.poll(0):
+                fed.turn(decide=False)
+            reply = json.loads(socket.recv())
+            assert reply["labels_version"] == fed.table.version == before + 1
+            assert fed.table.names == tuple(wanted) and reply["count"] == len(wanted)
 
 
 def test_the_control_socket_is_in_the_status(fed):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import zmq
 
-from tests.security.test_swap import SETS, Fed
+from tests.security.test_label_service import SETS, Fed
 
 SECONDS = 2.5
 
@@ -53,7 +53,7 @@ def asked(fed: Fed, op: str, labels: list[str] | None = None, **more: object) ->
 
 
 def names(fed: Fed) -> tuple[str, ...]:
-    return fed.recognizer._table.names
+    return fed.table.names
 
 
 def test_taught_in_force_listed_kept_and_forgotten(start):
@@ -122,7 +122,7 @@ def test_a_shot_of_nobody_changes_nothing(start, tmp_path):
             fed.turn(decide=False)
         reply = json.loads(socket.recv())
     assert reply["ok"] is False and "a body was in view in 0 of" in reply["error"]
-    assert names(fed) == tuple(SETS[0]) and fed.recognizer._table.version == 1
+    assert names(fed) == tuple(SETS[0]) and fed.table.version == 1
     assert not (tmp_path / "taught").exists()
 
 
@@ -140,7 +140,7 @@ def test_bad_lessons_get_one_line_and_change_nothing(same, labels, more, word):
     reply = asked(fed, "labels.teach", labels, **more)
     assert reply["ok"] is False and word in reply["error"]
     assert reply["error"].isprintable() and len(reply["error"]) < 300
-    assert names(fed) == tuple(SETS[0]) and fed.recognizer._table.version == 1
+    assert names(fed) == tuple(SETS[0]) and fed.table.version == 1
 
 
 def test_without_a_folder_nothing_can_be_taught(private):
