@@ -33,6 +33,7 @@ PAGES = sorted(
     for path in (ROOT / folder).glob("*.md")
 )  # fmt: skip
 COMMANDS = [page for page in PAGES if re.search(r"```sh\n[^`]*edge-app [a-z]", (ROOT / page).read_text())]
+TRAINING = [page for page in PAGES if re.search(r"```sh\n[^`]*python -m (train|export)", (ROOT / page).read_text())]
 README = (ROOT / "README.md").read_text()
 PAGE = {section.partition("\n")[0]: section for section in SECTIONS}
 
@@ -113,7 +114,7 @@ def test_commands_are_understood(page):
         load_settings(None, getattr(arguments, "assignments", ()))
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if re.search(r"```sh\n[^`]*python -m (train|export)", (ROOT / page).read_text())])
+@pytest.mark.parametrize("page", TRAINING)
 def test_commands_of_training_and_export_are_understood(page):
     """Parsed as far as they are written out: `…` stands for more."""
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text().replace("\\\n", " "), flags=re.S):
