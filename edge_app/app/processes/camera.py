@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from logging import DEBUG, WARNING
 from pathlib import Path
 
 from edge_app.app.log import log
@@ -51,8 +52,9 @@ def run_camera(task: CameraTask, child: Child) -> None:
             recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
         grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
         child.ready()
-        if backend == "auto" and poser.chosen is not None and poser.chosen.provider.startswith("mediapipe"):
-            log.warning("%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})  # the slow way, and why
+        if poser.chosen is not None:
+            fell_back = backend == "auto" and poser.chosen.provider.startswith("mediapipe")
+            log.log(WARNING if fell_back else DEBUG, "%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})
         _watch(task, child, grabber, poser, times, sender, recorder)
 
 
