@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import platform
 import time
@@ -27,6 +28,8 @@ from edge_app.pose.people import PeopleLandmarker
 from edge_app.runtime.choose import CLEARLY
 from edge_app.runtime.session import PRECISIONS, open_session
 from edge_app.types import Frame
+
+log = logging.getLogger(__name__)
 
 RUNTIMES = ("onnxruntime", "openvino", "tensorrt")
 BACKENDS = ("auto", "mediapipe", *RUNTIMES)
@@ -115,7 +118,10 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
             best = candidate
     for candidate in passed:
         candidate.backend.close()
-    return ChosenPose(best.provider, _why(best, passed, rejected), best.one, best.several)
+    why = _why(best, passed, rejected)
+    level = logging.WARNING if backend == "auto" and not set(RUNTIMES) - rejected.keys() else logging.DEBUG
+    log.log(level, "%s", why, extra={"kind": "pose"})
+    return ChosenPose(best.provider, why, best.one, best.several)
 
 
 def pose_backend(people: int, backend: str = "auto") -> PoseBackend:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from logging import DEBUG, WARNING
 from pathlib import Path
 
 from edge_app.app.log import log
@@ -52,9 +51,6 @@ def run_camera(task: CameraTask, child: Child) -> None:
             recorder = stack.enter_context(Recorder(Segments(task.record, task.name, task.settings.record)))
         grabber = stack.enter_context(grab(task.uri, camera=task.name, must_open=not child.restarted))
         child.ready()
-        if poser.chosen is not None:
-            fell_back = backend == "auto" and poser.chosen.provider.startswith("mediapipe")
-            log.log(WARNING if fell_back else DEBUG, "%s: %s", task.name, poser.chosen.why, extra={"kind": "pose"})
         _watch(task, child, grabber, poser, times, sender, recorder)
 
 
