@@ -41,6 +41,8 @@ def said(capfd, arguments: list[str], code: int) -> str:
         (["--config", "/no/such.yaml"], ["/no/such.yaml"]),
         (["--bundle", "/no/such"], ["/no/such", "manifest.json"]),
         (["--runtime", "magic"], ["magic", "onnxruntime"]),
+        (["--pose", "magic"], ["--pose magic", "auto, mediapipe, onnxruntime"]),
+        (["--set", "pose.backend=magic"], ["pose.backend", "auto, mediapipe, onnxruntime", "magic"]),
         (["--labels", ""], ["none found"]),
         (["--labels", " , ,"], ["none found"]),
         (["--labels", "wave, clap, Wave"], ["Wave", "once"]),

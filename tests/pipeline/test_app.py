@@ -37,6 +37,21 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
     assert not (tmp_path / "stream").exists()
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "mediapipe"])
+def test_the_status_says_what_finds_the_poses(endpoint, backend):
+    with (
+        running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", "--pose", backend),
+        Subscriber(endpoint, topics=("v1/",), newest=False) as subscriber,
+    ):
+
+        def posed(message) -> bool:
+            return message.kind == "status" and bool(message.data["cameras"].get("cam", {}).get("pose"))
+
+        found = wait_for(subscriber, posed)[-1].data["cameras"]["cam"]["pose"]
+        assert found.startswith(backend)
+        wait_for(subscriber, action("start"))
+
+
 def test_a_source_that_ends_ends_the_app(endpoint):
     with running(endpoint, "person://wave?seconds=1&idle=0&loop=0") as process:
         assert process.wait(START_S) == 0
