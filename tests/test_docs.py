@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import pkgutil
 import re
 import shlex
 import shutil
@@ -81,6 +82,17 @@ def test_links_lead_somewhere(page):
         target = (ROOT / page).parent / file if file else ROOT / page
         assert "://" in link or target.exists(), link
         assert not place or "://" in link or place in anchors(target), link
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_files_and_modules_that_it_names_are_there(page):
+    text = (ROOT / page).read_text()
+    for path in re.findall(r"`((?:edge_app|train|export|tests|benchmarks|docs|configs|examples)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(test_\w+\.py)`", text):
+        assert (ROOT / "tests/security" / name).exists(), name
+    for module in re.findall(r"`(edge_app(?:\.[a-z]\w*)+)`", text):
+        pkgutil.resolve_name(module)
 
 
 def test_every_page_can_be_reached_from_the_readme():
