@@ -15,7 +15,7 @@ from pathlib import Path
 from edge_app import __version__
 from edge_app.app.bridges import add_bridges
 from edge_app.app.log import log, setup
-from edge_app.app.view.access import DEFAULT_PLACE
+from edge_app.app.view.access import DEFAULT_ADDRESS
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import AppError, UsageError
 from edge_app.runtime.session import RUNTIMES
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     view = commands.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
     view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
-    view.add_argument("--listen", default=DEFAULT_PLACE, metavar="HOST:PORT", help=f"default {DEFAULT_PLACE}")
+    view.add_argument("--listen", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help=f"default {DEFAULT_ADDRESS}")
     view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
     view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
     view.add_argument(
@@ -267,7 +267,11 @@ def _people(count: str) -> str:
 
 def _add_view(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--view", nargs="?", const=DEFAULT_PLACE, metavar="HOST:PORT", help=f"a live page (default {DEFAULT_PLACE})"
+        "--view",
+        nargs="?",
+        const=DEFAULT_ADDRESS,
+        metavar="HOST:PORT",
+        help=f"a live page (default {DEFAULT_ADDRESS})",
     )
     _add_token(parser)
 

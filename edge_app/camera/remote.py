@@ -126,11 +126,11 @@ class RemoteSource:
     live, fps = True, 0.0
 
     def __init__(self, uri: str, *, camera: str) -> None:
-        place, _, option = uri.removeprefix("remote://").partition("?")
+        host_port, _, option = uri.removeprefix("remote://").partition("?")
         key, _, keys = option.partition("=")
         if option and (key != "keys" or not keys):
             raise UsageError(f"{uri}: unknown option {key!r:.40}; allowed: keys")
-        address = check_bind(f"tcp://{place}", with_keys=bool(keys))
+        address = check_bind(f"tcp://{host_port}", with_keys=bool(keys))
         self.uri, self._camera = uri, camera
         self._closed, self._lock = threading.Event(), threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context()

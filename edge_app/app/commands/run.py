@@ -11,7 +11,7 @@ from shlex import quote
 from edge_app.app.assemble import make_task
 from edge_app.app.log import VARIABLE, log
 from edge_app.app.processes.supervisor import AppTask, run_app
-from edge_app.app.view.process import beside
+from edge_app.app.view.process import live_page
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.stream.control import control_beside
 
@@ -31,7 +31,7 @@ def main(arguments: argparse.Namespace) -> int:
     if sys.stderr.isatty() and os.environ.get(VARIABLE) != "json":
         for line in welcome(task):
             log.info("%s", line, extra={"kind": "welcome"})
-    with beside(task, arguments.view, arguments.token):
+    with live_page(task, arguments.view, arguments.token):
         return run_app(task)
 
 

@@ -18,7 +18,7 @@ from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes, TracedTimes
 from edge_app.app.processes.child import Child
 from edge_app.app.processes.handover import report_receiver, unpack
-from edge_app.app.prometheus import Exporter, render
+from edge_app.app.prometheus import Exporter, families
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SupportSet
@@ -276,7 +276,7 @@ class RecognizerProcess:
             self._status = message
             self._publisher.publish(topic(name, "status"), message)
         if self._exporter is not None:
-            self._exporter.text = render(message, self.times.histograms, self._ages.histograms)
+            self._exporter.families = families(message, self.times.histograms, self._ages.histograms)
 
     @staticmethod
     def _age_ms(t_ns: int) -> float:
