@@ -20,6 +20,7 @@ import pytest
 
 from edge_app.app.cli import _parser
 from edge_app.app.settings import load_settings
+from edge_app.ranker.labels.label import parse_labels
 from tests.app.bridges.conftest import Stream, stream  # noqa: F401
 from tests.examples.test_scripts import SQUAT, drawn_video
 from tests.running import SQUATS
@@ -124,6 +125,9 @@ def test_commands_are_understood(page):
     for command in commands(page):
         arguments = _parser().parse_args(shlex.split(command))
         load_settings(None, getattr(arguments, "assignments", ()))
+        given = getattr(arguments, "labels", None) or []
+        for labels in [given] if isinstance(given, str) else given:
+            assert labels.endswith(".txt") or parse_labels(labels)
 
 
 @pytest.mark.parametrize("page", TRAINING)
