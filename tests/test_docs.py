@@ -161,7 +161,7 @@ def test_the_python_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     assert "wave" in said.partition("once")[0], "the refused list"
 
 
-def test_the_readmes_ten_lines_name_what_a_webcam_shows():
+def test_the_readmes_ten_lines_run_on_a_video_in_the_place_of_a_webcam():
     command = [sys.executable, "tests/examples/ten_lines.py", "README.md"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0 and done.stderr == "", done.stderr
