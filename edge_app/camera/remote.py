@@ -126,11 +126,11 @@ class RemoteSource:
     live, fps = True, 0.0
 
     def __init__(self, uri: str, *, camera: str) -> None:
-        place, _, option = uri.removeprefix("remote://").partition("?")
+        host_port, _, option = uri.removeprefix("remote://").partition("?")
         key, _, keys = option.partition("=")
         if option and (key != "keys" or not keys):
             raise UsageError(f"{uri}: unknown option {key!r:.40}; allowed: keys")
-        address = check_bind(f"tcp://{place}", with_keys=bool(keys))
+        address = check_bind(f"tcp://{host_port}", with_keys=bool(keys))
         self.uri, self._camera = uri, camera
         self._closed, self._lock = threading.Event(), threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context()
@@ -167,14 +167,14 @@ class RemoteSource:
             (data,) = parts
             return self._hear(peer, unpack(data, self._camera))
         except ValueError:
-            log.warning("%s: something else than poses came, and is left alone", self._camera, extra={"kind": "remote"})
+            log.warning("%s: ignored what is not poses", self._camera, extra={"kind": "remote"})
             return None
 
     def _hear(self, peer: bytes, said: RemotePoses) -> Poses | None:
         now = time.monotonic_ns()
         if said.run != self._run:
             if now - self._heard_ns < SILENT_NS:
-                log.warning("%s: a second camera sends to %s; the first is heard", self._camera, self._endpoint.address,
+                log.warning("%s: a second camera sends to %s; the first is used", self._camera, self._endpoint.address,
                             extra={"kind": "remote"})  # fmt: skip
                 return None
             self._run, self._clock, self._asked_ns = said.run, RemoteClock(), now - ASK_NS
@@ -186,7 +186,7 @@ class RemoteSource:
             self._clock.note(*said.echo, now)
         if said.state != self._state:
             why = f" ({said.why})" if said.why else ""
-            log.warning("%s: %s over there%s", self._camera, said.state, why, extra={"kind": "camera"})
+            log.warning("%s: %s at the sender%s", self._camera, said.state, why, extra={"kind": "camera"})
             self._state = said.state
         poses = said.poses
         t_ns = None if poses is None else self._clock.local_ns(poses.t_ns, now)

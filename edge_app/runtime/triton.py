@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.stream.endpoint import parse_place
+from edge_app.stream.endpoint import parse_host_port
 
 LIMIT_S = 2.0
 """For one answer: what comes later would be too old for a label anyway, and `supervise.progress_s` is near."""
@@ -28,7 +28,7 @@ class TritonSession:
     """
 
     def __init__(self, address: str) -> None:
-        scheme, place, model = parse_address(address)
+        scheme, host_port, model = parse_address(address)
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what went wrong is said once, by us
         try:
             kind = importlib.import_module("tritonclient.http" if scheme == "http" else "tritonclient.grpc")
@@ -37,12 +37,14 @@ class TritonSession:
         self._input, self._model = kind.InferInput, model
         try:
             if scheme == "http":
-                self._client = kind.InferenceServerClient(place, connection_timeout=LIMIT_S, network_timeout=LIMIT_S)
+                self._client = kind.InferenceServerClient(
+                    host_port, connection_timeout=LIMIT_S, network_timeout=LIMIT_S
+                )
                 self._limit, metadata = {}, self._client.get_model_metadata(model)
             else:
                 # The pose stage sends every https proxy of its process nowhere (edge_app.pose.mediapipe).
                 direct = [("grpc.enable_http_proxy", 0)]
-                self._client = kind.InferenceServerClient(place, ssl=scheme == "grpcs", channel_args=direct)
+                self._client = kind.InferenceServerClient(host_port, ssl=scheme == "grpcs", channel_args=direct)
                 self._limit = {"client_timeout": LIMIT_S}
                 metadata = self._client.get_model_metadata(model, as_json=True, **self._limit)
             self._version = metadata["versions"][-1]
@@ -50,7 +52,7 @@ class TritonSession:
             platform = re.match(r"[a-z0-9]{1,32}", metadata.get("platform", ""))
         except Exception as error:  # sockets, HTTP, gRPC and the client have their own classes
             problem = " ".join(str(error).split())[:200] or type(error).__name__
-            raise UsageError(f"no model {model!r} on a Triton server at {place} ({problem})") from None
+            raise UsageError(f"no model {model!r} on a Triton server at {host_port} ({problem})") from None
         self.provider = f"triton-{platform[0]}" if platform else "triton"
 
     def run(self, batch: np.ndarray) -> np.ndarray:
@@ -70,12 +72,14 @@ def parse_address(address: str) -> tuple[str, str, str]:
     found = _ADDRESS.fullmatch(address)
     if not found:
         raise UsageError(f"runtime.triton {address!a:.80}: allowed is [grpc://|grpcs://|http://]HOST:PORT[/MODEL]")
-    scheme, place, model = found[1] or "grpc", found[2], found[3] or MODEL
+    scheme, host_port, model = found[1] or "grpc", found[2], found[3] or MODEL
     if scheme != "grpcs":
         try:
-            here = parse_place(place)[0].is_loopback
+            here = parse_host_port(host_port)[0].is_loopback
         except ValueError:
             here = False
         if not here:
-            raise UsageError(f"runtime.triton {address}: {scheme} is for this machine only; beyond it: grpcs://{place}")
-    return scheme, place, model
+            raise UsageError(
+                f"runtime.triton {address}: {scheme} is for this machine only; beyond it: grpcs://{host_port}"
+            )
+    return scheme, host_port, model

@@ -172,13 +172,13 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def parse_place(place: str) -> tuple[IPv4Address | IPv6Address, int]:
+def parse_host_port(host_port: str) -> tuple[IPv4Address | IPv6Address, int]:
     """Address and port; localhost is 127.0.0.1, an IPv6 address may stand in brackets, and nothing is looked up.
 
     Raises:
         ValueError: not an IP address and a port.
     """
-    host, _, port = place.rpartition(":")
+    host, _, port = host_port.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise ValueError(f"port {port!r}")
     return ip_address("127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")), int(port)

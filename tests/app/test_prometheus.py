@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -10,10 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from prometheus_client.core import GaugeMetricFamily
 
 from edge_app.app.cli import main
 from edge_app.app.metrics import BUCKETS_MS, StageTimes
-from edge_app.app.prometheus import Exporter, loopback_address, render
+from edge_app.app.prometheus import Exporter, families, loopback_address
 from edge_app.errors import PortError, UsageError
 
 STATUS = json.loads((Path(__file__).parents[1] / "golden/messages/status-1.1.json").read_text())
@@ -34,6 +36,7 @@ def read(exporter: Exporter, path: str = "/metrics") -> str:
 
 
 def values(text: str) -> dict[str, float]:
+    """Every sample by its name and its labels, these in order: `name{a="1",b="2"}`."""
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert all(SAMPLE.fullmatch(line) for line in lines), [line for line in lines if not SAMPLE.fullmatch(line)]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
@@ -45,7 +48,7 @@ def test_the_text_says_what_the_status_message_says(exporter: Exporter) -> None:
         times.add("encoder", ms)
     ages.add("front", 63.0)
     status = {**STATUS, "stages": {**STATUS["stages"], "camera-front": {"state": "running", "restarts": 2}}}
-    exporter.text = render(status, times.histograms, ages.histograms)
+    exporter.families = families(status, times.histograms, ages.histograms)
     found = values(read(exporter))
     assert found['edge_app_camera_frames_total{camera="front"}'] == STATUS["cameras"]["front"]["frames"]
     assert found['edge_app_camera_dropped_total{camera="front"}'] == STATUS["cameras"]["front"]["dropped"]
@@ -56,16 +59,39 @@ def test_the_text_says_what_the_status_message_says(exporter: Exporter) -> None:
     assert found["edge_app_stale_dropped_total"] == STATUS["counters"]["stale_dropped"]
     assert found['edge_app_stage_seconds_count{stage="encoder"}'] == 5
     assert found['edge_app_stage_seconds_sum{stage="encoder"}'] == pytest.approx(5.0115)
-    buckets = [found[f'edge_app_stage_seconds_bucket{{stage="encoder",le="{ms / 1000:g}"}}'] for ms in BUCKETS_MS]
+    buckets = [found[f'edge_app_stage_seconds_bucket{{le="{ms / 1000:g}",stage="encoder"}}'] for ms in BUCKETS_MS]
     assert buckets == [2, 2, 3, 4, 4, 4, 4, 4, 4, 4, 4]
-    assert found['edge_app_stage_seconds_bucket{stage="encoder",le="+Inf"}'] == 5
+    assert found['edge_app_stage_seconds_bucket{le="+Inf",stage="encoder"}'] == 5
     assert found['edge_app_label_age_seconds_bucket{camera="front",le="0.1"}'] == 1
 
 
-def test_no_name_can_forge_a_line() -> None:
+def test_names_and_kinds_are_those_they_always_were(exporter: Exporter) -> None:
+    exporter.families = families(STATUS, {}, {})
+    kinds = dict(line.split()[2:] for line in read(exporter).splitlines() if line.startswith("# TYPE"))
+    counters = [*STATUS["counters"], *(f"camera_{key}" for key in ("frames", "dropped", "misordered", "reconnects"))]
+    assert kinds == {
+        **{f"edge_app_{name}_total": "counter" for name in (*counters, "restarts", "recorder_dropped")},
+        **{f"edge_app_{name}": "gauge" for name in ("info", "camera_fps_in", "camera_epoch", "camera_state",
+                                                    "stage_state", "recorder_state")},
+        "edge_app_stage_seconds": "histogram", "edge_app_label_age_seconds": "histogram",
+    }  # fmt: skip
+
+
+def test_prometheus_may_ask_for_openmetrics_and_gzip(exporter: Exporter) -> None:
+    exporter.families = families(STATUS, {}, {})
+    wanted = {"Accept": "application/openmetrics-text;version=1.0.0", "Accept-Encoding": "gzip"}
+    asked = urllib.request.Request(f"http://127.0.0.1:{exporter.port}/metrics", headers=wanted)
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        text = gzip.decompress(answer.read()).decode()
+    assert text.endswith("# EOF\n") and "# TYPE edge_app_restarts counter\n" in text
+
+
+def test_no_name_can_forge_a_line(exporter: Exporter) -> None:
     times = StageTimes()
     times.add('a"} 1\nedge_app_forged 1\\', 1.0)
-    assert "edge_app_forged" not in values(render(STATUS, times.histograms, {}))
+    exporter.families = families(STATUS, times.histograms, {})
+    assert "edge_app_forged" not in values(read(exporter))
 
 
 def test_a_count_goes_on_where_the_percentiles_forget() -> None:
@@ -76,11 +102,11 @@ def test_a_count_goes_on_where_the_percentiles_forget() -> None:
 
 
 def test_readers_that_say_nothing_or_go_away_hold_nothing_up(exporter: Exporter) -> None:
-    exporter.text = "edge_app_x 1\n"
+    exporter.families = [GaugeMetricFamily("edge_app_x", "x", 1)]
     with socket.create_connection(("127.0.0.1", exporter.port)) as silent:
         silent.sendall(b"GET /met")
-        exporter.text = "edge_app_x 2\n"  # the recognizer only sets this
-    assert read(exporter) == "edge_app_x 2\n"
+        exporter.families = [GaugeMetricFamily("edge_app_x", "x", 2)]  # the recognizer only sets this
+    assert values(read(exporter)) == {"edge_app_x": 2}
     with pytest.raises(urllib.error.HTTPError, match="404"):
         read(exporter, "/etc/passwd")
 

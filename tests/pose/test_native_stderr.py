@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from edge_app.pose_model import ENVIRONMENT, MODELS, _problem, cache_folder
 
+from edge_app.bundles.user_folders import cache_folder
+from edge_app.pose.model_file import ENVIRONMENT, MODELS, _problem
 from edge_app.pose.native_stderr import VARIABLE
 
 SEES = """
 import ctypes, gc, os, sys
 from mediapipe.tasks.python import vision
-from edge_app import people, pose
+from edge_app.pose import mediapipe as pose, multi_person as people
 from edge_app.types import Frame
 
 def talkative(name):
@@ -66,8 +67,8 @@ def run(code: str, *arguments: str, **environment: str) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def model() -> None:
-    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder() / MODELS["full"].file, MODELS["full"]):
-        pytest.skip("the pose model is not in the cache: python -m edge_app.pose_model")
+    if not os.environ.get(ENVIRONMENT) and _problem(cache_folder("models") / MODELS["full"].file, MODELS["full"]):
+        pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
 
 
 @pytest.mark.parametrize(("people", "end"), [(1, "with"), (3, "close"), (3, "collect"), (1, "exit")])
@@ -89,7 +90,7 @@ def test_lines_of_other_threads_all_arrive(unbuffered: str) -> None:
     code = """
 import logging, os, sys, threading
 handler = logging.StreamHandler()
-from edge_app.log import log
+from edge_app.app.log import log
 from edge_app.pose.native_stderr import native_stderr_captured
 old = logging.getLogger("old")
 old.addHandler(handler)

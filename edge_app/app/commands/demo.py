@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_app.app.assemble import default_task
 from edge_app.app.log import log
 from edge_app.app.processes.supervisor import run_app
-from edge_app.app.view.process import beside
+from edge_app.app.view.process import live_page
 from edge_app.camera import open_source
 from edge_app.errors import SourceError
 
@@ -46,7 +46,7 @@ def demo(
         command = [sys.executable, "-m", "edge_app", "listen", endpoint, *(["--json"] if json_lines else [])]
         listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         try:
-            with beside(task, view, token):
+            with live_page(task, view, token):
                 return run_app(task, seconds=seconds)
         finally:
             listener.terminate()

@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def record(source: str, out: Path, seconds: float | None, settings: Settings) -> int:
-    """Write the poses of a source to a recording until it ends, `seconds` pass, or Ctrl-C.
+    """Write the poses of a source to a recording until it ends, `seconds` pass, or a signal to stop.
 
     settings: `camera.max_people` says of how many.
 
@@ -50,5 +50,5 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
             pass
     if recorder.full:
         raise UsageError(recorder.full)
-    log.info("%s: %d frames, somebody in %d of them", out, frames, found)
+    log.info("%s: %d frames, with somebody in %d of them", out, frames, found)
     return 0

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
+from edge_app.app.paper import FAINT, INK, PAPER, Axis, sheet, text
 from edge_app.types import Event, Pose, Ranking, Window
 from edge_app.window.skeleton import Skeleton, WindowSpec
 
 WIDTH, FIGURE_H, BAND_H, LEFT = 960, 190, 150, 150
 FIGURES = 8  # in the picture of one window
 COLOURS = ("#2a6fdb", "#d9730d", "#1b998b", "#b5179e", "#6c757d", "#8d6e00")
-INK, FAINT, PAPER = "#1f2933", "#9aa5b1", "#ffffff"
 SIDES = {"left": "#2a6fdb", "right": "#d9730d", "middle": INK}
 
 
@@ -36,29 +36,19 @@ def draw_decision(window: Window, ranking: Ranking | None, spec: WindowSpec, ent
     """
     top = 30 + 20 * len(lines)
     best = [] if ranking is None else list(ranking.order()[:5])
-    parts = _paper(top + FIGURE_H + 24 * len(best) + 40)
-    for row, line in enumerate(lines):
-        weight = ' font-size="16" font-weight="600"' if row == 0 else ""
-        parts.append(f'<text x="20" y="{26 + 20 * row}"{weight}>{escape(line)}</text>')
+    parts = [text(20, 26 + 20 * row, line, bold=row == 0) for row, line in enumerate(lines)]
     parts += _row_of_figures(window, spec, top)
     if ranking is not None:
         enter = ranking.starts_at(best[0], enter) if best else enter
         parts += _bars(ranking, best, top + FIGURE_H + 10, enter)
-    return "\n".join([*parts, "</svg>"]) + "\n"
-
-
-def _paper(height: float) -> list[str]:
-    return [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" '
-        f'font-size="13" fill="{INK}"><rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>'
-    ]
+    return sheet(parts, WIDTH, top + FIGURE_H + 24 * len(best) + 40)
 
 
 def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
     """Eight moments of the window, oldest first, all on one floor, as the camera sees them."""
     seen = window.joints[window.valid]
     if not len(seen):
-        return [f'<text x="{LEFT}" y="{top + 90}" fill="{FAINT}">nobody in view</text>']
+        return [text(LEFT, top + 90, "nobody in view", fill=FAINT)]
     slot = (WIDTH - 40) / FIGURES
     height, width = np.ptp(seen[..., 1]), 2 * np.abs(seen[..., 0] - seen[:, :1, 0]).max()
     scale = min((FIGURE_H - 40) / max(height, 0.1), slot / max(width, 0.1))
@@ -67,7 +57,7 @@ def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
         x, joints = 20 + slot * (number + 0.5), window.joints[index]
         ago_s = (len(window.joints) - 1 - index) / spec.rate_hz
         ago = f"{-ago_s:.1f} s" if ago_s else "now"
-        parts.append(f'<text x="{x:.1f}" y="{top + FIGURE_H - 8}" text-anchor="middle" fill="{FAINT}">{ago}</text>')
+        parts.append(text(x, top + FIGURE_H - 8, ago, "middle", fill=FAINT))
         if window.valid[index]:
             across, up = joints[:, 0] - joints[spec.skeleton.torso[0], 0], seen[..., 1].max() - joints[:, 1]
             place = np.stack([x - across * scale, top + 10 + up * scale], axis=1)
@@ -77,36 +67,32 @@ def _row_of_figures(window: Window, spec: WindowSpec, top: float) -> list[str]:
 
 def _bars(ranking: Ranking, best: Sequence[int], top: float, enter: float) -> list[str]:
     left, width, bottom = LEFT + 70, WIDTH - LEFT - 260, top + 10 + 24 * len(best)
-    parts = [f'<text x="{WIDTH - 20}" y="{top}" text-anchor="end" fill="{FAINT}">score, energy</text>']
+    parts = [text(WIDTH - 20, top, "score, energy", "end", fill=FAINT)]
     for row, index in enumerate(best):
         y, score, colour = top + 10 + 24 * row, float(ranking.scores[index]), COLOURS[row]
-        parts.append(f'<text x="20" y="{y + 15}" fill="{colour}">{escape(ranking.labels[index])}</text>')
+        parts.append(text(20, y + 15, ranking.labels[index], fill=colour))
         for share, opacity in ((score, 0.3), (score * ranking.known, 1)):
             bar = f'x="{left}" y="{y}" width="{width * share:.1f}" height="20" rx="3"'
             parts.append(f'<rect {bar} fill="{colour}" opacity="{opacity}"/>')
         figures = f"{score:.3f}, {float(ranking.energies[index]):.4f}"
-        parts.append(f'<text x="{WIDTH - 20}" y="{y + 15}" text-anchor="end">{figures}</text>')
+        parts.append(text(WIDTH - 20, y + 15, figures, "end"))
     for name, value in (("starts", enter), ("known", ranking.known)):
         x = left + width * value
         parts.append(f'<path d="M{x:.1f} {top + 6}V{bottom}" stroke="{FAINT}" stroke-dasharray="3 3"/>')
-        parts.append(
-            f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle" fill="{FAINT}">{name} {value:.2f}</text>'
-        )
+        parts.append(text(x, bottom + 16, f"{name} {value:.2f}", "middle", fill=FAINT))
     return parts
 
 
 def draw_run(moments: Sequence[Moment], events: Sequence[Event], skeleton: Skeleton, title: str, enter: float) -> str:
     """The SVG text of a run; `moments` in order of time, `enter` as in `EventConfig`."""
     end_s = max(moments[-1].t_s, 0.1)
-    x = lambda t_s: LEFT + (WIDTH - LEFT - 20) * t_s / end_s  # noqa: E731
+    x: Axis = lambda t_s: LEFT + (WIDTH - LEFT - 20) * t_s / end_s  # noqa: E731
     labels = _leading(moments)
     colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
-    height = 40 + FIGURE_H + BAND_H + 90
-    parts = [*_paper(height), f'<text x="20" y="26" font-size="16" font-weight="600">{escape(title)}</text>']
-    parts += _figures(moments, skeleton, x, 40)
+    parts = _figures(moments, skeleton, x, 40)
     parts += _scores(moments, labels, colour, x, 40 + FIGURE_H, enter)
     parts += _timeline(moments, events, colour, x, end_s, 40 + FIGURE_H + BAND_H + 12)
-    return "\n".join([*parts, "</svg>"]) + "\n"
+    return sheet(parts, WIDTH, 40 + FIGURE_H + BAND_H + 90, title=title)
 
 
 def _leading(moments: Sequence[Moment]) -> list[str]:
@@ -120,16 +106,16 @@ def _leading(moments: Sequence[Moment]) -> list[str]:
     return sorted(counts, key=lambda name: -counts[name])[: len(COLOURS)]
 
 
-def _figures(moments: Sequence[Moment], skeleton: Skeleton, x, top: float) -> list[str]:
+def _figures(moments: Sequence[Moment], skeleton: Skeleton, x: Axis, top: float) -> list[str]:
     seen = [moment for moment in moments if moment.pose is not None]
     if not seen:
-        return [f'<text x="{LEFT}" y="{top + 90}" fill="{FAINT}">nobody in view</text>']
+        return [text(LEFT, top + 90, "nobody in view", fill=FAINT)]
     wanted = (np.arange(12) + 0.5) / 12 * moments[-1].t_s
     picked = sorted({int(np.argmin([abs(m.t_s - t) for m in seen])) for t in wanted})
     everywhere = np.concatenate([m.pose.image[:, 1] for m in seen if m.pose is not None])
     size = max(max(float(np.ptp(m.pose.image, axis=0).max()) for m in seen if m.pose is not None), np.ptp(everywhere))
     middle = (everywhere.min() + everywhere.max()) / 2
-    parts = [f'<text x="20" y="{top + 95}">MediaPipe pose</text>']
+    parts = [text(20, top + 95, "MediaPipe pose")]
     for index in picked:
         pose = seen[index].pose
         assert pose is not None
@@ -156,28 +142,32 @@ def _figure(place: np.ndarray, visible: np.ndarray, skeleton: Skeleton) -> list[
     return [*parts, f'<circle cx="{hx:.1f}" cy="{hy:.1f}" r="6" fill="{INK}"/>']
 
 
-def _scores(moments, labels, colour, x, top: float, enter: float) -> list[str]:
+def _scores(
+    moments: Sequence[Moment], labels: Sequence[str], colour: Mapping[str, str], x: Axis, top: float, enter: float
+) -> list[str]:
     low, high = top + BAND_H, top + 14
-    y = lambda v: low - (low - high) * v  # noqa: E731
+    y: Axis = lambda v: low - (low - high) * v  # noqa: E731
     lines = f"M{LEFT} {low}H{WIDTH - 20}M{LEFT} {y(enter):.1f}H{WIDTH - 20}"
     parts = [
-        f'<text x="20" y="{top + 30}">belief</text>',
+        text(20, top + 30, "belief"),
         f'<path d="{lines}" stroke="{FAINT}" stroke-width="0.5"/>',
-        f'<text x="{LEFT - 8}" y="{y(enter) + 4:.1f}" text-anchor="end" fill="{FAINT}">starts</text>',
+        text(LEFT - 8, y(enter) + 4, "starts", "end", fill=FAINT),
     ]
-    ranked = [moment for moment in moments if moment.ranking is not None]
+    ranked = [(moment.t_s, moment.ranking) for moment in moments if moment.ranking is not None]
     for row, label in enumerate(labels):
         points = " ".join(
-            f"{x(m.t_s):.1f},{y(m.ranking.known * float(m.ranking.scores[m.ranking.labels.index(label)])):.1f}"
-            for m in ranked
+            f"{x(t_s):.1f},{y(ranking.known * float(ranking.scores[ranking.labels.index(label)])):.1f}"
+            for t_s, ranking in ranked
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour[label]}" stroke-width="2"/>')
-        parts.append(f'<text x="20" y="{top + 50 + 17 * row}" fill="{colour[label]}">{escape(label)}</text>')
+        parts.append(text(20, top + 50 + 17 * row, label, fill=colour[label]))
     return parts
 
 
-def _timeline(moments, events, colour, x, end_s: float, top: float) -> list[str]:
-    parts = [f'<text x="20" y="{top + 18}">published</text>']
+def _timeline(
+    moments: Sequence[Moment], events: Sequence[Event], colour: Mapping[str, str], x: Axis, end_s: float, top: float
+) -> list[str]:
+    parts = [text(20, top + 18, "published")]
     ends = {event.id: event for event in events if event.type == "end"}
     for event in events:
         if event.type != "start":
@@ -187,14 +177,14 @@ def _timeline(moments, events, colour, x, end_s: float, top: float) -> list[str]
         fill = colour.get(event.label, INK)
         parts.append(f'<rect x="{x1:.1f}" y="{top}" width="{max(x2 - x1, 2):.1f}" height="26" rx="4" fill="{fill}"/>')
         if x2 - x1 > 7 * len(event.label):
-            parts.append(f'<text x="{x1 + 6:.1f}" y="{top + 18}" fill="{PAPER}">{escape(event.label)}</text>')
+            parts.append(text(x1 + 6, top + 18, event.label, fill=PAPER))
     parts += _states(moments, x, top + 34)
     for second in range(0, int(end_s) + 1, max(1, int(end_s) // 12 + 1)):
-        parts.append(f'<text x="{x(second):.1f}" y="{top + 68}" text-anchor="middle" fill="{FAINT}">{second} s</text>')
+        parts.append(text(x(second), top + 68, f"{second} s", "middle", fill=FAINT))
     return parts
 
 
-def _states(moments, x, top: float) -> list[str]:
+def _states(moments: Sequence[Moment], x: Axis, top: float) -> list[str]:
     """A thin line where nobody is there, idle or unknown."""
     shade = {"no_person": "#e4e7eb", "idle": "#cbd2d9", "unknown": "#f3d19c", "action": "#c6f7e2"}
     parts, begin = [], 0

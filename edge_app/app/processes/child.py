@@ -19,7 +19,7 @@ from edge_app.pose.native_stderr import keep_in
 from edge_app.runtime.die_with import die_with
 
 STATES = ("starting", "ready", "running", "degraded", "stopped", "failed")
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TOLD_TO_STOP = 128 + signal.SIGTERM  # the exit code then; 0 is the end of a source
 TURN_S = 0.01
 _PR_SET_NAME = 15
@@ -101,8 +101,8 @@ class Child:
 def run_child(
     body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int, said: Connection
 ) -> None:  # fmt: skip
-    """Entry of a child: `body(task, child)` under signal handling. The supervisor started it with SIGINT and SIGTERM
-    held back, so that neither can strike before there are handlers.
+    """Entry of a child: `body(task, child)` under signal handling. The supervisor started it with `STOP_SIGNALS`
+    held back, so that none can strike before there are handlers.
 
     Exits with an `AppError`'s code after its line, 1 after the line of any other error, `TOLD_TO_STOP` after SIGTERM.
     """
@@ -116,7 +116,8 @@ def run_child(
         child.stopping = True
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     try:
         body(task, child)

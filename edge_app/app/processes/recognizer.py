@@ -18,7 +18,7 @@ from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes, TracedTimes
 from edge_app.app.processes.child import Child
 from edge_app.app.processes.handover import report_receiver, unpack
-from edge_app.app.prometheus import Exporter, render
+from edge_app.app.prometheus import Exporter, families
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SupportSet
@@ -157,7 +157,7 @@ class RecognizerProcess:
     def _note(self, report: CameraReport) -> bool:
         """What a report tells of its camera; whether it is young enough to be decided on."""
         if self._why:  # said once a camera works, so that of an app that ends at once only the error is heard
-            log.info("%s", self._why, extra={"kind": "runtime"})
+            log.debug("%s", self._why, extra={"kind": "runtime"})
             self._why = ""
         camera = self._cameras[report.camera]
         camera.report, camera.heard_ns = report, time.monotonic_ns()
@@ -276,7 +276,7 @@ class RecognizerProcess:
             self._status = message
             self._publisher.publish(topic(name, "status"), message)
         if self._exporter is not None:
-            self._exporter.text = render(message, self.times.histograms, self._ages.histograms)
+            self._exporter.families = families(message, self.times.histograms, self._ages.histograms)
 
     @staticmethod
     def _age_ms(t_ns: int) -> float:

@@ -228,7 +228,7 @@ class Stage:
 
 
 def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: float | None = None) -> int:
-    """Run until the sources end, `stop` is set, `seconds` pass, or SIGINT or SIGTERM arrives. Returns the exit code.
+    """Run until the sources end, `stop` is set, `seconds` pass, or a signal to stop arrives. Returns the exit code.
 
     Raises:
         GaveUpError: a stage's restart budget is spent.
@@ -288,7 +288,10 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
 
 @contextmanager
 def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event (`stop`, if given) that SIGINT and SIGTERM set meanwhile; outside the main thread nothing does."""
+    """An event (`stop`, if given) that `STOP_SIGNALS` set meanwhile; outside the main thread nothing does.
+
+    What was ignored before stays ignored: a hang-up by `nohup`, Ctrl-C in a script's background job.
+    """
     stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -297,7 +300,8 @@ def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Even
     def handler(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    old = {number: signal.signal(number, handler) for number in STOP_SIGNALS}
+    heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield stop
     finally:

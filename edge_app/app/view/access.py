@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from edge_app.errors import PortError, UsageError
-from edge_app.stream.endpoint import parse_place
+from edge_app.stream.endpoint import parse_host_port
 
-DEFAULT_PLACE = "127.0.0.1:8765"
+DEFAULT_ADDRESS = "127.0.0.1:8765"
 MIN_TOKEN = 16
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Access:
     """An open listening socket. token: empty only where no other machine can connect."""
 
     socket: socket.socket
@@ -31,8 +31,8 @@ class Door:
         host, port = self.socket.getsockname()[:2]
         if ipaddress.ip_address(host).is_unspecified:
             host = socket.gethostname()
-        place = f"[{host}]" if ":" in host else host
-        return f"http://{place}:{port}/" + (f"?token={quote(self.token)}" if self.token else "")
+        name = f"[{host}]" if ":" in host else host
+        return f"http://{name}:{port}/" + (f"?token={quote(self.token)}" if self.token else "")
 
     def knows(self, token: str) -> bool:
         """Whether this is the token; takes as long for any that is not."""
@@ -51,22 +51,22 @@ class Door:
     @staticmethod
     def is_origin(origin: str, host: str) -> bool:
         """Whether a request comes from our own page; browsers send the origin with every WebSocket and PUT."""
-        scheme, separator, place = origin.partition("://")
-        return bool(separator) and scheme in ("http", "https") and place == host
+        scheme, separator, asked = origin.partition("://")
+        return bool(separator) and scheme in ("http", "https") and asked == host
 
 
-def open_door(place: str = DEFAULT_PLACE, token: str = "") -> Door:
+def open_access(host_port: str = DEFAULT_ADDRESS, token: str = "") -> Access:
     """Listen on HOST:PORT, HOST being an IP address or localhost. Nothing is looked up.
 
     Raises:
-        UsageError: the place is malformed, or the token too short to be safe.
-        PortError: the place is in use, or not permitted.
+        UsageError: the address is malformed, or the token too short to be safe.
+        PortError: the port is in use, or not permitted.
     """
     try:
-        address, port = parse_place(place)
+        address, port = parse_host_port(host_port)
     except ValueError:
         raise UsageError(
-            f"live page at {place!r:.80}: an IP address and a port are expected, such as {DEFAULT_PLACE}"
+            f"live page at {host_port!r:.80}: an IP address and a port are expected, such as {DEFAULT_ADDRESS}"
         ) from None
     if token and len(token) < MIN_TOKEN:
         raise UsageError(f"--token: {len(token)} characters found, at least {MIN_TOKEN} are needed")
@@ -75,5 +75,5 @@ def open_door(place: str = DEFAULT_PLACE, token: str = "") -> Door:
         listening = socket.create_server((str(address), port), family=family)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise PortError(f"live page at {place}: {reason}; choose another place with HOST:PORT") from None
-    return Door(listening, token or ("" if address.is_loopback else secrets.token_urlsafe(16)), address.is_loopback)
+        raise PortError(f"live page at {host_port}: {reason}; choose another HOST:PORT") from None
+    return Access(listening, token or ("" if address.is_loopback else secrets.token_urlsafe(16)), address.is_loopback)

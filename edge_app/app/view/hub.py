@@ -22,8 +22,8 @@ _POLL_S = 0.1
 _MAX_WAITING = 500  # messages for one page; then the oldest goes
 _HISTORY = 100  # steps of actions that a new page gets
 _MAX_TOPICS = 256
-PAST_S = 60.0
-_MAX_PAST = 6000  # messages kept for a recording; some 30 MB
+RECENT_S = 60.0
+_MAX_RECENT = 6000  # messages kept for a recording; some 30 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Update:
     """A message, and when it was heard. age_ms: of its capture at that moment, None where there is none."""
 
     message: Message
@@ -49,7 +49,7 @@ class Note:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Only the newest note of a key is kept for a page."""
+        """Only the newest update of a key is kept for a page."""
         data = self.message.data
         return (self.message.topic, *([data.get("event"), data.get("seq")] if self.message.kind == "action" else []))
 
@@ -62,35 +62,35 @@ class Note:
         }  # fmt: skip
 
 
-class Inbox:
+class Mailbox:
     """What one page has not been sent yet."""
 
-    def __init__(self, notes: list[Note]) -> None:
-        self._notes = {note.key: note for note in notes}
+    def __init__(self, updates: list[Update]) -> None:
+        self._updates = {update.key: update for update in updates}
         self._filled = asyncio.Event()
-        if notes:
+        if updates:
             self._filled.set()
 
-    def put(self, note: Note) -> None:
-        self._notes.pop(note.key, None)  # the newest goes to the end of the line
-        self._notes[note.key] = note
-        if len(self._notes) > _MAX_WAITING:
-            del self._notes[next(iter(self._notes))]
+    def put(self, update: Update) -> None:
+        self._updates.pop(update.key, None)  # the newest goes to the end of the line
+        self._updates[update.key] = update
+        if len(self._updates) > _MAX_WAITING:
+            del self._updates[next(iter(self._updates))]
         self._filled.set()
 
-    async def take(self) -> list[Note]:
+    async def take(self) -> list[Update]:
         """All that waits, at the latest after `WAIT_S`."""
         try:
             await asyncio.wait_for(self._filled.wait(), WAIT_S)
         except asyncio.TimeoutError:
             return []
         self._filled.clear()
-        notes, self._notes = list(self._notes.values()), {}
-        return notes
+        updates, self._updates = list(self._updates.values()), {}
+        return updates
 
 
 class Hub:
-    """Subscribes to the stream; `run` moves what comes into the inboxes. Poses that are too old are dropped here; to
+    """Subscribes to the stream; `run` moves what comes into the mailboxes. Poses that are too old are dropped here; to
     labels the page itself applies the limit.
 
     Raises:
@@ -105,24 +105,24 @@ class Hub:
             )  # stamps of another machine have no age: so no limit here
         except ValueError as error:
             raise UsageError(str(error)) from None
-        self._newest: dict[tuple[Any, ...], Note] = {}
-        self._actions: deque[Note] = deque(maxlen=_HISTORY)
-        self._past: deque[Note] = deque(maxlen=_MAX_PAST)
-        self._inboxes: set[Inbox] = set()
+        self._newest: dict[tuple[Any, ...], Update] = {}
+        self._actions: deque[Update] = deque(maxlen=_HISTORY)
+        self._recent: deque[Update] = deque(maxlen=_MAX_RECENT)
+        self._mailboxes: set[Mailbox] = set()
 
-    def past(self) -> list[Message]:
-        """What was heard in the last `PAST_S` seconds, oldest first."""
-        since = time.monotonic() - PAST_S
-        return [note.message for note in self._past if note.heard_s >= since]
+    def recent(self) -> list[Message]:
+        """What was heard in the last `RECENT_S` seconds, oldest first."""
+        since = time.monotonic() - RECENT_S
+        return [update.message for update in self._recent if update.heard_s >= since]
 
-    def join(self) -> Inbox:
-        """An inbox that holds the newest of each topic, and the last actions."""
-        inbox = Inbox([*self._actions, *self._newest.values()])
-        self._inboxes.add(inbox)
-        return inbox
+    def join(self) -> Mailbox:
+        """A mailbox that holds the newest of each topic, and the last actions."""
+        mailbox = Mailbox([*self._actions, *self._newest.values()])
+        self._mailboxes.add(mailbox)
+        return mailbox
 
-    def leave(self, inbox: Inbox) -> None:
-        self._inboxes.discard(inbox)
+    def leave(self, mailbox: Mailbox) -> None:
+        self._mailboxes.discard(mailbox)
 
     async def run(self) -> None:
         """Hear the stream until cancelled."""
@@ -145,14 +145,14 @@ class Hub:
 
     def _take(self, message: Message) -> None:
         age_ms = message.age_ms if message.age_ms is not None else message.data.get("age_ms")
-        note = Note(message, age_ms if isinstance(age_ms, (int, float)) else None)
+        update = Update(message, age_ms if isinstance(age_ms, (int, float)) else None)
         if message.kind == "action":
-            self._actions.append(note)
-        elif message.kind == "pose" and (note.age_ms is None or note.age_ms > self._max_age_ms):
+            self._actions.append(update)
+        elif message.kind == "pose" and (update.age_ms is None or update.age_ms > self._max_age_ms):
             return
-        elif note.key in self._newest or len(self._newest) < _MAX_TOPICS:
-            self._newest[note.key] = note
+        elif update.key in self._newest or len(self._newest) < _MAX_TOPICS:
+            self._newest[update.key] = update
         if not message.local:
-            self._past.append(note)
-        for inbox in self._inboxes:
-            inbox.put(note)
+            self._recent.append(update)
+        for mailbox in self._mailboxes:
+            mailbox.put(update)

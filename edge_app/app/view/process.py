@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_app.app.log import log
 from edge_app.app.processes.lifetime import RestartBudget, stop_all
-from edge_app.app.view.access import Door, open_door
+from edge_app.app.view.access import Access, open_access
 from edge_app.app.view.hub import View
 from edge_app.errors import UsageError
 from edge_app.runtime.die_with import die_with
@@ -26,79 +26,79 @@ _STOP_S = 3.0
 _WATCH_S = 0.1
 
 
-def enter(place: str, token: str) -> Door:
-    """Open the page's door and say where it is.
+def enter(host_port: str, token: str) -> Access:
+    """Open the page's socket and say where it is.
 
     Raises:
-        UsageError: the packages of the extra `view` are not installed, or the place or the token is refused.
-        PortError: the place is in use.
+        UsageError: the packages of the extra `view` are not installed, or the address or the token is refused.
+        PortError: the port is in use.
     """
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise UsageError(f"the live page needs {', '.join(missing)}: pip install 'edge-app[view]'")
-    door = open_door(place, token)
-    _say(f"live page: {door.url}")
-    return door
+    access = open_access(host_port, token)
+    _say(f"live page: {access.url}")
+    return access
 
 
-def beside(task: AppTask, place: str | None, token: str) -> AbstractContextManager[object]:
-    """The page of an app about to run, at `place`; None for no page.
+def live_page(task: AppTask, host_port: str | None, token: str) -> AbstractContextManager[object]:
+    """The page of an app about to run, at `host_port`; None for no page.
 
     Raises:
         UsageError, PortError: as `enter`.
     """
-    if place is None:
+    if host_port is None:
         return nullcontext()
     publish = task.settings.publish
     if publish.keys and task.publish.startswith("tcp:"):
         raise UsageError(
             "--view beside a stream with keys: use edge-app view ENDPOINT --keys DIR with a client's folder"
         )
-    return Beside(View(task.publish, publish.control, publish.max_age_ms), place, token)
+    return ViewProcess(View(task.publish, publish.control, publish.max_age_ms), host_port, token)
 
 
-def serve_view(view: View, place: str, token: str) -> int:
+def serve_view(view: View, host_port: str, token: str) -> int:
     """`edge-app view`: serve until Ctrl-C.
 
     Raises:
         UsageError, PortError: as `enter`; the stream's endpoint is malformed.
     """
-    door = enter(place, token)
+    access = enter(host_port, token)
     from edge_app.app.view.server import serve
 
-    serve(view, door)
+    serve(view, access)
     return 0
 
 
-class Beside:
+class ViewProcess:
     """The page of a running app: a context manager.
 
     Raises:
         UsageError, PortError: as `enter`.
     """
 
-    def __init__(self, view: View, place: str, token: str) -> None:
-        self._view, self._door = view, enter(place, token)
+    def __init__(self, view: View, host_port: str, token: str) -> None:
+        self._view, self._access = view, enter(host_port, token)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="view")
 
     @property
     def url(self) -> str:
         """The address to open."""
-        return self._door.url
+        return self._access.url
 
     def wait(self) -> None:
         """Until the page is given up."""
         self._thread.join()
 
-    def __enter__(self) -> Beside:
+    def __enter__(self) -> ViewProcess:
         self._thread.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._door.socket.close()
+        self._access.socket.close()
 
     def _watch(self) -> None:
         budget = RestartBudget(RESTARTS, WITHIN_S)
@@ -115,7 +115,7 @@ class Beside:
     def _run(self) -> int | None:
         """One life of the process: its exit code, None where it was told to stop."""
         process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(self._view, self._door, os.getpid()), name="edge-app-view", daemon=True
+            target=_serve, args=(self._view, self._access, os.getpid()), name="edge-app-view", daemon=True
         )
         process.start()
         while process.is_alive():
@@ -125,13 +125,13 @@ class Beside:
         return process.exitcode
 
 
-def _serve(view: View, door: Door, parent: int) -> None:
+def _serve(view: View, access: Access, parent: int) -> None:
     from edge_app.app.view.server import serve
 
     os.setsid()  # Ctrl-C is for the app, which then tells us
     die_with(parent)
     try:
-        serve(view, door)
+        serve(view, access)
     except Exception as error:
         _say(f"live page: {type(error).__name__}: {error}")
         sys.exit(1)

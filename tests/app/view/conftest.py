@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from edge_app.app.view.access import Door, open_door
+from edge_app.app.view.access import Access, open_access
 from edge_app.app.view.hub import View
 from edge_app.stream import messages as schema
 from edge_app.stream.publisher import Publisher
@@ -94,24 +94,24 @@ class App:
 
 
 @contextmanager
-def served(app: App, token: str = "") -> Iterator[Door]:
-    """The app's page, at a free port; the door tells which."""
-    door = open_door("127.0.0.1:0", token)
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(View(app.endpoint), door))
+def served(app: App, token: str = "") -> Iterator[Access]:
+    """The app's page, at a free port; the access tells which."""
+    access = open_access("127.0.0.1:0", token)
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(View(app.endpoint), access))
     process.start()
     try:
-        yield door
+        yield access
     finally:
         process.terminate()
         process.join(10)
-        door.socket.close()
+        access.socket.close()
     assert process.exitcode == 0, "SIGTERM ends the page cleanly"
 
 
-def _serve(view: View, door: Door) -> None:
+def _serve(view: View, access: Access) -> None:
     from edge_app.app.view.server import serve
 
-    serve(view, door)
+    serve(view, access)
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def app() -> Iterator[App]:
 
 
 @pytest.fixture
-def page(app) -> Iterator[Door]:
+def page(app) -> Iterator[Access]:
     """A page of its own, of an app that does what the test says."""
-    with served(app) as door:
-        yield door
+    with served(app) as access:
+        yield access
 
 
 @pytest.fixture(scope="module")
@@ -136,14 +136,14 @@ def same_app() -> Iterator[App]:
 
 
 @pytest.fixture(scope="module")
-def same_page(same_app) -> Iterator[Door]:
+def same_page(same_app) -> Iterator[Access]:
     """One page for all tests that change nothing."""
-    with served(same_app) as door:
-        yield door
+    with served(same_app) as access:
+        yield access
 
 
 @pytest.fixture(scope="module")
-def guarded(same_app) -> Iterator[Door]:
+def guarded(same_app) -> Iterator[Access]:
     """One page with a token."""
-    with served(same_app, TOKEN) as door:
-        yield door
+    with served(same_app, TOKEN) as access:
+        yield access

@@ -12,9 +12,9 @@ import urllib.request
 
 import pytest
 
-from edge_app.app.view import process as beside
+from edge_app.app.view import process
 from edge_app.app.view.hub import View
-from edge_app.app.view.process import Beside
+from edge_app.app.view.process import ViewProcess
 from edge_app.client import Subscriber
 from edge_app.errors import UsageError
 from tests.running import interruptible
@@ -38,7 +38,7 @@ def only_child() -> int:
 
 
 def test_a_killed_page_comes_back_and_the_stream_goes_on(app, capfd):
-    with Beside(View(app.endpoint), "127.0.0.1:0", "") as page, Subscriber(app.endpoint) as stream:
+    with ViewProcess(View(app.endpoint), "127.0.0.1:0", "") as page, Subscriber(app.endpoint) as stream:
         read(page.url)
         before = only_child()
         os.kill(before, signal.SIGKILL)
@@ -51,19 +51,19 @@ def test_a_killed_page_comes_back_and_the_stream_goes_on(app, capfd):
 
 
 def test_a_page_that_always_falls_over_is_given_up_and_nothing_else(capfd):
-    with Beside(View("nonsense"), "127.0.0.1:0", "") as page:
+    with ViewProcess(View("nonsense"), "127.0.0.1:0", "") as page:
         page.wait()
     lines = capfd.readouterr().err.splitlines()
-    assert f"failed {beside.RESTARTS + 1} times" in lines[-1]
+    assert f"failed {process.RESTARTS + 1} times" in lines[-1]
     assert not any("Traceback" in line for line in lines)
 
 
 ALONE = """
 import multiprocessing, signal, sys
 from edge_app.app.view.hub import View
-from edge_app.app.view.process import Beside
+from edge_app.app.view.process import ViewProcess
 if __name__ == "__main__":
-    with Beside(View(sys.argv[1]), "127.0.0.1:0", "") as page:
+    with ViewProcess(View(sys.argv[1]), "127.0.0.1:0", "") as page:
         while not multiprocessing.active_children():
             pass
         print(page.url, multiprocessing.active_children()[0].pid, flush=True)
@@ -86,9 +86,9 @@ def test_the_page_ends_with_an_app_that_is_killed(app, tmp_path):
 
 
 def test_what_is_missing_is_named(monkeypatch):
-    monkeypatch.setattr(beside, "PACKAGES", ("starlette", "no_such_package"))
+    monkeypatch.setattr(process, "PACKAGES", ("starlette", "no_such_package"))
     with pytest.raises(UsageError, match=r"needs no_such_package: pip install 'edge-app\[view\]'"):
-        beside.enter("127.0.0.1:0", "")
+        process.enter("127.0.0.1:0", "")
 
 
 @pytest.mark.parametrize(

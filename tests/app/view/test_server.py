@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from edge_app.app.view.access import Door, open_door
+from edge_app.app.view.access import Access, open_access
 from edge_app.app.view.save import as_recording
 from edge_app.camera.recording import read_recording
 from edge_app.client import Message
@@ -20,9 +20,9 @@ from edge_app.types import Poses
 from tests.app.view.conftest import TOKEN
 
 
-def ask(door: Door, path: str = "/", method: str = "GET", body: str | None = None, **headers: str):
+def ask(access: Access, path: str = "/", method: str = "GET", body: str | None = None, **headers: str):
     """Status, headers and body of an answer."""
-    host, port = door.socket.getsockname()[:2]
+    host, port = access.socket.getsockname()[:2]
     connection = http.client.HTTPConnection(host, port, timeout=20)
     connection.request(method, path, body, {key.replace("_", "-"): value for key, value in headers.items()})
     reply = connection.getresponse()
@@ -31,14 +31,14 @@ def ask(door: Door, path: str = "/", method: str = "GET", body: str | None = Non
     return reply.status, {key.lower(): value for key, value in reply.getheaders()}, content
 
 
-def place(door: Door) -> str:
-    return "{}:{}".format(*door.socket.getsockname()[:2])
+def place(access: Access) -> str:
+    return "{}:{}".format(*access.socket.getsockname()[:2])
 
 
-def live(door: Door, origin: str | None = None, cookie: str = ""):
-    ask(door)  # waits until it serves
+def live(access: Access, origin: str | None = None, cookie: str = ""):
+    ask(access)  # waits until it serves
     return connect(  # past the proxy that keeps MediaPipe quiet
-        f"ws://{place(door)}/live", origin=origin if origin is not None else f"http://{place(door)}",
+        f"ws://{place(access)}/live", origin=origin if origin is not None else f"http://{place(access)}",
         additional_headers={"Cookie": cookie} if cookie else {}, open_timeout=20, proxy=None,
     )  # fmt: skip
 
@@ -52,15 +52,15 @@ def batches(socket, seconds: float = 60.0):
     pytest.fail(f"not what was waited for in {seconds} s")
 
 
-def notes(socket, kind: str):
+def updates(socket, kind: str):
     for batch in batches(socket):
-        yield from (note for note in batch["notes"] if note["topic"].endswith(f"/{kind}"))
+        yield from (update for update in batch["updates"] if update["topic"].endswith(f"/{kind}"))
 
 
 def test_the_page_and_its_parts_come_with_a_strict_policy(same_page):
-    door = same_page
+    access = same_page
     for path, kind in (("/", "text/html"), ("/main.js", "text/javascript"), ("/style.css", "text/css")):
-        status, headers, content = ask(door, path)
+        status, headers, content = ask(access, path)
         assert status == 200
         assert headers["content-type"].startswith(kind)
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -69,7 +69,9 @@ def test_the_page_and_its_parts_come_with_a_strict_policy(same_page):
         assert b"://" not in content.replace(b"http://www.w3.org/2000/svg", b""), "nothing from anywhere else"
 
 
-@pytest.mark.parametrize("path", ["/../door.py", "/%2e%2e/door.py", "/page/index.html", "/etc/passwd", "//etc/passwd"])
+@pytest.mark.parametrize(
+    "path", ["/../access.py", "/%2e%2e/access.py", "/page/index.html", "/etc/passwd", "//etc/passwd"]
+)
 def test_no_other_file_is_given(same_page, path):
     assert ask(same_page, path)[0] == 404
 
@@ -80,34 +82,36 @@ def test_state_pose_action_and_status_arrive_with_their_ages(same_page):
         for batch in batches(socket):
             assert batch["limit_ms"] == 1000
             assert batch["waited_ms"] >= 0
-            for note in batch["notes"]:
-                kind = note["topic"].rpartition("/")[2]
+            for update in batch["updates"]:
+                kind = update["topic"].rpartition("/")[2]
                 wanted.discard(kind)
                 if kind in ("state", "pose"):
-                    assert note["exact"]
-                    assert note["age_ms"] >= 0
+                    assert update["exact"]
+                    assert update["age_ms"] >= 0
             if not wanted:
                 return
 
 
 def test_a_page_that_comes_later_gets_the_actions_that_were(same_page):
     with live(same_page) as socket:
-        first = next(notes(socket, "action"))["data"]
+        first = next(updates(socket, "action"))["data"]
     with live(same_page) as socket:
-        assert next(notes(socket, "action"))["data"]["event"] == first["event"]
+        assert next(updates(socket, "action"))["data"]["event"] == first["event"]
 
 
 def test_a_page_that_does_not_ask_is_sent_nothing_and_then_only_the_newest(same_page):
     first = None
     with live(same_page) as quick, live(same_page) as slow:
-        for note in notes(quick, "state"):
-            seq = note["data"]["seq"]
+        for update in updates(quick, "state"):
+            seq = update["data"]["seq"]
             first = seq if first is None else first
             if seq > first + 5:
                 break
         with pytest.raises(TimeoutError):
             slow.recv(0.2)
-        states = [note["data"]["seq"] for note in next(batches(slow))["notes"] if note["topic"].endswith("/state")]
+        states = [
+            update["data"]["seq"] for update in next(batches(slow))["updates"] if update["topic"].endswith("/state")
+        ]
         assert len(states) == 1
         assert states[0] >= seq
 
@@ -116,30 +120,30 @@ def test_poses_that_are_too_old_are_not_sent(page, app):
     app.delay_ms = 5000
     with live(page) as socket:
         for batch in batches(socket):
-            kinds = [note["topic"].rpartition("/")[2] for note in batch["notes"]]
+            kinds = [update["topic"].rpartition("/")[2] for update in batch["updates"]]
             assert "pose" not in kinds
-            if any(note["data"].get("state") == "stale" for note in batch["notes"]):
+            if any(update["data"].get("state") == "stale" for update in batch["updates"]):
                 return
 
 
 def test_whatever_a_page_sends_is_taken_for_more(same_page):
     with live(same_page) as socket:
         socket.send(b"\xff")
-        assert "notes" in json.loads(socket.recv(10))
+        assert "updates" in json.loads(socket.recv(10))
     with live(same_page) as socket, pytest.raises(ConnectionClosed):
         socket.send("x" * 5000)
         socket.recv(10)
     with live(same_page) as socket:
-        next(notes(socket, "state"))
+        next(updates(socket, "state"))
 
 
 def test_silence_is_told(page, app):
     with live(page) as socket:
-        next(notes(socket, "state"))
+        next(updates(socket, "state"))
         app.silent = True
-        for note in notes(socket, "state"):
-            if note["local"]:
-                assert note["data"]["state"] == "stale"
+        for update in updates(socket, "state"):
+            if update["local"]:
+                assert update["data"]["state"] == "stale"
                 return
 
 
@@ -153,11 +157,11 @@ def test_a_websocket_of_another_site_is_refused(same_page, origin):
 
 
 def test_a_change_from_another_site_is_refused(same_page):
-    door = same_page
+    access = same_page
     body = json.dumps({"lines": ["wave"]})
-    assert ask(door, "/words", "PUT", body, Origin="http://evil.example")[0] == 403
-    assert ask(door, "/words", "PUT", body)[0] == 403
-    assert ask(door, "/words", "POST", body, Origin=f"http://{place(door)}")[0] == 405
+    assert ask(access, "/labels", "PUT", body, Origin="http://evil.example")[0] == 403
+    assert ask(access, "/labels", "PUT", body)[0] == 403
+    assert ask(access, "/labels", "POST", body, Origin=f"http://{place(access)}")[0] == 405
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "[::2]", "[::1", ""])
@@ -166,36 +170,36 @@ def test_a_name_that_only_points_here_is_refused(same_page, host):
 
 
 def test_with_a_token_nothing_comes_without_it(guarded):
-    door = guarded
-    for path in ("/", "/main.js", "/words", "/?token=wrong-but-long-enough", "/?token=", f"/?token={TOKEN[:-1]}é"):
-        status, _, content = ask(door, quote(path, safe="/?="))
+    access = guarded
+    for path in ("/", "/main.js", "/labels", "/?token=wrong-but-long-enough", "/?token=", f"/?token={TOKEN[:-1]}é"):
+        status, _, content = ask(access, quote(path, safe="/?="))
         assert status == 401
         assert b"canvas" not in content
         assert TOKEN.encode() not in content
-    assert ask(door, "/style.css")[0] == 200
-    for cookie in ("", "edge_app_view=x", f"edge_app_view_{door.socket.getsockname()[1]}=nonsense"):
-        with pytest.raises(InvalidStatus) as refused, live(door, cookie=cookie):
+    assert ask(access, "/style.css")[0] == 200
+    for cookie in ("", "edge_app_view=x", f"edge_app_view_{access.socket.getsockname()[1]}=nonsense"):
+        with pytest.raises(InvalidStatus) as refused, live(access, cookie=cookie):
             pass
         assert refused.value.response.status_code == 403
 
 
 def test_the_token_moves_from_the_address_into_a_cookie(guarded):
-    door = guarded
-    assert f"token={TOKEN}" in door.url
-    status, headers, _ = ask(door, f"/?token={TOKEN}")
+    access = guarded
+    assert f"token={TOKEN}" in access.url
+    status, headers, _ = ask(access, f"/?token={TOKEN}")
     assert (status, headers["location"]) == (303, "/")
     cookie = headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "samesite=strict" in cookie.lower()
     pair = cookie.partition(";")[0]
-    assert ask(door, "/", Cookie=pair)[0] == 200
-    with live(door, cookie=pair) as socket:
-        next(notes(socket, "state"))
+    assert ask(access, "/", Cookie=pair)[0] == 200
+    with live(access, cookie=pair) as socket:
+        next(updates(socket, "state"))
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"lines": "wave"}', '{"lines": [1]}', "[" * 5000, "x" * 100_000])
 def test_words_that_are_no_list_are_refused_in_one_line(same_page, body):
-    status, _, content = ask(same_page, "/words", "PUT", body, Origin=f"http://{place(same_page)}")
+    status, _, content = ask(same_page, "/labels", "PUT", body, Origin=f"http://{place(same_page)}")
     assert status == 400
     assert "expected" in json.loads(content)["error"]
 
@@ -220,8 +224,8 @@ def test_what_cannot_be_forgotten_is_refused_in_one_line(same_page, body):
 
 def test_the_last_minute_is_saved_as_a_recording(same_page, tmp_path):
     with live(same_page) as socket:
-        next(notes(socket, "pose"))
-        next(notes(socket, "status"))
+        next(updates(socket, "pose"))
+        next(updates(socket, "status"))
         status, headers, content = ask(same_page, "/recording")
     assert status == 200 and headers["content-disposition"].startswith('attachment; filename="edge-app-')
     file = tmp_path / "minute.mcap"
@@ -252,7 +256,7 @@ def test_a_shot_from_another_site_is_refused(same_page, method):
 
 
 def test_without_a_control_socket_the_words_say_so(same_page):
-    assert json.loads(ask(same_page, "/words")[2])["error"]
+    assert json.loads(ask(same_page, "/labels")[2])["error"]
 
 
 def test_a_flood_of_pages_is_limited(page):
@@ -260,24 +264,24 @@ def test_a_flood_of_pages_is_limited(page):
         sockets = [stack.enter_context(live(page)) for _ in range(17)]
         with pytest.raises(ConnectionClosed):
             sockets[-1].recv(10)
-        next(notes(sockets[0], "state"))
+        next(updates(sockets[0], "state"))
 
 
 @pytest.mark.parametrize("text", ["", "8765", "example.org:80", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "a:b:c"])
 def test_a_place_that_is_none_is_refused(text):
     with pytest.raises(UsageError):
-        open_door(text)
+        open_access(text)
 
 
 def test_beyond_this_machine_there_is_always_a_token():
-    door = open_door("0.0.0.0:0")
-    door.socket.close()
-    assert len(door.token) >= 16
+    access = open_access("0.0.0.0:0")
+    access.socket.close()
+    assert len(access.token) >= 16
     with pytest.raises(UsageError):
-        open_door("0.0.0.0:0", "short")
+        open_access("0.0.0.0:0", "short")
 
 
 def test_a_place_in_use_is_refused():
-    door = open_door("127.0.0.1:0")
-    with door.socket, pytest.raises(PortError):
-        open_door(place(door))
+    access = open_access("127.0.0.1:0")
+    with access.socket, pytest.raises(PortError):
+        open_access(place(access))

@@ -12,7 +12,7 @@ export const SAYINGS = {
 };
 
 export class Camera {
-  state = null; // the newest note
+  state = null; // the newest update
   pose = null;
   status = null;
   belief = new Map(); // label -> share; "" is none of the words
@@ -26,17 +26,17 @@ export class Camera {
     this.name = name;
   }
 
-  take(note, limit) {
-    const { data } = note, kind = note.topic.split("/")[2];
-    if (kind === "action") this.#action(note);
-    else if (kind === "pose") this.pose = note;
-    else if (kind === "status") this.status = note;
+  take(update, limit) {
+    const { data } = update, kind = update.topic.split("/")[2];
+    if (kind === "action") this.#action(update);
+    else if (kind === "pose") this.pose = update;
+    else if (kind === "status") this.status = update;
     else if (kind === "state") {
-      if (this.state?.data.run !== data.run) this.#end((event) => event.run !== data.run, note.got, "restart");
-      this.state = note;
+      if (this.state?.data.run !== data.run) this.#end((event) => event.run !== data.run, update.got, "restart");
+      this.state = update;
       const open = new Set(data.open.map((each) => each.event));
-      this.#end((event, name) => !open.has(name) && event.seen < (note.at ?? note.got), note.got, "lost");
-      if (this.standing(note.got, limit).fresh) this.#believe(data, note.got);
+      this.#end((event, name) => !open.has(name) && event.seen < (update.at ?? update.got), update.got, "lost");
+      if (this.standing(update.got, limit).fresh) this.#believe(data, update.got);
     }
   }
 

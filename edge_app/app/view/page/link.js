@@ -13,7 +13,7 @@ export function now() {
   return performance.now() + slept;
 }
 
-/** Calls `take(batch)`, with `got` and `at` (captured, at the latest guess) on our clock in each note, for ever. */
+/** Calls `take(batch)`, with `got` and `at` (captured, at the latest guess) on our clock in each update, for ever. */
 export function follow(take) {
   let socket, asked, pause = 250;
   const url = new URL("live", location.href);
@@ -29,9 +29,9 @@ export function follow(take) {
       const transit = Math.max(0, got - asked - batch.waited_ms);
       ask(mine);
       pause = 250;
-      for (const note of batch.notes) {
-        note.got = got;
-        note.at = note.age_ms === null ? null : got - note.age_ms - transit;
+      for (const update of batch.updates) {
+        update.got = got;
+        update.at = update.age_ms === null ? null : got - update.age_ms - transit;
       }
       take(batch);
     };

@@ -20,11 +20,11 @@ listen(() => chosen ?? "");
 follow((batch) => {
   ({ limit_ms: limit, stream } = batch);
   heard = now();
-  for (const note of batch.notes) {
-    const name = note.topic.split("/")[1];
+  for (const update of batch.updates) {
+    const name = update.topic.split("/")[1];
     if (name === "*") continue; // the server hears nothing at all: so will we
     if (!cameras.has(name)) cameras.set(name, new Camera(name));
-    cameras.get(name).take(note, limit);
+    cameras.get(name).take(update, limit);
   }
   if (by("cameras").children.length !== cameras.size) drawCameras();
 });

@@ -16,7 +16,7 @@ export class Stage {
     this.c = canvas.getContext("2d");
   }
 
-  /** pose: a note, or null where there is none that is fresh. */
+  /** pose: an update, or null where there is none that is fresh. */
   draw(pose, standing, time) {
     const { c, canvas } = this, { width, height } = fit(canvas), style = getComputedStyle(canvas);
     const ink = (name) => style.getPropertyValue(`--${name}`);

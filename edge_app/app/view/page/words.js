@@ -8,7 +8,7 @@ const lesson = document.getElementById("teach");
 let shown = null, asking = false; // run and version of the words in the box
 
 async function ask(method, body) {
-  const reply = await fetch("words", { method, body });
+  const reply = await fetch("labels", { method, body });
   const data = await reply.json();
   if (data.error) throw new Error(data.error);
   return data;
