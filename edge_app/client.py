@@ -48,10 +48,17 @@ _BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 class Message:
     """One message of the stream.
 
-    gap: how many messages of this topic were sent but never arrived, since the last one given; 0 after a restart.
-    age_ms: since the capture, when it is given to you; None where that cannot be known: no capture behind it, or
-        stamps of another machine or boot. Wall clocks are never compared.
-    local: made here because nothing came, not received.
+    Attributes:
+        topic: `v1/<camera>/<kind>`.
+        data: the message, as docs/messages.md explains it.
+        gap: how many messages of this topic were sent but never arrived, since the last one given; 0 after a restart.
+        age_ms: milliseconds since the capture, at the moment it is given to you; None where that cannot be known: no
+            capture behind it, or stamps of another machine or boot. Wall clocks are never compared.
+        local: made here because nothing came, not received.
+
+    Example:
+        >>> Message("v1/front/action", {"schema": "action/1.0", "type": "start", "label": "wave"}).kind
+        'action'
     """
 
     topic: str
@@ -190,23 +197,34 @@ def _this_boot() -> str | None:
 class Subscriber:
     """A reader of the stream: an iterator and a context manager. Use it from one thread.
 
-    endpoint: connected to in the background, again and again; it need not exist yet.
-    topics: prefixes of `v1/<camera>/<kind>` with kind action, state, status or pose.
-    newest: keep only the newest state, status and pose of each camera and the newest update of each action, and every
-        start and end. False: keep all that arrives, in order.
-    max_age_ms: hold back what was captured longer ago, and what has no known age: starts, updates, poses, and states
-        that claim a live view. Ends and states such as camera_lost always come.
-    liveness_timeout_s: after so long without a (fresh enough) message you are given, marked `local`, the state `stale`
-        of each silent camera (camera `*` if none was ever heard) and an `end` with the reason "liveness" of each open
-        action. Longer-delayed messages are not given. None: no limit. Keep it above the heartbeat of 1 s.
-    server_key, public_key, secret_key: CURVE keys as Z85 text; without the last two a throw-away pair is made.
-    keys: a client's folder that `edge-app keys new` made, instead of the three.
-
     An action also gets a local `end` where its own was missed: with the reason "restart" when the publisher's run
     changes, and "lost" when a newer state of its camera no longer lists it as open.
 
+    Args:
+        endpoint: connected to in the background, again and again; it need not exist yet.
+        topics: prefixes of `v1/<camera>/<kind>` with kind action, state, status or pose.
+        newest: keep only the newest state, status and pose of each camera and the newest update of each action, and
+            every start and end. False: keep all that arrives, in order.
+        max_age_ms: hold back what was captured longer ago, and what has no known age: starts, updates, poses, and
+            states that claim a live view. Ends and states such as camera_lost always come.
+        liveness_timeout_s: after so long without a (fresh enough) message you are given, marked `local`, the state
+            `stale` of each silent camera (camera `*` if none was ever heard) and an `end` with the reason "liveness" of
+            each open action. Longer-delayed messages are not given. None: no limit. Keep it above the heartbeat of 1 s.
+        server_key: CURVE key of the app, as Z85 text; None: no encryption.
+        public_key: this reader's, as Z85 text; without it and the next, a throw-away pair is made.
+        secret_key: this reader's, as Z85 text.
+        keys: a client's folder that `edge-app keys new` made, instead of the three.
+        context: the ZeroMQ context to use; None: the shared one.
+        mono_ns: the clock, for tests.
+
     Raises:
         ValueError: the endpoint or a key is malformed.
+
+    Example:
+        >>> with Subscriber("inproc://nobody-publishes-here", liveness_timeout_s=0.1) as stream:
+        ...     message = stream.recv(timeout_s=5)
+        >>> message.data["state"], message.local
+        ('stale', True)
     """
 
     def __init__(
@@ -271,7 +289,14 @@ class Subscriber:
         self._socket.connect(endpoint)
 
     def recv(self, timeout_s: float | None = None) -> Message | None:
-        """The next message, or None when none came within `timeout_s` (None: wait for ever; 0: do not wait)."""
+        """The next message.
+
+        Args:
+            timeout_s: how long to wait for it; None: for ever; 0: not at all.
+
+        Returns:
+            The message; None when none came in time.
+        """
         deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
         while True:
             self._drain()
@@ -286,6 +311,7 @@ class Subscriber:
             self._socket.poll(math.ceil(max(wait_s, 0.001) * 1000))
 
     def __iter__(self) -> Iterator[Message]:
+        """Messages as they come, until `close`."""
         while not self._socket.closed:
             message = self.recv()
             if message is not None:

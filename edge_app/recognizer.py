@@ -345,9 +345,19 @@ class Recognizer:
                 MediaPipe), a camera ("camera://0", always the newest frame), or any other of
                 `edge_app.camera.SCHEMES`.
 
+        Returns:
+            An iterator over decisions, ten a second; the last one ends what is open.
+
         Raises:
             SourceError: the source cannot be opened or decoded, or a camera is lost.
             UsageError: an unknown kind of source.
+
+        Example:
+            >>> recognizer = Recognizer("wave, squat, clap")
+            >>> decisions = recognizer.run("person://squat?seconds=2&fps=15")
+            >>> events = [event for decision in decisions for event in decision.events]
+            >>> [(event.type, event.label) for event in events if event.type != "update"]
+            [('start', 'squat'), ('end', 'squat')]
         """
         for step in self.steps(str(source)):
             if step.decision is not None:
@@ -356,8 +366,16 @@ class Recognizer:
     def steps(self, uri: str, *, camera: str = "file") -> Iterator[Step]:
         """As `run`, frame by frame, with the poses and windows; each call is a run of its own.
 
+        Args:
+            uri: as `source` of `run`.
+            camera: the name that events carry.
+
+        Returns:
+            An iterator over steps, one for each frame, and one after the last, which ends what is open.
+
         Raises:
-            SourceError, UsageError: as `run`.
+            SourceError: as `run`.
+            UsageError: as `run`.
         """
         front = FrontEnd(camera, self.bundle.spec, self._camera)
         back = BackEnd(self.encoder, self.ranker, self._events, self._camera.max_people)
@@ -370,10 +388,19 @@ class Recognizer:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names that are looked for. Set it to other labels at any time; a refused list leaves the old one.
+        """The names that are looked for. Set it at any time, to whatever `Recognizer` takes as labels.
+
+        Returns:
+            The names, in their order.
 
         Raises:
-            UsageError: on setting, a label is refused.
+            UsageError: on setting, a label is refused; the old ones stay.
+
+        Example:
+            >>> recognizer = Recognizer("wave, clap")
+            >>> recognizer.labels = [*recognizer.labels, "victory: both arms are raised above the head"]
+            >>> recognizer.labels
+            ('wave', 'clap', 'victory')
         """
         return self.ranker.table.names
 
@@ -387,14 +414,17 @@ class Recognizer:
 
     @property
     def encoder(self) -> Encoder:
+        """What turns windows into features; its `provider` is what runs it."""
         return self._back.encoder
 
     @property
     def ranker(self) -> Ranker:
+        """What ranks the labels, with the labels of now."""
         return self._back.ranker
 
     @property
     def events(self) -> EventConfig:
+        """Thresholds of the event stage, as they were given."""
         return self._events
 
     def close(self) -> None:

@@ -136,12 +136,26 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every label of the table with its energy and score, in table order.
+    """How well each label explains one window, in the order of the labels.
 
-    energies: float32 `[K]`, lower is better; comparable only within one window.
-    scores: float32 `[K]`, sums to 1.
-    known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration.
-    enter: the belief from which on each label starts, None for that of the settings; empty where no label has its own.
+    Attributes:
+        window: what was ranked.
+        labels: names of the labels, K of them.
+        labels_version: counts the changes of the labels.
+        energies: float32 `[K]`, lower is better; comparable only within one window.
+        scores: float32 `[K]`, sums to 1.
+        known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration. A label's belief is
+            its score times this.
+        enter: the belief at which each label starts, None for that of the settings; empty where no label has its own.
+
+    Example:
+        >>> import numpy as np
+        >>> joints, valid = np.zeros((32, 15, 4), np.float32), np.ones(32, bool)
+        >>> window = Window("cam", 1, 2_000_000_000, joints, valid, fps_in=30.0, body_visibility=0.9, motion=1.2)
+        >>> ranking = Ranking(window, ("clap", "wave"), 1, np.float32([0.9, 0.2]), np.float32([0.25, 0.75]), known=0.8)
+        >>> best = ranking.order()[0]
+        >>> ranking.labels[best], round(ranking.known * float(ranking.scores[best]), 2)
+        ('wave', 0.6)
     """
 
     window: Window
@@ -153,7 +167,11 @@ class Ranking:
     enter: tuple[float | None, ...] = ()
 
     def order(self) -> np.ndarray:
-        """Label indices, best first; ties go to the lower index."""
+        """Indices of the labels, best first.
+
+        Returns:
+            int `[K]`; of two labels with the same energy, the lower index comes first.
+        """
         return np.argsort(self.energies, kind="stable")
 
     def best(self, count: int = 5) -> list[tuple[str, float]]:
@@ -161,16 +179,39 @@ class Ranking:
         return [(self.labels[i], float(self.scores[i])) for i in self.order()[:count]]
 
     def starts_at(self, index: int, usual: float) -> float:
-        """The belief from which on a label starts; `usual` where it has none of its own."""
+        """The belief at which a label starts.
+
+        Args:
+            index: of the label.
+            usual: the belief at which labels start that have none of their own.
+
+        Returns:
+            The label's own threshold, or else `usual`.
+        """
         own = self.enter[index] if self.enter else None
         return usual if own is None else own
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step in the life of one action: start, update while it lasts, end with a reason.
+    """A step in the life of one action: one start, updates while it lasts, one end.
 
-    onset_ns: when the action is estimated to have begun, on the clock of the windows.
+    Attributes:
+        type: "start", "update" (about one a second) or "end".
+        id: the action's, the same from its start to its end.
+        camera: name of the camera.
+        track: number of the person.
+        label: name of the label, as you wrote it.
+        score: the belief in it, averaged over the last moments, 0 to 1.
+        t_ns: stamp of the newest frame that was looked at.
+        onset_ns: when the action is estimated to have begun, on the same clock.
+        ranking: of all labels at this moment; None where an end comes without a window.
+        reason: why it ended, such as "over", "idle" or "track_lost"; None for a start or an update.
+
+    Example:
+        >>> event = Event("start", "cam-1-1", "cam", 1, "wave", 0.71, 2_500_000_000, 1_250_000_000, None)
+        >>> f"{event.label} began {(event.t_ns - event.onset_ns) / 1e9:.2f} s ago"
+        'wave began 1.25 s ago'
     """
 
     type: EventType
@@ -189,12 +230,20 @@ class Event:
 class Reason:
     """Why the event stage decided as it did: the rule that decided, and what it compared.
 
-    rule: nobody, body or bone_length_variation (nobody is taken to be there); idle; present, variation_to_start or
-        belief (no label may lead); hold (a label leads, not yet long enough); started, goes_on, fading, resting, over
-        or rest (of an action); or the camera's state.
-    label: the one that the rule is about; empty for none.
-    value, limit: what was measured, and the setting of `EventConfig` that it was compared with.
-    held_s, needed_s: how long the label has led (or been weak), and how long it must.
+    Attributes:
+        rule: nobody, body or bone_length_variation (nobody is taken to be there); idle; present, variation_to_start or
+            belief (no label may lead); hold (a label leads, not yet long enough); started, goes_on, fading, resting,
+            over or rest (of an action); or the camera's state.
+        label: the one that the rule is about; empty for none.
+        value: what was measured.
+        limit: the setting of `EventConfig` that it was compared with.
+        held_s: how long the label has led, or been weak.
+        needed_s: how long it must.
+
+    Example:
+        >>> reason = Reason("hold", "wave", value=0.62, limit=0.35, held_s=0.1, needed_s=0.3)
+        >>> f"{reason.label} leads, {reason.needed_s - reason.held_s:.1f} s more and it starts"
+        'wave leads, 0.2 s more and it starts'
     """
 
     rule: str
@@ -207,7 +256,24 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the event stage makes of one report: the state now, the events that just happened, and why."""
+    """What is going on before one camera, ten times a second: the state now, and the events that just happened.
+
+    Attributes:
+        camera: name of the camera.
+        track: the person that the ranking is of; None where nobody is in view.
+        t_ns: stamp of the newest frame that was looked at.
+        state: "running" while an action is on; "idle" for somebody who stands still, "unknown" for a motion that is
+            none of the labels, "no_person"; "degraded" where frames come too slowly to name anything; and others of a
+            camera that fails.
+        events: what just happened, in order; mostly empty.
+        ranking: of all labels; None where there was nothing to rank.
+        reason: why it was decided so.
+
+    Example:
+        >>> decision = Decision("cam", None, 0, "no_person", (), None, Reason("nobody"))
+        >>> [event.label for event in decision.events], decision.state
+        ([], 'no_person')
+    """
 
     camera: str
     track: int | None

@@ -39,8 +39,9 @@ def running(endpoint: str, *arguments: str, **options) -> Iterator[subprocess.Po
 
 
 def interruptible() -> None:
-    """`preexec_fn` of a process that is sent Ctrl-C: a job in the background ignores it, and its children would too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """`preexec_fn` of a process that is sent a signal: a job in the background ignores Ctrl-C, and nohup a hang-up."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_for(

@@ -1,4 +1,4 @@
-"""docs/messages.md explains every key of every JSON Schema and no other, with examples that hold."""
+"""What the documents say is so: messages and their keys, commands, options, links, and the Python in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import importlib
 import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,17 +19,22 @@ import pytest
 
 from edge_app.app.cli import _parser
 from edge_app.app.settings import load_settings
+from tests.app.bridges.conftest import Stream, stream  # noqa: F401
+from tests.examples.test_scripts import SQUAT, drawn_video
+from tests.running import SQUATS
 from train.__main__ import VERBS
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "edge_app/stream/schemas").glob("*.json")}
 KINDS = sorted({name.partition("-")[0] for name in SCHEMAS})
 COMMON, *SECTIONS = re.split(r"^## ", (ROOT / "docs/messages.md").read_text(), flags=re.M)
-COMMANDS = [
-    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("quickstart-*.md")),
-    "docs/gallery.md", "docs/growth.md", "docs/troubleshooting.md", "examples/ros2/README.md", "README.md",
-]  # fmt: skip
-PAGES = ["docs/messages.md", "docs/how-it-works.md", "examples/README.md", *COMMANDS]
+PAGES = sorted(
+    str(path.relative_to(ROOT)) for folder in (".", "docs", "examples", "examples/ros2", "benchmarks")
+    for path in (ROOT / folder).glob("*.md")
+)  # fmt: skip
+COMMANDS = [page for page in PAGES if re.search(r"```sh\n[^`]*edge-app [a-z]", (ROOT / page).read_text())]
+TRAINING = [page for page in PAGES if re.search(r"```sh\n[^`]*python -m (train|export)", (ROOT / page).read_text())]
+README = (ROOT / "README.md").read_text()
 PAGE = {section.partition("\n")[0]: section for section in SECTIONS}
 
 
@@ -59,10 +68,37 @@ def test_the_examples_hold(kind):
         jsonschema.validate(example, SCHEMAS[name], cls=jsonschema.Draft202012Validator)
 
 
+def anchors(page: Path) -> set[str]:
+    """The places within a page that a link may name, as GitHub makes them from headings."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.S), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / page).read_text()):
-        assert "://" in link or (ROOT / page).parent.joinpath(link).exists(), link
+    for link in re.findall(r"\]\(([^)\s]+)\)", (ROOT / page).read_text()):
+        file, _, place = link.partition("#")
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert "://" in link or target.exists(), link
+        assert not place or "://" in link or place in anchors(target), link
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page.suffix == ".md" and page not in reached:
+            reached.add(page)
+            waiting += [
+                (page.parent / link).resolve()
+                for link in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+                if "://" not in link
+            ]
+    assert {ROOT / page for page in PAGES} - reached == set()
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def commands(page: str) -> Iterator[str]:
@@ -73,13 +109,12 @@ def commands(page: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", COMMANDS)
 def test_commands_are_understood(page):
-    assert list(commands(page))
     for command in commands(page):
         arguments = _parser().parse_args(shlex.split(command))
         load_settings(None, getattr(arguments, "assignments", ()))
 
 
-@pytest.mark.parametrize("page", [page for page in COMMANDS if "python -m " in (ROOT / page).read_text()])
+@pytest.mark.parametrize("page", TRAINING)
 def test_commands_of_training_and_export_are_understood(page):
     """Parsed as far as they are written out: `…` stands for more."""
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text().replace("\\\n", " "), flags=re.S):
@@ -91,3 +126,54 @@ def test_commands_of_training_and_export_are_understood(page):
             parser = argparse.ArgumentParser()
             importlib.import_module(name).add_arguments(parser)
             parser.parse_args(arguments)
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.S)
+
+
+def test_the_python_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    """With a video of the drawn person and a recording in the reader's folder, and nobody who publishes."""
+    shutil.copy(SQUATS, tmp_path / "me.mcap")
+    drawn_video(SQUAT, tmp_path / "clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    program = "\n".join(blocks("docs/python.md")).replace("tcp://127.0.0.1:5757", f"ipc://{tmp_path}/nobody")
+    exec(compile(program, "docs/python.md", "exec"), {})
+    said = capsys.readouterr().out
+    for line in ("('wave', 'squat', 'clap')", "start squat 0.", "squat began at ", "nobody publishes: stale"):
+        assert f"\n{line}" in f"\n{said}"
+    assert "wave" in said.partition("once")[0], "the refused list"
+
+
+def test_the_readmes_ten_lines_name_what_a_webcam_shows():
+    command = [sys.executable, "tests/examples/ten_lines.py", "README.md"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+
+
+def test_the_readmes_ten_lines_read_a_stream(stream: Stream):  # noqa: F811
+    (program,) = [block for block in blocks("README.md") if "Subscriber(" in block]
+    assert len(program.splitlines()) <= 10
+    program = program.replace("tcp://127.0.0.1:5757", stream.endpoint)
+    heard = threading.Event()
+
+    def act() -> None:
+        while not heard.wait(0.05):  # the first go by before the reader has come
+            stream.state("running", open_n=(1,))
+            stream.action("update")
+
+    actor = threading.Thread(target=act)
+    with subprocess.Popen([sys.executable, "-uc", program], stdout=subprocess.PIPE, text=True) as reader:
+        try:
+            actor.start()
+            first = reader.stdout.readline()
+            heard.set()
+            actor.join()
+            stream.stop()
+            rest: set[str] = set()
+            while not {"end", "nothing"} <= rest:
+                rest.add(reader.stdout.readline().split()[0])
+        finally:
+            heard.set()
+            reader.kill()
+    assert re.fullmatch(r"update wave 0\.625 [\d.]+ ms old\n", first)

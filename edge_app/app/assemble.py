@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,8 +52,7 @@ def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tu
     bundle, labels, settings = prepare(arguments, sources)
     support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, use=settings.taught.use)
     chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
-    if sys.stderr.isatty():
-        log.info("%s", chosen.why, extra={"kind": "runtime"})
+    log.debug("%s", chosen.why, extra={"kind": "runtime"})
     ranker = support.with_shots(load_ranker(bundle, arguments.ranker))
     recognizer = Recognizer(
         support.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder, camera=settings.camera,

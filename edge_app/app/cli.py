@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code of DESIGN.md 5."""
     parser = _parser()
     arguments = parser.parse_args(argv)
-    setup(getattr(arguments, "log", None))
+    setup(getattr(arguments, "log", None), verbose=getattr(arguments, "verbose", False))
     if getattr(arguments, "rerank", None):
         arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
     try:
@@ -72,11 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("sources", nargs="+", metavar="SOURCE", help="camera://0, rtsp://…, a file, person://wave, …")
     _add_recognition(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
-    run.add_argument("--record", type=Path, metavar="DIR", help="keep poses and messages here, no pixels")
-    run.add_argument("--metrics", metavar="HOST:PORT", help="figures for Prometheus, on loopback only")
-    run.add_argument("--log", choices=("plain", "json"), help="how lines on stderr look (default plain)")
-    run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: beside the stream)")
-    run.add_argument("--keys", type=Path, metavar="DIR", help="let in by tcp only whom this folder lists")
+    run.add_argument("--record", type=Path, metavar="DIR", help="record poses and messages here, no pixels")
+    run.add_argument("--metrics", metavar="HOST:PORT", help="metrics for Prometheus, on loopback only")
+    run.add_argument("--log", choices=("plain", "json"), help="format of lines on stderr (default plain)")
+    run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: next to the stream)")
+    run.add_argument("--keys", type=Path, metavar="DIR", help="over tcp, accept only clients that this folder lists")
     _add_view(run)
 
     view = commands.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
@@ -84,19 +84,25 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--listen", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help=f"default {DEFAULT_ADDRESS}")
     view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
     view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
-    view.add_argument("--max-age-ms", type=int, default=1000, metavar="MS", help="older labels are not shown as true")
+    view.add_argument(
+        "--max-age-ms",
+        type=int,
+        default=1000,
+        metavar="MS",
+        help="show nothing older as live (default 1000)",
+    )
     _add_token(view)
 
-    recognize = commands.add_parser("recognize", help="name what a file shows; every frame, nothing dropped")
+    recognize = commands.add_parser("recognize", help="name what a file shows, every frame of it")
     recognize.add_argument("files", nargs="+", metavar="FILE")
     _add_recognition(recognize)
-    recognize.add_argument("--json", action="store_true", help="one JSON object a file")
-    recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run (of one file) into an SVG file")
+    recognize.add_argument("--json", action="store_true", help="print one JSON object for each file")
+    recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run as an SVG file; one FILE only")
 
-    camera = commands.add_parser("camera", help="send the poses of a camera here to an app on another machine")
+    camera = commands.add_parser("camera", help="send the poses of this machine's camera to an app on another one")
     camera.add_argument("source", metavar="SOURCE")
     camera.add_argument(
-        "--to", required=True, metavar="ENDPOINT", help="tcp://HOST:PORT where 'run remote://…' listens"
+        "--to", required=True, metavar="ENDPOINT", help="tcp://HOST:PORT, where 'run remote://…' listens"
     )
     camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
     _add_settings(camera)
@@ -104,58 +110,61 @@ def _parser() -> argparse.ArgumentParser:
 
     listen = commands.add_parser("listen", help="print the labels of a stream")
     listen.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
-    listen.add_argument("--json", action="store_true", help="one JSON object a line")
-    listen.add_argument("--plain", action="store_true", help="lines, on a terminal too")
+    listen.add_argument("--json", action="store_true", help="print messages, one JSON object a line")
+    listen.add_argument("--plain", action="store_true", help="print lines on a terminal too, instead of the board")
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
     listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
 
     add_bridges(commands)
 
-    demo = commands.add_parser("demo", help="the whole app on the webcam, or on a drawn person where there is none")
+    demo = commands.add_parser("demo", help="try it: on the webcam, or on a drawn person if there is none")
     demo.add_argument("--seconds", type=float, metavar="S", help="stop by itself after S seconds")
-    demo.add_argument("--json", action="store_true", help="print the stream's messages, one JSON object a line")
-    demo.add_argument("--source", metavar="SOURCE", help="instead of the webcam")
+    demo.add_argument("--json", action="store_true", help="print the messages of the stream, one JSON object a line")
+    demo.add_argument("--source", metavar="SOURCE", help="watch this instead of the webcam")
     demo.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c"')
     _add_people(demo)
     _add_view(demo)
+    _add_verbose(demo)
 
-    bench = commands.add_parser("bench", help="measure every stage, and glass to label at a subscriber")
+    bench = commands.add_parser("bench", help="measure every stage, and the time from capture to label at a subscriber")
     bench.add_argument("--source", metavar="URI", help="default: the drawn person")
     _add_recognition(bench)
     bench.add_argument("--seconds", type=float, default=60.0, metavar="S", help="after the warm-up (default 60)")
     bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
-    bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latency over time, as SVG")
-    bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="ratios of two results; measures nothing")
+    bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latencies over time, as SVG")
+    bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="only print ratios of two results")
 
-    record = commands.add_parser("record", help="keep poses and stamps of a source, no pixels")
+    record = commands.add_parser("record", help="record poses and time stamps of a source, no pixels")
     record.add_argument("source", metavar="SOURCE")
     record.add_argument("out", type=Path, metavar="OUT")
     record.add_argument("--seconds", type=float, metavar="S")
     _add_people(record)
 
-    replay = commands.add_parser("replay", help="the events of a recording again, always the same")
+    replay = commands.add_parser("replay", help="print the events of a recording, always the same")
     replay.add_argument("recording", metavar="FILE|DIR")
     _add_recognition(replay)
     pace = replay.add_mutually_exclusive_group()
     pace.add_argument("--realtime", action="store_const", dest="pace", const="realtime", help="at its own pace")
-    pace.add_argument("--step", action="store_const", dest="pace", const="step", help="Enter for the next decision")
+    pace.add_argument("--step", action="store_const", dest="pace", const="step", help="wait for Enter at each decision")
     show = replay.add_mutually_exclusive_group()
-    show.add_argument("--json", action="store_const", dest="show", const="json", help="one JSON object an event")
-    show.add_argument("--hash", action="store_const", dest="show", const="hash", help="only the SHA-256 of the events")
+    show.add_argument(
+        "--json", action="store_const", dest="show", const="json", help="print a JSON object for each event"
+    )
+    show.add_argument("--hash", action="store_const", dest="show", const="hash", help="print only the events' SHA-256")
     replay.set_defaults(pace="fast", show="lines")
 
-    explain = commands.add_parser("explain", help="why something was decided, in words and as a picture")
+    explain = commands.add_parser("explain", help="say why something was decided, in words and as a picture")
     explain.add_argument("recording", metavar="FILE|DIR")
     explain.add_argument("--at", type=float, required=True, metavar="S", help="seconds from the recording's start")
-    explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking")
+    explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking as an SVG file")
     _add_recognition(explain)
 
     doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
     doctor.add_argument("--json", action="store_true")
 
     _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
-    _add_keys(commands.add_parser("keys", help="who may read the stream and change the labels over a network"))
+    _add_keys(commands.add_parser("keys", help="say who may read the stream and change the labels over a network"))
 
     bundle = commands.add_parser("bundle", help="look at a model bundle").add_subparsers(
         dest="bundle_verb", required=True, metavar="VERB"
@@ -174,23 +183,25 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
     lists = 'names, "a,b,c", a label file, or a list that ships, such as fitness'
     for name, text in (("list", "print them, as lines of a label file"), ("set", lists), ("add", lists),
                        ("remove", "names"), ("describe", "a name, and how the body moves"),
-                       ("teach", "show a motion: shots from the camera of a running app, or from clips"),
-                       ("forget", "what was taught under a name")):  # fmt: skip
+                       ("teach", "teach a motion by example, before the camera of a running app or from clips"),
+                       ("forget", "forget what was taught under a name")):  # fmt: skip
         verb = commands.add_parser(name, help=text)
         if name in ("teach", "forget"):
             verb.add_argument("name", metavar="NAME")
             verb.add_argument("--bundle", type=Path, metavar="DIR", help="the app's (default: the one that ships)")
         if name == "teach":
-            verb.add_argument("--seconds", type=float, default=5.0, metavar="S", help="of a shot (default 5)")
-            verb.add_argument("--shots", type=int, default=3, metavar="N", help="how many (default 3)")
-            verb.add_argument("--camera", default="", metavar="NAME", help="of the app, where it has several")
-            verb.add_argument("--clip", action="append", metavar="FILE", help="a shot from a file instead; repeat it")
+            verb.add_argument("--seconds", type=float, default=5.0, metavar="S", help="length of a shot (default 5)")
+            verb.add_argument("--shots", type=int, default=3, metavar="N", help="how many shots (default 3)")
+            verb.add_argument("--camera", default="", metavar="NAME", help="which camera, if the app has several")
+            verb.add_argument(
+                "--clip", action="append", metavar="FILE", help="a shot from this file instead; repeatable"
+            )
         elif name == "describe":
             verb.add_argument("name", metavar="NAME")
             verb.add_argument("description", metavar="TEXT")
         elif name not in ("list", "forget"):
             verb.add_argument("labels", nargs="+", metavar="LABEL", help=text)
-        verb.add_argument("--control", metavar="ENDPOINT", help="of the app (default: beside the default stream)")
+        verb.add_argument("--control", metavar="ENDPOINT", help="the app's control socket (default: the usual one)")
         verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
         verb.add_argument("--json", action="store_true", help="print the reply")
 
@@ -202,10 +213,10 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--name", metavar="N")
     roles = ("reader", "controller", "camera", "server")
     new.add_argument("--role", choices=roles, help="default: server, or reader with a name")
-    commands.add_parser("list", help="role, name and fingerprint of each").add_argument(
+    commands.add_parser("list", help="print role, name and fingerprint of each").add_argument(
         "folder", type=Path, metavar="DIR"
     )
-    revoke = commands.add_parser("revoke", help="cut a client off; a running app notices within a second")
+    revoke = commands.add_parser("revoke", help="shut a client out; a running app does so within a second")
     revoke.add_argument("folder", type=Path, metavar="DIR")
     revoke.add_argument("name", metavar="NAME")
 
@@ -213,25 +224,37 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
 def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c" (default: the bundle\'s)')
     parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
-    parser.add_argument("--ranker", choices=RANKERS, default="scale")
-    parser.add_argument("--rerank", choices=("fdsm",), help="put the ranker's five best labels in this one's order")
+    parser.add_argument("--ranker", choices=RANKERS, default="scale", help="what ranks the labels (default scale)")
+    parser.add_argument("--rerank", choices=("fdsm",), help="let this ranker reorder the five best labels")
     parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")
     _add_settings(parser)
     _add_people(parser)
+    _add_verbose(parser)
     parser.add_argument(
         "--require-gpu", action="append_const", const="runtime.require_gpu=true", dest="assignments",
-        help="fail where no GPU runtime passes the self-test",
+        help="fail if no GPU runtime passes the self-test",
     )  # fmt: skip
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
-    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="assignments", help="one setting")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="A.B=C",
+        dest="assignments",
+        help="one setting; repeatable",
+    )
 
 
 def _add_people(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--people", metavar="N", help="watch up to N people before each camera (default 1, at most 8)")
     parser.set_defaults(assignments=[])
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="also say which runtime was chosen, and why")
 
 
 def _people(count: str) -> str:
@@ -256,5 +279,5 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
 def _add_token(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token", default=os.environ.get("EDGE_APP_VIEW_TOKEN", ""),
-        help="the page's password; beyond this machine one is made up if none is given",
+        help="password of the page; without one, it is made up if other machines can reach the page",
     )  # fmt: skip

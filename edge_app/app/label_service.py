@@ -136,7 +136,7 @@ class LabelService:
             UsageError: it is refused at once.
         """
         if self._waiting >= MAX_WAITING:
-            raise UsageError(f"{MAX_WAITING} changes are on their way; try again later")
+            raise UsageError(f"{MAX_WAITING} changes are waiting; try again later")
         if op in CHANGES:
             combine = CHANGES[op]
             self._submit(_Request(asker, lambda old: combine(old, given)))

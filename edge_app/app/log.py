@@ -18,19 +18,25 @@ from edge_app.errors import printable, redact
 Format = Literal["plain", "json"]
 BURST, WITHIN_S = 10, 10.0
 VARIABLE = "EDGE_APP_LOG"
+VERBOSE = "EDGE_APP_VERBOSE"
 
 log = logging.getLogger("edge_app")
 
 
-def setup(format: Format | None = None) -> None:
-    """Log in this format, here and in the processes started from here; None: as the environment says, or plain."""
+def setup(format: Format | None = None, *, verbose: bool = False) -> None:
+    """Log in this format, here and in the processes started from here; None: as the environment says, or plain.
+
+    verbose: `log.debug` too; false: as the environment says.
+    """
     if format is not None:
         os.environ[VARIABLE] = format
+    if verbose:
+        os.environ[VERBOSE] = "1"
     handler = _Stderr()
     handler.setFormatter(_Line(as_json=os.environ.get(VARIABLE) == "json"))
     handler.addFilter(_Limit())
     log.handlers, log.propagate = [handler], False
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.DEBUG if os.environ.get(VERBOSE) == "1" else logging.INFO)
 
 
 class _Stderr(logging.StreamHandler[TextIO]):

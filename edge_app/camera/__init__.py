@@ -31,7 +31,7 @@ def gives_poses(uri: str) -> bool:
 
 
 def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Source:
-    """Open a source of frames (of poses, for a recording).
+    """Open a source of frames, or of poses where it is a recording.
 
     Args:
         uri: one of `SCHEMES`.
@@ -40,9 +40,18 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
             late (stamps are `time.monotonic_ns()`); false gives every frame at once, with stamps from 0.
             Cameras and live streams always run in real time.
 
+    Returns:
+        A context manager whose `read()` gives the next `Frame` (or `Poses`), and None at the end.
+
     Raises:
         UsageError: an unknown scheme or option.
         SourceError: a source that is not there, or cannot be decoded. No message holds credentials.
+
+    Example:
+        >>> with open_source("person://wave?seconds=1", realtime=False) as source:
+        ...     frame = source.read()
+        >>> frame.image.shape, frame.t_ns
+        ((480, 640, 3), 0)
     """
     scheme, separator, _ = uri.partition("://")
     scheme = scheme.lower() if separator else ""

@@ -255,7 +255,7 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[Poses | tuple[str, dict[st
                     raise SourceError(f"{path}: needs re-encoding: format {found!r} found; allowed: {FORMAT}")
                 known = True
             elif not known and isinstance(record, (Channel, Message)):
-                raise SourceError(f"{path}: is an MCAP file of another program; allowed: made by edge-app record")
+                raise SourceError(f"{path}: is an MCAP file of another program; allowed: one made by edge-app record")
             elif isinstance(record, Channel):
                 topics[record.id] = record.topic
             elif isinstance(record, Message):
@@ -266,7 +266,9 @@ def _records(path: Path, file: IO[bytes]) -> Iterator[Poses | tuple[str, dict[st
                     yield topic, dict(json.loads(record.data))
     except DAMAGE as error:
         reason = "the end is missing" if isinstance(error, EndOfFile) else " ".join(str(error).split())
-        log.warning("%s: the recording breaks off (%s); read up to there", path, reason, extra={"kind": "recording"})
+        log.warning(
+            "%s: the recording breaks off (%s); it is read up to there", path, reason, extra={"kind": "recording"}
+        )
 
 
 DAMAGE = (

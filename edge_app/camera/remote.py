@@ -167,14 +167,14 @@ class RemoteSource:
             (data,) = parts
             return self._hear(peer, unpack(data, self._camera))
         except ValueError:
-            log.warning("%s: something else than poses came, and is left alone", self._camera, extra={"kind": "remote"})
+            log.warning("%s: ignored what is not poses", self._camera, extra={"kind": "remote"})
             return None
 
     def _hear(self, peer: bytes, said: RemotePoses) -> Poses | None:
         now = time.monotonic_ns()
         if said.run != self._run:
             if now - self._heard_ns < SILENT_NS:
-                log.warning("%s: a second camera sends to %s; the first is heard", self._camera, self._endpoint.address,
+                log.warning("%s: a second camera sends to %s; the first is used", self._camera, self._endpoint.address,
                             extra={"kind": "remote"})  # fmt: skip
                 return None
             self._run, self._clock, self._asked_ns = said.run, RemoteClock(), now - ASK_NS
@@ -186,7 +186,7 @@ class RemoteSource:
             self._clock.note(*said.echo, now)
         if said.state != self._state:
             why = f" ({said.why})" if said.why else ""
-            log.warning("%s: %s over there%s", self._camera, said.state, why, extra={"kind": "camera"})
+            log.warning("%s: %s at the sender%s", self._camera, said.state, why, extra={"kind": "camera"})
             self._state = said.state
         poses = said.poses
         t_ns = None if poses is None else self._clock.local_ns(poses.t_ns, now)

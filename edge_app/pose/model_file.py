@@ -127,7 +127,7 @@ def _fetch(model: Model, path: Path, progress: Progress) -> None:
                 return
             tried.append(f"{name}: {problem}")
     raise UsageError(
-        f"the pose model {model.file} is not at hand and no source gave it ({'; '.join(tried)}); "
+        f"the pose model {model.file} is missing and could not be fetched ({'; '.join(tried)}); "
         f"put the file with sha256 {model.sha256} into {path.parent} or name it in {ENVIRONMENT}"
     )
 

@@ -120,7 +120,7 @@ class EngineCache:
             return path
 
     def _make(self, key: EngineKey, model: Path, waiting: Waiting) -> None:
-        log.info("building a TensorRT engine, once; it is kept in %s", self.folder, extra={"kind": "engine"})
+        log.info("building a TensorRT engine, just once; it is kept in %s", self.folder, extra={"kind": "engine"})
         with tempfile.TemporaryDirectory(prefix=".build-", dir=self.folder) as folder:
             made = Path(folder) / key.file
             timings = self.folder / f"timings-trt{key.tensorrt}-sm{key.capability}.cache"

@@ -60,7 +60,9 @@ def ask(
             socket.connect(where)
             socket.send(body)
             if not socket.poll(int(timeout_s * 1000)):
-                raise SourceError(f"{where}: no answer within {timeout_s:g} s; is the app running, and the key let in?")
+                raise SourceError(
+                    f"{where}: no answer within {timeout_s:g} s; is the app running, and does it accept your key?"
+                )
             reply = strict_json(socket.recv())
         except (ValueError, OSError) as error:
             raise UsageError(f"{where}: {error}") from None

@@ -176,7 +176,9 @@ class Publisher:
             if len(self._subscribed) > _MAX_SUBSCRIBED:
                 self.counters["floods"] += 1
                 log.warning(
-                    "over %d topics asked for; all readers are cut off", _MAX_SUBSCRIBED, extra={"kind": "flood"}
+                    "readers asked for more than %d topics; all of them are disconnected",
+                    _MAX_SUBSCRIBED,
+                    extra={"kind": "flood"},
                 )
                 self.reopen()
                 return handled, []

@@ -55,7 +55,9 @@ def test_C9_no_password_of_a_uri(form, capfd) -> None:
 @pytest.mark.fault
 def test_C9_no_password_of_a_source_that_is_refused(capfd) -> None:
     for verb in ("recognize", "run"):
-        assert main([verb, "rtsp://admin:hunter2@127.0.0.1:1/x", "--labels", "wave, bow"]) == 4
+        assert (
+            main([verb, "rtsp://admin:hunter2@127.0.0.1:1/x", "--labels", "wave, bow", "--runtime", "onnxruntime"]) == 4
+        )
         out, error = capfd.readouterr()
         assert "hunter2" not in out + error and "rtsp://***@127.0.0.1:1" in error
 

@@ -27,13 +27,30 @@ from train.models.scale import Scale, ScaleConfig
 from train.synthetic.person_clips import generated_clips
 
 
+@pytest.fixture(scope="module")
+def exported():
+    """`export_encoder`, which writes a network that it has seen before from memory: it is the same one in each test."""
+    made = {}
+
+    def once(encoder, spec, path):
+        kind = type(encoder)
+        if kind not in made:
+            count = export_encoder(encoder, spec, path)
+            made[kind] = path.read_bytes(), count
+        path.write_bytes(made[kind][0])
+        return made[kind][1]
+
+    return once
+
+
 @pytest.fixture
-def arguments(tmp_path, monkeypatch) -> list[str]:
+def arguments(tmp_path, monkeypatch, exported) -> list[str]:
     """An export of untrained networks, with a background of a few actions so that it is quick."""
     few = actions()[:12]
     monkeypatch.setattr("export.bundle.actions", lambda: few)
+    monkeypatch.setattr("export.bundle.export_encoder", exported)
     torch.manual_seed(0)
-    config = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=16)
+    config = EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), feature=16)
     encoder = {f"encoder.{name}": value for name, value in EdgeEncoder(config).state_dict().items()}
     torch.save(
         {

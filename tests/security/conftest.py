@@ -113,6 +113,13 @@ class Served:
         self.context.destroy(linger=0)
 
 
+@pytest.fixture(autouse=True)
+def quick_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was refused tries again sooner, and keys are looked at more often."""
+    monkeypatch.setattr("edge_app.stream.auth._HANDSHAKE_MS", 500)
+    monkeypatch.setattr("edge_app.stream.auth.LOOK_S", 0.2)
+
+
 def serve(folder: Path | None, stream: str, control: str, most: int = MAX_PEERS) -> Served:
     context = zmq.Context()
     gate = Gate(context, folder, most)

@@ -104,7 +104,7 @@ def test_X3_control_messages(private, examples):
         def check(body: bytes) -> None:
             reply = ask(body)
             assert reply["ok"] is True or reply["error"].isprintable()
-            assert not private.control._waiting
+            assert not private.labels._waiting
             if reply.get("count", 0) > 40:
                 assert ask(as_json({"schema": "control/1.0", "op": "labels.set", "labels": []}))["ok"]
 

@@ -181,5 +181,5 @@ def _read(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"bench: {path} cannot be read ({error})") from None
     if not isinstance(data, dict) or data.get("schema") != "bench/1":
-        raise UsageError(f"bench: {path} is no result of edge-app bench; schema 'bench/1' is allowed")
+        raise UsageError(f"bench: {path} is not a result of edge-app bench; schema 'bench/1' is allowed")
     return data

@@ -50,5 +50,5 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
             pass
     if recorder.full:
         raise UsageError(recorder.full)
-    log.info("%s: %d frames, somebody in %d of them", out, frames, found)
+    log.info("%s: %d frames, with somebody in %d of them", out, frames, found)
     return 0

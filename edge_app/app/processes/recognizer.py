@@ -157,7 +157,7 @@ class RecognizerProcess:
     def _note(self, report: CameraReport) -> bool:
         """What a report tells of its camera; whether it is young enough to be decided on."""
         if self._why:  # said once a camera works, so that of an app that ends at once only the error is heard
-            log.info("%s", self._why, extra={"kind": "runtime"})
+            log.debug("%s", self._why, extra={"kind": "runtime"})
             self._why = ""
         camera = self._cameras[report.camera]
         camera.report, camera.heard_ns = report, time.monotonic_ns()

@@ -290,7 +290,7 @@ def _stages(task: AppTask, folder: Path) -> list[Stage]:
 def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
     """An event (`stop`, if given) that `STOP_SIGNALS` set meanwhile; outside the main thread nothing does.
 
-    A hang-up that was ignored before stays ignored: `nohup` asked for it.
+    What was ignored before stays ignored: a hang-up by `nohup`, Ctrl-C in a script's background job.
     """
     stop = stop or threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -300,8 +300,8 @@ def stop_signals(stop: threading.Event | None = None) -> Iterator[threading.Even
     def handler(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    wanted = [n for n in STOP_SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
-    old = {number: signal.signal(number, handler) for number in wanted}
+    heeded = [number for number in STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, handler) for number in heeded}
     try:
         yield stop
     finally:

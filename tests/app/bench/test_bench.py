@@ -129,7 +129,7 @@ def measured(tmp_path_factory) -> Path:
     """A folder with `bench/1` of the whole app, and its pictures."""
     folder = tmp_path_factory.mktemp("bench")
     code = bench(
-        lambda endpoint: default_task("person://wave,squat", "wave, squat, clap", endpoint),
+        lambda endpoint: default_task("person://wave,squat?fps=15&size=320x240", "wave, squat, clap", endpoint),
         seconds=2, warm_up_s=0.5, out=folder / "a.json", pictures=folder / "pictures",
     )  # fmt: skip
     assert code == 0

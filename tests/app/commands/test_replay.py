@@ -15,16 +15,16 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from edge_app.app.cli import main
-from edge_app.app.settings import Settings
 from edge_app.camera import open_source
 from edge_app.camera.recording import FORMAT, RecordingFile
 from edge_app.pose.mediapipe import PoseEstimator
-from edge_app.recognizer import steps
+from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
 from edge_app.types import Event, Feature, Ranking, Window
 from edge_app.window.skeleton import CORE15, WindowSpec
 from tests.running import SQUATS, repeat
@@ -32,11 +32,14 @@ from tests.running import SQUATS, repeat
 FOLDER = Path(__file__).parents[2] / "golden/recordings"
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 LABELS = ("wave", "squat", "stand")
-EVERY = 15
+EVERY = 20
 
 
 class Rules:
     """An encoder and a ranker in one: a raised wrist is a wave, a low pelvis a squat."""
+
+    spec = SPEC
+    table = SimpleNamespace(labels=LABELS, version=1)
 
     def encode(self, windows: Sequence[Window]) -> list[Feature]:
         return [Feature(window, self._measure(window.joints[window.valid])) for window in windows]
@@ -63,13 +66,15 @@ def told(event: Event) -> list:
 
 
 def run(recording: Path) -> tuple[np.ndarray, list[list]]:
-    """Every 15th window's joints, `[N, T, J, 4]` (zeros where nobody is in view), and all events."""
+    """Every 20th window's joints, `[N, T, J, 4]` (zeros where nobody is in view), and all events."""
     windows, events = [], []
-    with open_source(f"pose://{recording}", camera="file", realtime=False) as source:
-        for step in steps(source, SPEC, Rules(), Rules(), Settings()):
-            if step.decision is not None:
-                windows.append(step.window.joints if step.window else np.zeros((SPEC.length, 15, 4), np.float32))
-                events += map(told, step.decision.events)
+    front, back = FrontEnd("file", SPEC), BackEnd(Rules(), Rules())
+    for poses, seen in watch(f"pose://{recording}", front, 1):
+        step = decide(poses, seen, back)
+        if step.decision is not None:
+            windows.append(step.window.joints if step.window else np.zeros((SPEC.length, 15, 4), np.float32))
+            events += map(told, step.decision.events)
+    events += map(told, back.close("file", poses.t_ns, "ended").events)
     return np.stack(windows[::EVERY]), events
 
 

@@ -1,0 +1,102 @@
+"""What `edge-app run` says at its start: three lines on a terminal, nothing in a pipe or in JSON logs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pty
+import re
+import shlex
+import signal
+
+import pytest
+
+from edge_app.app.assemble import default_task
+from edge_app.app.cli import _parser
+from edge_app.app.commands.run import welcome
+from edge_app.client import Subscriber
+from tests.running import SQUATS, START_S, running, state, wait_for
+
+RUNTIME = "edge-app: runtime onnxruntime-cpu"
+
+
+def said(endpoint: str, *arguments: str, terminal: bool) -> list[str]:
+    """Lines on stderr, a terminal or a pipe, of an app that is stopped once it names something."""
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    with os.fdopen(ours, "rb", buffering=0):
+        with (
+            running(endpoint, f"pose://{SQUATS}", *arguments, stderr=theirs) as process,
+            Subscriber(endpoint) as subscriber,
+        ):
+            os.close(theirs)
+            wait_for(subscriber, state("running"))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(START_S) == 0
+        text = b""
+        while chunk := _read(ours):
+            text += chunk
+    return text.decode().splitlines()
+
+
+def _read(file: int) -> bytes:
+    try:
+        return os.read(file, 4096)
+    except OSError:  # EIO: nobody holds the other end of the terminal any more
+        return b""
+
+
+@pytest.fixture
+def endpoint(tmp_path) -> str:
+    return f"ipc://{tmp_path}/stream"
+
+
+def test_a_terminal_is_told_where_how_and_how_to_stop(endpoint):
+    assert said(endpoint, terminal=True) == [
+        f"edge-app: publishing on {endpoint} once the camera is open; read it with: edge-app listen {endpoint}",
+        f'edge-app: change the words with: edge-app labels add "drink water" --control {endpoint}.control',
+        "edge-app: stop with Ctrl-C",
+    ]
+
+
+def test_verbose_says_which_runtime_and_why(endpoint):
+    *welcome, runtime = said(endpoint, "--verbose", terminal=True)
+    assert len(welcome) == 3 and runtime.startswith(RUNTIME)
+
+
+@pytest.mark.parametrize("arguments", [(), ("-v",)])
+def test_a_pipe_hears_nothing_but_what_is_asked_for(endpoint, arguments):
+    lines = said(endpoint, *arguments, terminal=False)
+    assert len(lines) == len(arguments) and all(line.startswith(RUNTIME) for line in lines)
+
+
+def test_json_logs_hold_no_welcome_on_a_terminal_either(endpoint):
+    assert said(endpoint, "--log", "json", terminal=True) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "assignments", "read", "change"),
+    [
+        ("tcp://127.0.0.1:5757", (), "edge-app listen", 'edge-app labels add "drink water"'),
+        (
+            "tcp://127.0.0.1:6000",
+            (),
+            "edge-app listen tcp://127.0.0.1:6000",
+            " --control ipc://.*edge-app-6000.control",
+        ),
+        ("ipc:///a b/s", (), "edge-app listen 'ipc:///a b/s'", " --control 'ipc:///a b/s.control'"),
+        (
+            "tcp://127.0.0.1:5757",
+            ("publish.control=tcp://127.0.0.1:5758",),
+            "listen",
+            " --control tcp://127.0.0.1:5758",
+        ),
+    ],
+)
+def test_what_it_says_to_type_is_what_reaches_the_app(endpoint, assignments, read, change):
+    where, words, stop = welcome(default_task(f"pose://{SQUATS}", "wave", endpoint, assignments))
+    assert endpoint in where and where.endswith(read)
+    assert re.search(change + "$", words)
+    assert stop == "stop with Ctrl-C"
+    for line in (where, words):
+        command = line.partition("edge-app ")[2]
+        assert isinstance(_parser().parse_args(shlex.split(command)), argparse.Namespace)
