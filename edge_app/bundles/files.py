@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import shutil
 import stat
 import zipfile
 import zlib
@@ -102,6 +103,24 @@ def write_bytes(path: Path, data: bytes | memoryview, *, mode: int | None = None
 def write_text(path: Path, text: str, *, mode: int | None = None, parents: bool = True) -> None:
     """`write_bytes` of the text in UTF-8."""
     write_bytes(path, text.encode(), mode=mode, parents=parents)
+
+
+def put_folder(new: Path, path: Path) -> None:
+    """Make the finished folder `new` the one at `path`; one that stood there goes once the new one stands.
+
+    Raises:
+        OSError: it cannot be; what stood there then stands there still.
+    """
+    old = new.with_name(f"{new.name}.old")
+    if path.exists():
+        os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if old.exists():
+            os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
