@@ -12,15 +12,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
-
-import numpy as np
+from typing import IO, TYPE_CHECKING
 
 from edge_app.errors import UsageError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 MAX_BYTES = 512 * 2**20  # of all arrays of one file, unpacked
 MAX_ARRAYS = 1024
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError)
 
 
@@ -60,10 +60,13 @@ def load_npy(path: Path) -> np.ndarray:
 
 def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     """An array whose header says exactly what follows it: numpy itself would allocate whatever the header claims."""
-    version = np.lib.format.read_magic(file)
-    if version not in _HEADERS:
+    from numpy.lib import format as npy  # here, since who only writes files needs no NumPy
+
+    headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(file)
+    if version not in headers:
         raise ValueError(f"npy format {version} found, 1.0 and 2.0 are allowed")
-    shape, _, dtype = _HEADERS[version](file)
+    shape, _, dtype = headers[version](file)
     if dtype.hasobject:
         raise ValueError("Python objects found, numbers and text are allowed")
     if (
@@ -73,7 +76,7 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     ):
         raise ValueError(f"a header for {dtype} {shape} found on {size - file.tell():,} bytes")
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    return npy.read_array(file, allow_pickle=False)
 
 
 @contextmanager
