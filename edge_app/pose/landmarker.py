@@ -33,7 +33,7 @@ class PoseLandmarker:
     def estimate(self, frame: Frame) -> Poses:
         """Who is found in a frame. Give the frames of one camera in order. Source: `pose_landmarker_graph.cc`."""
         t_ms = self._last_ms = max(frame.t_ns // 1_000_000, self._last_ms + 1)
-        regions = self._followed or self._detector.detect(frame.image, self._confidence)[:1]
+        regions = self._followed or self._find(frame)[:1]
         (body,) = self._landmarks.find(frame.image, regions, self._confidence) or [None]
         if body is None:
             self._followed, self._smoother = [], Smoother()
@@ -42,6 +42,20 @@ class PoseLandmarker:
             self._followed = [body.next]
             body = self._smoother.smooth(body, t_ms)
         return Poses(frame.camera, frame.index, frame.t_ns, (pose_of(frame, body),))
+
+    def _find(self, frame: Frame) -> list[Region]:
+        """Who is in a frame, the surest first; in video, of two regions that overlap the less sure one stays.
+
+        Source: MediaPipe's `association_calculator.h`, which lets what comes later replace what it overlaps, with its
+        tracking confidence as the threshold.
+        """
+        found = self._detector.detect(frame.image, self._confidence)
+        if not self._video:
+            return found
+        kept: list[Region] = []
+        for region in found:
+            kept = [*(one for one in kept if one.overlap(region) <= self._confidence), region]
+        return kept
 
     def reset(self) -> None:
         """Forget whom it was following: after a reconnect, or for another file."""

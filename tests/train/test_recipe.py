@@ -62,7 +62,7 @@ def written(path, **sections):
 
 def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
     small = {"composed": 40, "composed_batch": 4, "named": 1, "generated": 6, "batch": 8, "threads": 1}
-    short = {"epochs": 2, "per_epoch": 16, "cache": str(sets / "cache")}
+    short = {"epochs": 2, "per_epoch": 160, "cache": str(sets / "cache")}
     recipe = written(
         tmp_path / "recipe.yaml",
         encoder={**small, **short, "leave_out": ["utkinect"], "withhold": ["bow", "jump"]},
@@ -76,6 +76,7 @@ def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
     log = [json.loads(line) for line in (run / "part-0" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in log] == [1, 2]
     assert {"withheld_top1", "utkinect_top1", "loss"} <= set(log[0])
+    assert log[1]["loss"] < 0.95 * log[0]["loss"], "it learns"
     assert set(json.loads((run / "metrics.json").read_text())) == {"scale", "fdsm", "sa_dvae", "fs_vae"}
 
     made = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""What the NTU-120 Shift-GCN sees in our true 3-D skeletons, made once and kept, to teach the encoder with.
+"""Features and logits of the NTU-120 Shift-GCN for our true 3-D skeletons, computed once, to distill the encoder from.
 
     python -m train teacher --data ../shared/data --weights ../shared/weights/ntu120_ShiftGCN_joint_xsub.pt \\
         --out cache/teacher-0.npz --seed 0
@@ -144,9 +144,10 @@ def ntu_concepts() -> list[tuple[str, ...]]:
 
 
 class DistillationLoss:
-    """What the teacher says of clips, as two losses; classes that show a concept in `withheld` are never mentioned.
+    """Two losses against the teacher: of its features, and of its class probabilities over our concepts' texts.
 
-    Its features are taught as they are: about a withheld NTU class they know more than the student may.
+    Classes that show a concept in `withheld` are left out of the latter. Features are used as they are: they know more
+    of a withheld class than the student should.
     """
 
     def __init__(self, teacher: Teacher, withheld: Iterable[str]) -> None:
@@ -157,17 +158,17 @@ class DistillationLoss:
             share[i, [concepts.index(name) for name in names if name in concepts]] = 1 / len(names)
         feature, logits = teacher.feature.astype(np.float32), teacher.logits.astype(np.float32)
         self.feature = torch.from_numpy(feature - feature.mean(axis=0))
-        said = torch.from_numpy(logits / 2).softmax(dim=1) @ torch.from_numpy(share) + 1e-6
-        self.said = said / said.sum(dim=1, keepdim=True)
+        shares = torch.from_numpy(logits / 2).softmax(dim=1) @ torch.from_numpy(share) + 1e-6
+        self.shares = shares / shares.sum(dim=1, keepdim=True)
         self.texts = ConceptTexts(concepts)
 
-    def alike(self, mapped: Tensor, rows: np.ndarray) -> Tensor:
+    def of_features(self, mapped: Tensor, rows: np.ndarray) -> Tensor:
         """One minus the cosine between mapped features `[B, 256]` and the teacher's, about their mean."""
         return 1 - functional.cosine_similarity(mapped, self.feature[rows]).mean()
 
-    def worded(self, logits: Tensor, rows: np.ndarray) -> Tensor:
-        """Divergence of the student's shares of the concepts' texts, `[B, K]`, from the teacher's."""
-        return functional.kl_div(logits.log_softmax(dim=1), self.said[rows], reduction="batchmean")
+    def of_texts(self, logits: Tensor, rows: np.ndarray) -> Tensor:
+        """KL divergence of the student's logits over the concepts' texts, `[B, K]`, from the teacher's shares."""
+        return functional.kl_div(logits.log_softmax(dim=1), self.shares[rows], reduction="batchmean")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""A trained encoder that is not trained any more, and the features that heads learn from."""
+"""A trained encoder, frozen, and the features that heads learn from."""
 
 from __future__ import annotations
 

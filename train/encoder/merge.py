@@ -1,4 +1,4 @@
-"""Put encoders that were trained apart, from other seeds and without other sets, side by side: they err differently.
+"""Put separately trained encoders side by side: with other seeds, and without other sets, they err differently.
 
     python -m train merge --encoders runs/final-0/encoder.pt runs/final-1/encoder.pt --out runs/final/encoder.pt
 

@@ -2,10 +2,10 @@
 
     python -m train encoder --data ../shared/data --out runs/encoder --seed 0
 
-Reads top to bottom. The words are sampled anew for every step (name, paraphrase or description), so that the network
-learns what they share and not one sentence by heart. Long training on few names destroys zero-shot (DESIGN.md 9), so
-each epoch ends with what the network makes of concepts and sets that `--withhold` and `--leave-out` kept from it. The
-last epoch is the one that is kept: nothing is chosen by these figures.
+Reads top to bottom. Texts are sampled anew at every step (name, paraphrase or description), so that the network learns
+what they share instead of one sentence by heart. Long training on few names destroys zero-shot recognition (DESIGN.md
+9), so each epoch ends with the accuracy on concepts and sets that `--withhold` and `--leave-out` kept from training.
+The last epoch is kept: nothing is chosen by these figures.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TextAlignedEncoder(nn.Module):
         self.text_map = nn.Linear(text_dim, config.feature, bias=False)
         nn.init.orthogonal_(self.text_map.weight)
         self.classifier = nn.Linear(config.feature, concepts)
-        self.lesson = nn.Linear(config.feature, 256)
+        self.teacher_map = nn.Linear(config.feature, 256)
         self.scale = nn.Parameter(torch.tensor(2.5))
         self.dropout = nn.Dropout(0.1)
         self.register_buffer("text_mean", torch.zeros(text_dim))
@@ -166,12 +166,12 @@ def run(arguments: argparse.Namespace) -> None:
     texts = ConceptTexts(bank.concepts)
     print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
 
-    lessons, taught = None, [np.full(len(bank), -1), np.full(len(composed.bank) if composed else 0, -1)]
+    distillation, of_teacher = None, [np.full(len(bank), -1), np.full(len(composed.bank) if composed else 0, -1)]
     if arguments.teacher:
         teacher = Teacher(arguments.teacher)
-        lessons = DistillationLoss(teacher, withhold)
-        taught = [teacher.rows(bank.clips), teacher.rows(composed.bank.clips) if composed else taught[1]]
-        print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in taught)} clips")
+        distillation = DistillationLoss(teacher, withhold)
+        of_teacher = [teacher.rows(bank.clips), teacher.rows(composed.bank.clips) if composed else of_teacher[1]]
+        print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in of_teacher)} clips")
     config = ENCODERS[arguments.encoder]
     model = TextAlignedEncoder(config, len(bank.concepts), texts.dim)
     model.text_mean.copy_(torch.from_numpy(mean_text()))
@@ -205,12 +205,12 @@ def run(arguments: argparse.Namespace) -> None:
                 told, others = composed_rivals(composed, extra, rng)
                 found = model.text_logits(extra_feature, torch.from_numpy(told)).masked_fill(others, -torch.inf)
                 loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
-            if lessons:
-                rows = np.concatenate([taught[0][picked], taught[1][extra] if composed else taught[1]])
+            if distillation:
+                rows = np.concatenate([of_teacher[0][picked], of_teacher[1][extra] if composed else of_teacher[1]])
                 has, rows = np.flatnonzero(rows >= 0), rows[rows >= 0]
-                words = torch.from_numpy(lessons.texts.sample(np.arange(len(lessons.texts.index)), rng))
-                loss = loss + arguments.alike * lessons.alike(model.lesson(every[has]), rows)
-                loss = loss + arguments.worded * lessons.worded(model.text_logits(every[has], words), rows)
+                words = torch.from_numpy(distillation.texts.sample(np.arange(len(distillation.texts.index)), rng))
+                loss = loss + arguments.alike * distillation.of_features(model.teacher_map(every[has]), rows)
+                loss = loss + arguments.worded * distillation.of_texts(model.text_logits(every[has], words), rows)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)

@@ -14,7 +14,7 @@ from train.data.texts import ConceptTexts
 from train.synthetic.augment import plain_windows
 
 EVALUATED = 600
-"""Clips that a figure after each epoch is made from, at most; the same ones every time."""
+"""At most so many clips are tested after each epoch; the same ones every time."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a score is worth: lists of labels as a user would write them, half of them without what is shown.
+"""Calibration of scores: lists of labels as a user would write them, half of them without what is shown.
 
 The score of a label is what events go by: its softmax share times `known` (`edge_app.events`), here the mean over an
 item's windows. A right answer is the right label leading a list that has it; where a list lacks it, no answer is right.

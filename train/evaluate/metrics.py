@@ -1,4 +1,4 @@
-"""What the figures are made of: pure functions on arrays, nothing here knows of files, bundles or networks."""
+"""Metrics: pure functions on arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature
 
 TEMPERATURES = tuple(float(t) for t in np.geomspace(0.05, 1.6, 11).round(3))
-"""The small grid on which the best temperature is looked for: half octaves."""
+"""The grid on which the best temperature is searched: half octaves."""
 
 
 def places(energies: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def derangement(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def shuffled_top1(energies: np.ndarray, truth: np.ndarray, *, times: int = 5, seed: int = 1) -> float | None:
-    """Class-mean top-1 if every class had another class's texts: what is above it comes from the words."""
+    """Class-mean top-1 with the classes' texts shuffled: what is above it comes from the words."""
     count = energies.shape[1]
     if count < 2:
         return None
@@ -161,12 +161,12 @@ def label_changes(t_s: np.ndarray, best: np.ndarray, start_s: float, end_s: floa
     return int((np.diff(best[inside]) != 0).sum()), float(np.ptp(t_s[inside]))
 
 
-def rounded_spread(values: Sequence[float], digits: int = 4) -> list[float | None]:
-    """`mean_and_spread` for JSON."""
-    return [None if value is None else round(value, digits) for value in mean_and_spread(values)]
+def rounded_mean(values: Sequence[float], digits: int = 4) -> list[float | None]:
+    """`mean_and_deviation`, rounded for JSON."""
+    return [None if value is None else round(value, digits) for value in mean_and_deviation(values)]
 
 
-def mean_and_spread(values: Sequence[float]) -> tuple[float, float | None]:
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and standard deviation (n - 1); None instead of the latter for a single value."""
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 

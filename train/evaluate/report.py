@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.bundles.bundle import Bundle
+from edge_app.bundles.files import whole, write_text
 from edge_app.errors import UsageError
 from train.data.provenance import command, git_revision
-from train.evaluate.metrics import rounded_spread
+from train.evaluate.metrics import rounded_mean
 
 SCHEMA = "evaluation/1"
 FOLD_KEYS = ("top1_class_mean", "top5_class_mean", "cosine", "alone", "shuffled", "overlap", "novel")
@@ -64,20 +64,22 @@ def summarise_folds(labs: Sequence[dict[str, Any]], splits: Sequence[dict[str, A
     for name in dict.fromkeys(row["set"] for row in labs):
         own = [row for row in labs if row["set"] == name]
         row = {"set": name, "seeds": len(own), "classes": own[0]["classes"], "chance": own[0]["chance"]}
-        alone = _spread(figure for one in own for figure in one.get("alone", ()))
-        rows.append(row | {key: _spread(_number(one.get(key)) for one in own) for key in FOLD_KEYS} | {"alone": alone})
+        alone = _over_seeds(figure for one in own for figure in one.get("alone", ()))
+        rows.append(
+            row | {key: _over_seeds(_number(one.get(key)) for one in own) for key in FOLD_KEYS} | {"alone": alone}
+        )
     means = {key: [_mean(_number(r.get(key)) for r in labs if r["seed"] == s) for s in seeds] for key in FOLD_KEYS}
     summary: dict[str, Any] = {
         "sets": rows,
-        "mean": {"set": "mean of sets", "seeds": len(seeds)} | {key: _spread(means[key]) for key in FOLD_KEYS},
+        "mean": {"set": "mean of sets", "seeds": len(seeds)} | {key: _over_seeds(means[key]) for key in FOLD_KEYS},
     }
     if splits:
         first = splits[0]
         summary["splits"] = {
             "count": len(splits), "unseen": first["classes"], "candidates": first["candidates"],
             "chance": first["chance"],
-            **{key: _spread(split[key] for split in splits) for key in ("zsl", "top5", "cosine")},
-            **{way: {part: _spread(s[way][part] for s in splits) for part in GZSL} for way in ("gzsl", "stacked")},
+            **{key: _over_seeds(split[key] for split in splits) for key in ("zsl", "top5", "cosine")},
+            **{way: {part: _over_seeds(s[way][part] for s in splits) for part in GZSL} for way in ("gzsl", "stacked")},
         }  # fmt: skip
     return summary
 
@@ -93,11 +95,11 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _spread(values: Iterable[float | None]) -> list[float | None] | None:
+def _over_seeds(values: Iterable[float | None]) -> list[float | None] | None:
     known = [value for value in values if value is not None]
     if not known:
         return None
-    return rounded_spread(known)
+    return rounded_mean(known)
 
 
 def write(folder: Path, report: dict[str, Any]) -> None:
@@ -109,14 +111,11 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     from train.evaluate.plots import draw
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as work:
-            (Path(work) / "recognition.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-            draw(report, Path(work) / "recognition.png")
-            for made in Path(work).iterdir():
-                os.replace(made, folder / made.name)
-    except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror or error}") from None
+        with whole(folder / "recognition.png") as picture:
+            draw(report, picture)
+            write_text(folder / "recognition.json", json.dumps(report, indent=1) + "\n")
+    except UsageError as error:
+        raise UsageError(f"--out {error}") from None
 
 
 def tables(report: dict[str, Any]) -> str:

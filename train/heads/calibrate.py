@@ -3,9 +3,10 @@
     python -m train calibrate --encoder runs/dev/encoder.pt --heads runs/dev-heads --data ../shared/data \
         --out runs/calibration.json
 
-The run must have withheld concepts (`train encoder --withhold`). Lists of labels are drawn as a user would write them:
-a few names, half of them with the acted concept among them, half without. The temperature minimises the negative
-log-likelihood of the right label; the rejection is a logistic regression on the log-odds of labels against background.
+The run must have withheld concepts (`train encoder --withhold`). Label lists are drawn like those that a user would
+write: a few names each, half of the lists with the concept that is shown, half without it. The temperature minimises
+the negative log-likelihood of the right label; the rejection is a logistic regression on the log-odds of labels against
+background.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ from train.models.edge import Detailed
 from train.synthetic.augment import training_windows
 
 NOVEL = 0.3
-"""What labels that training did not know are spared, in spreads of a window's energies over labels. Chosen on other
-laboratories and on the videos; on lists of one laboratory's own concepts, as here, four times as much would be best."""
+"""How much lower the energies of labels are made that training did not know, in standard deviations of a window's
+energies over labels. Chosen on other laboratories and on the videos; on lists of one laboratory's own concepts, as
+here, four times as much would be best."""
 ALIKE = 1.3
 """Dot product of pooled texts (2 for equal ones) above which a background text stands for a label; chosen by eye."""
 

@@ -1,4 +1,4 @@
-"""The training of every head: frozen features of named and of composed windows, against texts drawn at each step."""
+"""The training loop of all heads: frozen features of named and composed windows, against texts drawn at each step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Batch:
-    """What a loss is given.
+    """What a loss is computed from.
 
     feature: `[B, D]`; text: `[K, E]`, unit rows; own: int `[B]`, each feature's row of them.
     same: bool `[B, K]`, texts that mean the same as the feature's own and are no rivals; None for named windows, where

@@ -3,8 +3,8 @@
     python -m train head --encoder runs/encoder/encoder.pt --data ../shared/data --out runs/heads --seed 0
     python -m train head --systems scale,fdsm,sa_dvae,fs_vae …
 
-Features of augmented windows are drawn once (`--rounds` times over all clips) and serve all of them. Each leaves
-`SYSTEM.pt` in the run folder, and in `metrics.json` what it makes of all that this encoder's training did not see.
+Features of augmented windows are computed once (`--rounds` times over all clips) and shared by all systems. Each system
+is saved as `SYSTEM.pt` in the run folder; `metrics.json` has its accuracy on what the encoder's training did not see.
 """
 
 from __future__ import annotations

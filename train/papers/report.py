@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from train.evaluate.metrics import mean_and_spread
+from train.evaluate.metrics import mean_and_deviation
 from train.papers.published import Published, find_published
 
 TEST_CLIPS = {"ntu60": 16_487, "ntu120": 50_906, "pku": 2_704}
@@ -103,7 +103,7 @@ def _paper(measure: str, dataset: str, split: str, system: str) -> list[str]:
 
 
 def _figure(shares: Sequence[float]) -> str:
-    mean, spread = mean_and_spread([100 * share for share in shares])
+    mean, spread = mean_and_deviation([100 * share for share in shares])
     return f"{mean:.1f}" + ("" if spread is None else f" ± {spread:.1f}")
 
 

@@ -1,9 +1,9 @@
-"""What each term of SCALE is worth: heads without it, several seeds each, on the same frozen features.
+"""Ablation of SCALE: heads without one term each, several seeds, on the same frozen features.
 
     python -m train ablate --encoder runs/dev/encoder.pt --data ../shared/data --out runs/ablation.json --seeds 5
 
 The encoder should have withheld concepts and left a set out. "Cosine" is the encoder's own text head, which the anchor
-begins as. A difference smaller than twice the spread over seeds is not one.
+begins as. Differences smaller than twice the standard deviation over seeds do not count.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from edge_app.types import Feature, Window
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
 from train.encoder.frozen import Frozen, encode_clips, freeze
-from train.evaluate.metrics import class_mean, harmonic, item_means, places, rounded_spread
+from train.evaluate.metrics import class_mean, harmonic, item_means, places, rounded_mean
 from train.heads.loop import Recipe
 from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.models.baselines import BASELINES, Baseline
@@ -194,21 +194,21 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
         for way in dict.fromkeys(row["way"] for row in own):
             by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
             ways[way] = {
-                key: rounded_spread([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
+                key: rounded_mean([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
                 for key in ("top1", "top5")
             }
             folds = [
                 float(np.mean([r["top1"] for r in own if r["way"] == way and r["fold"] == f])) for f in _folds(own)
             ]
-            ways[way]["over_folds"] = rounded_spread(folds)
+            ways[way]["over_folds"] = rounded_mean(folds)
             if part == "splits":
                 ways[way] |= _gzsl(by_seed)
             else:
                 ways[way]["sets"] = {
-                    name: rounded_spread([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
+                    name: rounded_mean([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
                     for name in dict.fromkeys(r["set"] for r in own)
                 }
-        found[part] = {"folds": len(_folds(own)), "chance": rounded_spread([r["chance"] for r in own])[0], "ways": ways}
+        found[part] = {"folds": len(_folds(own)), "chance": rounded_mean([r["chance"] for r in own])[0], "ways": ways}
     return found
 
 
@@ -224,7 +224,7 @@ def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
             figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
     keys = ("seen", "unseen", "harmonic")
     return {
-        name: {key: rounded_spread([row[i] for row in rows]) for i, key in enumerate(keys)}
+        name: {key: rounded_mean([row[i] for row in rows]) for i, key in enumerate(keys)}
         for name, rows in figures.items()
     }
 

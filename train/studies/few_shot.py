@@ -1,4 +1,4 @@
-"""What a few shots of a motion are worth beside its words: 0, 1, 3 and 5, from other people than those who are asked.
+"""Few-shot study: 0, 1, 3 and 5 shots of a motion beside its words, by other people than those who are tested.
 
     python -m train shots --data ../shared/data --folds runs/folds4 --bundle edge_app/bundles/default --out OUT
 
@@ -43,7 +43,7 @@ from edge_app.ranker.scale import ScaleModel
 from train.data.clips import clip_windows
 from train.data.provenance import git_revision
 from train.encoder.frozen import encode_clips, load_encoder
-from train.evaluate.metrics import class_mean, item_means, rounded_spread
+from train.evaluate.metrics import class_mean, item_means, rounded_mean
 from train.evaluate.report import plus_minus
 from train.heads.systems import load_heads
 from train.studies.trials import lab_trial
@@ -277,7 +277,7 @@ def run(arguments: argparse.Namespace) -> None:
 def measure(asked: Asked, seeds: int) -> dict[str, Any]:
     """Mean and deviation over seeds of every figure, by way and number of shots."""
     every = [all_taught(asked, seed) for seed in range(seeds)]
-    found: dict[str, Any] = {"all": {str(n): {"top1": rounded_spread([one[n] for one in every], 3)} for n in SHOTS}}
+    found: dict[str, Any] = {"all": {str(n): {"top1": rounded_mean([one[n] for one in every], 3)} for n in SHOTS}}
     for way, nameless in (("one", False), ("nameless", True)):
         ones = [one_taught(asked, seed, nameless) for seed in range(seeds)]
         found[way] = {str(n): _over_seeds([one[n] for one in ones]) for n in SHOTS}
@@ -289,7 +289,7 @@ def measure(asked: Asked, seeds: int) -> dict[str, Any]:
 
 
 def _over_seeds(ones: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:
-    return {key: rounded_spread([one[key] for one in ones], 3) for key in ones[0]}
+    return {key: rounded_mean([one[key] for one in ones], 3) for key in ones[0]}
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a recipe does on data it never saw: each set in turn as another lab, and splits of classes and people.
+"""Cross-validation of a recipe: each set in turn as another laboratory, and splits of classes and people.
 
     python -m train folds --data ../shared/data --out runs/folds --branches conv-small,attention,attention
     python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
@@ -11,7 +11,7 @@ A split: twelve concepts are withheld, their composed kin too, and a fifth of ea
 twelve among the twelve. GZSL: these, and the held-out people's clips of the other concepts, among all concepts; the
 harmonic mean is plain, and with seen energies raised by what the *other* splits choose (calibrated stacking).
 
-With several branches, "alone" has each one's own cosine figure: their spread is the spread over seeds.
+With several branches, "alone" has the cosine figure of each: they differ as seeds do.
 
 Windows, texts and the SCALE ranker are the device's own code; "cosine" is the encoder's own text head, which does not
 ship. A fold that is there already is not trained again, and `--shard i/n` does a part, so that processes can share.
@@ -136,7 +136,7 @@ def _train(fold: Fold, folder: Path, arguments: argparse.Namespace) -> None:
 
 
 def _energies(folder: Path, clips: list[Clip], names: list[str]) -> dict[str, np.ndarray]:
-    """Of clips under names, mean over a clip's windows, by SCALE and by the encoder's text head: float64 `[N, K]`."""
+    """Energies of clips under names, by SCALE and by the encoder's text head, means over windows: float64 `[N, K]`."""
     encoder, spec, saved = load_encoder(folder / "encoder.pt")
     weights = load_heads(folder)["scale"]
     table = build_table([Label(name) for name in names], TextEncoder(), 0)

@@ -1,4 +1,4 @@
-"""What a trained fold is asked: a laboratory, or classes, that it never saw."""
+"""Test sets of a trained fold: a laboratory, or classes, that it never saw."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _some(clips: list[Clip]) -> list[Clip]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a fold is asked: each clip's place among names, int `[N]`; unseen: bool `[K]`, names withheld from it."""
+    """A test set. truth: each clip's index into names, int `[N]`; unseen: bool `[K]`, names withheld from training."""
 
     clips: list[Clip]
     names: list[str]
@@ -44,4 +44,4 @@ def split_trial(saved: dict[str, Any], data: Path) -> Trial:
 
 
 CLIPS = 800
-"""Clips that a figure is made from, at most."""
+"""At most so many clips are tested."""

@@ -1,5 +1,6 @@
 """The edge encoder: sizes, masks, ONNX parity; and a training that runs end to end on a handful of clips."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -109,7 +110,13 @@ def test_adjacencies_link_each_joint_with_its_parent():
 
 def test_onnx_gives_what_torch_gives_whatever_the_kind(tmp_path):
     """All kinds side by side in the long form, which begins with each one's own feature."""
-    encoder, batch, path = Detailed(Branches([*KINDS.values()])).eval(), windows(5), tmp_path / "encoder.onnx"
+    kinds = [
+        dataclasses.replace(
+            kind, graph_widths=kind.graph_widths[:1], graph_strides=kind.graph_strides[:1],
+            trunk_strides=kind.trunk_strides[:1],
+        ) for kind in KINDS.values()
+    ]  # fmt: skip
+    encoder, batch, path = Detailed(Branches(kinds)).eval(), windows(5), tmp_path / "encoder.onnx"
     export_encoder(encoder, SPEC, path)
     session = open_session(path)
     with torch.inference_mode():

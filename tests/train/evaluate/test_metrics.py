@@ -17,7 +17,7 @@ from train.evaluate.metrics import (
     expected_calibration_error,
     label_changes,
     match_events,
-    mean_and_spread,
+    mean_and_deviation,
     nll,
     reliability,
     risk_coverage,
@@ -121,8 +121,8 @@ def test_flicker_counts_changes_inside_a_segment_only():
 
 
 def test_spread_is_over_seeds():
-    assert mean_and_spread([0.4, 0.6]) == pytest.approx((0.5, np.sqrt(0.02)))
-    assert mean_and_spread([0.4]) == (0.4, None)
+    assert mean_and_deviation([0.4, 0.6]) == pytest.approx((0.5, np.sqrt(0.02)))
+    assert mean_and_deviation([0.4]) == (0.4, None)
 
 
 @pytest.mark.parametrize("text", ["1/1", "a/2", "2", "-1/2", "0/0"])

@@ -7,7 +7,9 @@ from edge_app.camera.person.actions import perform
 from edge_app.camera.person.kinematics import Body, core15
 from edge_app.camera.person.motion import Style
 from edge_app.window.skeleton import CORE15
-from train.synthetic.fit_sensor_noise import load_windows, separation
+from train.data.clips import Bank, Clip
+from train.synthetic.augment import training_windows
+from train.synthetic.fit_sensor_noise import SPEC, STILL, load_windows, separation
 from train.synthetic.sensor_noise import FILE, NECK, Pairs, SensorNoise, align, view_of
 
 LEFT_LEG = np.array([10, 11])
@@ -149,6 +151,17 @@ def test_drawn_clips_are_read_as_pairs(tmp_path):
     found = windows.pairs()
     assert len(windows.clip) == 4 and found.truth.shape == (4, 32, 15, 3)
     np.testing.assert_allclose(found.saw, found.truth, atol=0.02)
+
+
+def test_windows_that_only_a_camera_changes_are_neither_turned_nor_mirrored():
+    joints = np.ones((33, 15, 4), np.float32)
+    joints[..., :3] = core15(perform("wave", 2.1, 16.0, style=Style.random(0), body=Body.random(0)))[:33]
+    bank = Bank([Clip("drawn", "", "", "", 16.0, False, joints)])
+    rng = np.random.default_rng(0)
+    windows = training_windows(bank, np.zeros(40, int), SPEC, rng, STILL)
+    assert windows.shape == (40, 32, 15, 4) and np.isfinite(windows).all()
+    across = windows[:, :, 6, 0] - windows[:, :, 3, 0]
+    assert (across > 0).mean() > 0.9, "the right shoulder stays to the right of the left one"
 
 
 def test_a_judge_tells_noise_from_none_but_not_like_from_like():
