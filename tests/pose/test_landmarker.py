@@ -70,6 +70,22 @@ def test_real_people_are_as_mediapipe_sees_them(runtime_pose: ChosenPose, clip: 
         assert any(backend.estimate(frame).poses for frame in shown)
 
 
+@pytest.mark.shared
+def test_of_two_who_overlap_the_one_that_mediapipe_takes(runtime_pose: ChosenPose):
+    """In this picture video mode takes the less sure one, and a picture by itself the surer."""
+    clip = VIDEOS / "people_aisle.mp4"
+    if not clip.is_file():
+        pytest.skip("the shared folder with test videos is not beside the checkout")
+    shown = frames(str(clip), 1)
+    found = []
+    for video in (True, False):
+        with PoseEstimator(video=video) as reference, runtime_pose.one(video=video) as backend:
+            equal(reference, backend, shown)
+            backend.reset()
+            found.append(backend.estimate(shown[0]).poses[0])
+    assert apart(*found)[0] > 20
+
+
 def test_who_is_lost_is_found_anew_and_reset_forgets(runtime_pose: ChosenPose):
     shown = frames("person://wave", 8)
     with runtime_pose.one() as backend:
