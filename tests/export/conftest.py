@@ -1,0 +1,5 @@
+"""Small networks: a second thread of torch only waits."""
+
+import torch
+
+torch.set_num_threads(1)
