@@ -34,6 +34,7 @@ from edge_app.app.processes.handover import pack, unpack
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source
 from edge_app.client import Subscriber
 from edge_app.pose.mediapipe import PoseEstimator
@@ -65,7 +66,7 @@ def main() -> None:
     }  # fmt: skip
     print(json.dumps({key: value for key, value in result.items() if key != "environment"}, indent=1))
     if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_text(arguments.json, json.dumps(result, indent=1) + "\n")
 
 
 def path(bundle: Bundle, labels: int, seconds: float) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from edge_app.app.bench.environment import environment
 from edge_app.app.bench.run import SAMPLE_S, SOURCE
 from edge_app.app.bench.usage import Usage
 from edge_app.app.processes.supervisor import run_app
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile
 from edge_app.client import Subscriber
@@ -52,7 +53,7 @@ def main() -> None:
     print(table(rows))
     if arguments.json:
         result = {"schema": "cameras/1", "seconds": arguments.seconds, "rows": rows, "environment": environment()}
-        arguments.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        write_text(arguments.json, json.dumps(result, indent=1) + "\n")
 
 
 def record(out: Path, seconds: float) -> None:

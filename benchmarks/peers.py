@@ -37,6 +37,7 @@ import onnxruntime
 from benchmarks.after_pose import made_up
 from edge_app.app.bench.environment import environment
 from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.runtime.onnxruntime import OnnxSession
 
 FPS, DECISIONS = 30, 10
@@ -66,8 +67,8 @@ def main() -> None:
         result = compare(Path(folder), arguments.rounds, matchers=not arguments.without_matchers)
     print(table(result))
     if arguments.out:
-        arguments.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        arguments.out.with_suffix(".md").write_text(report(result), "utf-8")
+        write_text(arguments.out.with_suffix(".json"), json.dumps(result, indent=1) + "\n")
+        write_text(arguments.out.with_suffix(".md"), report(result))
 
 
 def compare(folder: Path, rounds: int, *, matchers: bool) -> dict[str, Any]:

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from edge_app.app.bench.environment import environment
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source
 from edge_app.pose.body import describe
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator, _figure
@@ -166,14 +167,14 @@ def main() -> None:
         "| shown | path | poses a frame | ms |", "|---|---|---|---|", *lines,
         f"| 1, one more looked for | people | {searching[0]} | {searching[1]} |", "",
     ]  # fmt: skip
-    arguments.out.with_suffix(".md").write_text("\n".join(text), "utf-8")
+    write_text(arguments.out.with_suffix(".md"), "\n".join(text))
     tree = {
         "clips": [asdict(one) for one in results],
         "drawn": [{"shown": s, "path": p, "poses": n, "ms": ms} for (s, p), (n, ms) in costs.items()],
         "searching": {"shown": 1, "people": 2, "poses": searching[0], "ms": searching[1]},
         "environment": environment(),
     }
-    arguments.out.with_suffix(".json").write_text(json.dumps(tree, indent=1) + "\n", "utf-8")
+    write_text(arguments.out.with_suffix(".json"), json.dumps(tree, indent=1) + "\n")
 
 
 if __name__ == "__main__":

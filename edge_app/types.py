@@ -153,9 +153,8 @@ class Ranking:
         >>> joints, valid = np.zeros((32, 15, 4), np.float32), np.ones(32, bool)
         >>> window = Window("cam", 1, 2_000_000_000, joints, valid, fps_in=30.0, body_visibility=0.9, motion=1.2)
         >>> ranking = Ranking(window, ("clap", "wave"), 1, np.float32([0.9, 0.2]), np.float32([0.25, 0.75]), known=0.8)
-        >>> best = ranking.order()[0]
-        >>> ranking.labels[best], round(ranking.known * float(ranking.scores[best]), 2)
-        ('wave', 0.6)
+        >>> [(label, round(score * ranking.known, 2)) for label, score in ranking.best(2)]
+        [('wave', 0.6), ('clap', 0.2)]
     """
 
     window: Window
@@ -175,7 +174,14 @@ class Ranking:
         return np.argsort(self.energies, kind="stable")
 
     def best(self, count: int = 5) -> list[tuple[str, float]]:
-        """The best labels with their scores, best first."""
+        """The best labels with their scores.
+
+        Args:
+            count: how many, at most.
+
+        Returns:
+            Pairs of label and score, best first.
+        """
         return [(self.labels[i], float(self.scores[i])) for i in self.order()[:count]]
 
     def starts_at(self, index: int, usual: float) -> float:

@@ -47,10 +47,10 @@ def draw_labels(image: np.ndarray, decision: edge_app.Decision, label: str) -> N
     cv2.rectangle(image, (0, 0), (280, 120), (40, 40, 40), cv2.FILLED)
     cv2.putText(image, label or decision.state, (10, 32), cv2.FONT_HERSHEY_SIMPLEX, 1, GREEN if label else GREY, 2)
     ranking = decision.ranking
-    for row, best in enumerate([] if ranking is None else ranking.order()[:3]):
-        belief, y = ranking.known * float(ranking.scores[best]), 60 + 22 * row
+    for row, (name, score) in enumerate(ranking.best(3) if ranking else ()):
+        belief, y = ranking.known * score, 60 + 22 * row
         cv2.rectangle(image, (170, y - 12), (170 + round(100 * belief), y), GREEN, cv2.FILLED)
-        cv2.putText(image, ranking.labels[best], (10, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, WHITE, 1, cv2.LINE_AA)
+        cv2.putText(image, name, (10, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5, WHITE, 1, cv2.LINE_AA)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from torch import nn
 
 from edge_app.bundles.bundle import FORMAT, load_bundle
+from edge_app.bundles.files import put_folder
 from edge_app.encoder import load_encoder as load_bundle_encoder
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.actions import actions
@@ -123,12 +123,10 @@ def put_in_place(work: Path, out: Path) -> str:
     for precision in bundle.networks:
         for kind in bundle.manifest["rankers"]:
             self_test(bundle, load_bundle_encoder(bundle, precision=precision), kind)
-    if out.exists():
-        if not (out / "manifest.json").is_file():
-            raise UsageError(f"--out {out}: exists and is no bundle; it is not replaced")
-        shutil.rmtree(out)
+    if out.exists() and not (out / "manifest.json").is_file():
+        raise UsageError(f"--out {out}: exists and is no bundle; it is not replaced")
     work.chmod(0o755)
-    os.replace(work, out)
+    put_folder(work, out)
     size = sum(file.stat().st_size for file in out.iterdir())
     return f"{out}: {bundle.id}, {', '.join(bundle.networks)}, {size / 1e6:.1f} MB"
 

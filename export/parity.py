@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.table import build_table
@@ -105,9 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(table(rows))
     if arguments.json:
         found = {"schema": "parity/1", "bundle": bundle.id, "windows": len(reference.windows), "files": len(files)}
-        arguments.json.write_text(
-            json.dumps({**found, "rows": [asdict(row) for row in rows]}, indent=1) + "\n", "utf-8"
-        )
+        write_text(arguments.json, json.dumps({**found, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     failed = [row.name for row in rows if row.shipped and not row.problem and not row.holds]
     if failed:
         raise UsageError(f"parity fails for {', '.join(failed)}")

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -24,6 +23,7 @@ from pathlib import Path
 import onnxruntime
 
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.files import put_folder
 from edge_app.errors import UsageError
 from edge_app.runtime.tensorrt import MAX_BATCH
 from edge_app.runtime.triton import MODEL
@@ -107,9 +107,7 @@ def write_model(out: Path, bundle: Bundle, network: Path, backend: str, file: Pa
             (new / version).mkdir(parents=True)
             shutil.copyfile(file, new / version / target)
             (new / "config.pbtxt").write_text(text, "utf-8")
-            if out.exists():
-                os.replace(out, Path(work) / "old")
-            os.replace(new, out)
+            put_folder(new, out)
     except OSError as error:
         raise UsageError(f"--out {out}: {error.strerror or error}") from None
     return f"{out}: version {version}, {file.stat().st_size / 1e6:.1f} MB for {backend}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import pkgutil
 import re
 import shlex
 import shutil
@@ -19,6 +20,7 @@ import pytest
 
 from edge_app.app.cli import _parser
 from edge_app.app.settings import load_settings
+from edge_app.ranker.labels.label import parse_labels
 from tests.app.bridges.conftest import Stream, stream  # noqa: F401
 from tests.examples.test_scripts import SQUAT, drawn_video
 from tests.running import SQUATS
@@ -83,6 +85,17 @@ def test_links_lead_somewhere(page):
         assert not place or "://" in link or place in anchors(target), link
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "CHANGELOG.md"])
+def test_files_and_modules_that_it_names_are_there(page):
+    text = (ROOT / page).read_text()
+    for path in re.findall(r"`((?:edge_app|train|export|tests|benchmarks|docs|configs|examples)/[\w./-]+)`", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(test_\w+\.py)`", text):
+        assert (ROOT / "tests/security" / name).exists(), name
+    for module in re.findall(r"`(edge_app(?:\.[a-z]\w*)+)`", text):
+        pkgutil.resolve_name(module)
+
+
 def test_every_page_can_be_reached_from_the_readme():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
@@ -112,6 +125,9 @@ def test_commands_are_understood(page):
     for command in commands(page):
         arguments = _parser().parse_args(shlex.split(command))
         load_settings(None, getattr(arguments, "assignments", ()))
+        given = getattr(arguments, "labels", None) or []
+        for labels in [given] if isinstance(given, str) else given:
+            assert labels.endswith(".txt") or parse_labels(labels)
 
 
 @pytest.mark.parametrize("page", TRAINING)
@@ -145,7 +161,7 @@ def test_the_python_page_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     assert "wave" in said.partition("once")[0], "the refused list"
 
 
-def test_the_readmes_ten_lines_name_what_a_webcam_shows():
+def test_the_readmes_ten_lines_run_on_a_video_in_the_place_of_a_webcam():
     command = [sys.executable, "tests/examples/ten_lines.py", "README.md"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -171,6 +171,16 @@ def test_importing_all_of_edge_app_needs_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_command_line_is_there_at_once():
+    """Verbs load what they need when they are called."""
+    heavy = "{'numpy', 'cv2', 'mediapipe', 'onnxruntime', 'yaml', 'rich', 'prometheus_client'}"
+    code = (
+        f"import sys, edge_app.app.cli; sys.exit(str({heavy} & set(sys.modules)) if {heavy} & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+
+
 def test_onnx_runtime_reports_to_nobody(tmp_path):
     """Its telemetry leaves a session file in TMPDIR as soon as it is imported, unless it is off."""
     run = [sys.executable, "-c", "import edge_app, onnxruntime"]

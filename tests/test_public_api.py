@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -44,7 +45,7 @@ def test_it_says_what_goes_in_and_what_comes_out(member):
         if not inspect.isclass(member) and signature.return_annotation != "None":
             assert "Returns:" in text
     for name in names:
-        assert f"{name}: " in text.partition(described)[2], name
+        assert re.search(rf"^ +{name}: ", text.partition(described)[2], flags=re.M), name
 
 
 def test_importing_it_needs_the_standard_library_alone():

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from edge_app.app.bench.environment import environment
 from edge_app.app.metrics import percentiles
 from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.runtime.session import open_session
 from train.models.edge import ENCODERS, Branches
 from train.models.fdsm import EDGE, Fdsm
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                     print(_line(rows[-1]), flush=True)
     if arguments.json:
         result = {"schema": "gpu-bench/1", "gpu": gpu, "torch": torch.__version__, "rows": rows}
-        arguments.json.write_text(json.dumps({**result, "environment": environment()}, indent=1) + "\n", "utf-8")
+        write_text(arguments.json, json.dumps({**result, "environment": environment()}, indent=1) + "\n")
 
 
 def networks(folder: Path) -> dict[str, tuple[nn.Module, Path, np.ndarray]]:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from edge_app.bundles.files import write_text
 from edge_app.client import Message, Subscriber
 from tests.running import SQUATS, Ledger, children, leftovers, repeat, running
 
@@ -43,8 +44,8 @@ def main() -> int:
         result = soak(arguments.seconds, random.Random(arguments.seed), Path(folder))
     result = {"schema": "soak/1", "seed": arguments.seed, **result}
     samples = result.pop("samples")
-    (arguments.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    (arguments.out / "soak.svg").write_text(picture(samples, result["faults"]), "utf-8")
+    write_text(arguments.out / "soak.json", json.dumps(result, indent=1) + "\n")
+    write_text(arguments.out / "soak.svg", picture(samples, result["faults"]))
     print(json.dumps({key: value for key, value in result.items() if key != "faults"}, indent=1))
     return 1 if result["wrong"] else 0
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import shutil
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
-
-import numpy as np
+from typing import IO, TYPE_CHECKING
 
 from edge_app.errors import UsageError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 MAX_BYTES = 512 * 2**20  # of all arrays of one file, unpacked
 MAX_ARRAYS = 1024
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError)
 
 
@@ -59,10 +60,13 @@ def load_npy(path: Path) -> np.ndarray:
 
 def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     """An array whose header says exactly what follows it: numpy itself would allocate whatever the header claims."""
-    version = np.lib.format.read_magic(file)
-    if version not in _HEADERS:
+    from numpy.lib import format as npy  # here, since who only writes files needs no NumPy
+
+    headers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    version = npy.read_magic(file)
+    if version not in headers:
         raise ValueError(f"npy format {version} found, 1.0 and 2.0 are allowed")
-    shape, _, dtype = _HEADERS[version](file)
+    shape, _, dtype = headers[version](file)
     if dtype.hasobject:
         raise ValueError("Python objects found, numbers and text are allowed")
     if (
@@ -72,7 +76,7 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
     ):
         raise ValueError(f"a header for {dtype} {shape} found on {size - file.tell():,} bytes")
     file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    return npy.read_array(file, allow_pickle=False)
 
 
 @contextmanager
@@ -102,6 +106,24 @@ def write_bytes(path: Path, data: bytes | memoryview, *, mode: int | None = None
 def write_text(path: Path, text: str, *, mode: int | None = None, parents: bool = True) -> None:
     """`write_bytes` of the text in UTF-8."""
     write_bytes(path, text.encode(), mode=mode, parents=parents)
+
+
+def put_folder(new: Path, path: Path) -> None:
+    """Make the finished folder `new` the one at `path`; one that stood there goes once the new one stands.
+
+    Raises:
+        OSError: it cannot be; what stood there then stands there still.
+    """
+    old = new.with_name(f"{new.name}.old")
+    if path.exists():
+        os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        if old.exists():
+            os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

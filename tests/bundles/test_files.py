@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import whole, write_bytes, write_text
+from edge_app.bundles.files import put_folder, whole, write_bytes, write_text
 from edge_app.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +178,14 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
         write_text(Path("/dev/full"), "x")
     with pytest.raises(UsageError, match="Is a directory"):
         write_text(tmp_path, "x")
+
+
+def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path: Path) -> None:
+    for name in ("new", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "what").write_text(name)
+    with pytest.raises(OSError):
+        put_folder(tmp_path / "gone", tmp_path / "there")
+    assert (tmp_path / "there/what").read_text() == "there"
+    put_folder(tmp_path / "new", tmp_path / "there")
+    assert (tmp_path / "there/what").read_text() == "new" and os.listdir(tmp_path) == ["there"]

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_app.bundles.bundle import Bundle
+from edge_app.bundles.files import whole, write_text
 from edge_app.errors import UsageError
 from train.data.provenance import command, git_revision
 from train.evaluate.metrics import rounded_mean
@@ -111,14 +111,11 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     from train.evaluate.plots import draw
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as work:
-            (Path(work) / "recognition.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-            draw(report, Path(work) / "recognition.png")
-            for made in Path(work).iterdir():
-                os.replace(made, folder / made.name)
-    except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror or error}") from None
+        with whole(folder / "recognition.png") as picture:
+            draw(report, picture)
+            write_text(folder / "recognition.json", json.dumps(report, indent=1) + "\n")
+    except UsageError as error:
+        raise UsageError(f"--out {error}") from None
 
 
 def tables(report: dict[str, Any]) -> str:

@@ -31,7 +31,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from edge_app.bundles.files import whole
+from edge_app.bundles.files import whole, write_text
 from edge_app.errors import UsageError
 from train.data.preprocess import Clips, load_clips, p1, p3
 from train.data.provenance import git_revision
@@ -263,7 +263,7 @@ def run(arguments: argparse.Namespace) -> None:
     if rank == 0:
         arguments.out.mkdir(parents=True, exist_ok=True)
         config = settings | {"git": git_revision(), "processes": world, "device": str(device)}
-        (arguments.out / "config.json").write_text(json.dumps(config, indent=1, default=str) + "\n")
+        write_text(arguments.out / "config.json", json.dumps(config, indent=1, default=str) + "\n")
         writer = board(arguments.out / "tensorboard")
         print(f"{len(rows)} clips of {len(np.unique(clips.label[rows]))} classes, {world} x {device}", flush=True)
 
@@ -298,7 +298,7 @@ def run(arguments: argparse.Namespace) -> None:
                 row["seen_test_top1"] = round(float((logits.argmax(axis=1) == clips.label[seen]).mean()), 4)
             state = {"model": encoder.state_dict(), "optimiser": optimiser.state_dict(), "scaler": scaler.state_dict()}
             save(arguments.out / "checkpoint.pt", state | {"settings": settings, "metrics": metrics})
-            (arguments.out / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in metrics))
+            write_text(arguments.out / "metrics.jsonl", "".join(json.dumps(one) + "\n" for one in metrics))
             if writer:
                 for key in set(row) - {"epoch"}:
                     writer.add_scalar(key, row[key], epoch + 1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
+from edge_app.bundles.files import whole, write_text
 from train.evaluate.plots import BLUE, INK, ORANGE, PALE, STYLE
 from train.evaluate.report import plus_minus
 
@@ -23,12 +22,10 @@ NAMES = {
 def write(report: dict[str, Any], folder: Path) -> None:
     """`systems.json`, `systems.md` and `systems.png`; each appears only when whole."""
     page = markdown(report)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".report-") as work:
-        (Path(work) / "systems.json").write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-        (Path(work) / "systems.md").write_text(page, "utf-8")
-        draw(report, Path(work) / "systems.png")
-        for made in sorted(Path(work).iterdir()):
-            os.replace(made, folder / made.name)
+    with whole(folder / "systems.png") as picture:
+        draw(report, picture)
+        write_text(folder / "systems.json", json.dumps(report, indent=1) + "\n")
+        write_text(folder / "systems.md", page)
     print(page)
 
 

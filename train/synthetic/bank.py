@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from edge_app.bundles.files import whole
 from edge_app.ranker.labels.actions import Action
 from edge_app.ranker.labels.text_encoder import TextEncoder
 from train.data.clips import Bank, Clip
@@ -144,10 +145,8 @@ def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = 
     """`count` composed clips but for those that show a concept in `without`; kept in `folder` for the next time."""
     path = folder / f"composed-{EDITION}-{seed}-{count}.npz"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.part.npz")
-        np.savez(partial, **_make(range(seed * 1_000_000, seed * 1_000_000 + count)))
-        os.replace(partial, path)
+        with whole(path) as partial:
+            np.savez(partial, **_make(range(seed * 1_000_000, seed * 1_000_000 + count)))
     with np.load(path) as saved:
         joints, off, keys, vectors = saved["joints"], saved["off"], saved["keys"].tolist(), saved["vectors"]
         rows = {"names": saved["names"], "descriptions": saved["descriptions"]}

@@ -147,22 +147,22 @@ class _Judge(nn.Module):
 def separation(real: np.ndarray, made: np.ndarray, learn: np.ndarray, epochs: int, seed: int) -> float:
     """AUC, on the rows not in `learn`, of a network that learned on the others to tell `real` from `made`."""
     torch.manual_seed(seed)
-    rng, calibrate_scores = np.random.default_rng(seed), _Judge()
+    rng, judge = np.random.default_rng(seed), _Judge()
     x = torch.from_numpy(np.concatenate([real[learn], made[learn]]))
     y = torch.cat([torch.ones(int(learn.sum())), torch.zeros(int(learn.sum()))])
     steps = epochs * (len(x) // 64)
-    optimiser = torch.optim.AdamW(calibrate_scores.parameters(), lr=2e-3, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=max(steps, 2))
     for _ in range(steps):
         rows = torch.from_numpy(rng.integers(0, len(x), 64))
-        loss = nn.functional.binary_cross_entropy_with_logits(calibrate_scores(x[rows]), y[rows])
+        loss = nn.functional.binary_cross_entropy_with_logits(judge(x[rows]), y[rows])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
-    calibrate_scores.eval()
+    judge.eval()
     with torch.inference_mode():
-        high, low = (calibrate_scores(torch.from_numpy(w[~learn])).numpy() for w in (real, made))
+        high, low = (judge(torch.from_numpy(w[~learn])).numpy() for w in (real, made))
     return float((high[:, None] > low).mean() + 0.5 * (high[:, None] == low).mean())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,21 @@ def main(arguments: argparse.Namespace) -> int:
     """Name what each file shows; 4 where one cannot be decoded."""
     if arguments.picture and len(arguments.files) > 1:
         raise UsageError(f"--picture: {len(arguments.files)} files found, one is allowed")
+    if arguments.picture and not arguments.picture.absolute().parent.is_dir():
+        raise UsageError(f"--picture {arguments.picture}: no folder {arguments.picture.parent}")
     recognizer, _ = make_recognizer(arguments, arguments.files)
     code = 0
     for file in arguments.files:
+        drawn: list[str] = []
         try:
-            result = recognize(file, recognizer, picture=arguments.picture)
+            result = recognize(file, recognizer, draw=drawn.append if arguments.picture else None)
         except SourceError as error:
             log.error("%s", error, extra={"kind": "source"})
             code = error.exit_code
             continue
         print(json.dumps(result) if arguments.json else _readable(result), flush=True)
+        for picture in drawn:  # after the result, which must not be lost by a full disk
+            write_text(arguments.picture, picture, parents=False)
     return code
 
 
@@ -79,11 +84,11 @@ class _Tally:
         self.states[state] = self.states.get(state, 0.0) + seconds
 
 
-def recognize(uri: str, recognizer: Recognizer, *, picture: Path | None = None) -> dict[str, Any]:
+def recognize(uri: str, recognizer: Recognizer, *, draw: Callable[[str], object] | None = None) -> dict[str, Any]:
     """Run the whole path over one file and return the `recognition/1` object of DESIGN.md 5.
 
     `ranking` is empty where nobody was in view long enough for a window, or where frames came too slowly for most of
-    the file; `states` has `degraded` too where they did. picture: an SVG file to draw the run into.
+    the file; `states` has `degraded` too where they did. draw: is given the run as SVG, if anything was decided.
 
     Raises:
         SourceError: the file cannot be decoded.
@@ -109,9 +114,8 @@ def recognize(uri: str, recognizer: Recognizer, *, picture: Path | None = None) 
         tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
     if tally.frames > 1:
         tally.spend(state, last_ns / 1e9 / (tally.frames - 1))
-    if picture is not None and tally.moments:
-        enter = recognizer.events.enter
-        write_text(picture, draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, enter), parents=False)
+    if draw is not None and tally.moments:
+        draw(draw_run(tally.moments, tally.events, spec.skeleton, Path(uri).name, recognizer.events.enter))
     return _result(uri, tally, _rate(tally.frames, last_ns), recognizer)
 
 

@@ -43,6 +43,17 @@ def test_twice_the_same_and_the_picture_is_svg(capfd, tmp_path):
     assert ElementTree.parse(tmp_path / "run.svg").getroot().tag.endswith("svg")
 
 
+def test_a_picture_that_cannot_be_written_costs_no_result(capfd):
+    command = ["recognize", f"pose://{SQUATS}", "--json", "--labels", "squat, wave", "--picture"]
+    assert main([*command, "/dev/full"]) == 2
+    said = capfd.readouterr()
+    assert json.loads(said.out)["ranking"][0][0] == "squat"
+    assert said.err == "edge-app: /dev/full: cannot be written (No space left on device)\n"
+    assert main([*command, "/no/such/run.svg"]) == 2
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "edge-app: --picture /no/such/run.svg: no folder /no/such\n")
+
+
 def test_noise_and_black_show_nobody(capfd):
     for pattern in ("noise", "black"):
         result = recognized(capfd, f"test://{pattern}?seconds=2&fps=15")
