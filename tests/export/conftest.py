@@ -1,5 +1,8 @@
-"""Small networks: a second thread of torch only waits."""
-
+import pytest
 import torch
 
-torch.set_num_threads(1)
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Of small networks a second thread only waits, and a verb may have asked for two."""
+    torch.set_num_threads(1)
