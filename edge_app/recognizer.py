@@ -273,7 +273,7 @@ class Recognizer:
         events: thresholds of the event stage.
 
     Raises:
-        UsageError: a label, the bundle, the ranker or the runtime is refused, or the pose model cannot be had.
+        UsageError: a label, the bundle, the ranker, the runtime or the number of people is refused.
 
     Example:
         >>> import numpy as np
@@ -297,6 +297,8 @@ class Recognizer:
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle or DEFAULT))
         self._camera = camera if people is None else replace(camera, max_people=people)
+        if not 1 <= self._camera.max_people <= MAX_PEOPLE:
+            raise UsageError(f"people: {self._camera.max_people} found, 1 to {MAX_PEOPLE} are allowed")
         self._events = events
         self._backend = pose
         self._chosen: ChosenPose | None = None

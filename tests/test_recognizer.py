@@ -164,3 +164,5 @@ def test_what_cannot_be_opened_says_so(recognizer, tmp_path):
         next(recognizer.run("nonsense://x"))
     with pytest.raises(UsageError, match="--ranker magic"):
         Recognizer("wave", ranker="magic", runtime="onnxruntime")
+    with pytest.raises(UsageError, match="1 to 8 are allowed"):
+        Recognizer("wave", people=0)

@@ -16,6 +16,9 @@ SCHEMA = "control/1.0"
 MAX_REQUEST = 2**16
 MAX_REPLY = 2**24
 
+HERE_S = 2.0
+"""For an app that is there to answer: its loop turns ten times a second."""
+
 Request = dict[str, Any]
 
 
@@ -44,12 +47,12 @@ def ask(
 
     Raises:
         UsageError: the request is refused, or a key or the endpoint malformed.
-        SourceError: no reply within `timeout_s`.
+        SourceError: no app answers at all within `HERE_S`, or not to the request within `timeout_s`.
     """
     where = endpoint or control_beside(DEFAULT_ENDPOINT)
-    body = json.dumps({"schema": SCHEMA, "op": op, "labels": labels, **more}).encode()
-    if len(body) > MAX_REQUEST:
-        raise UsageError(f"{op}: a request of {len(body):,} bytes, {MAX_REQUEST:,} are allowed; use run --labels FILE")
+    request = {"schema": SCHEMA, "op": op, "labels": labels, **more}
+    if (size := len(json.dumps(request).encode())) > MAX_REQUEST:
+        raise UsageError(f"{op}: a request of {size:,} bytes, {MAX_REQUEST:,} are allowed; use run --labels FILE")
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = 0
         socket.setsockopt(zmq.MAXMSGSIZE, MAX_REPLY)
@@ -58,12 +61,9 @@ def ask(
                 use_keys(socket, *client_keys(keys))
             socket.ipv6 = "[" in where
             socket.connect(where)
-            socket.send(body)
-            if not socket.poll(int(timeout_s * 1000)):
-                raise SourceError(
-                    f"{where}: no answer within {timeout_s:g} s; is the app running, and does it accept your key?"
-                )
-            reply = strict_json(socket.recv())
+            here_s = min(HERE_S, timeout_s)
+            _exchange(socket, {"schema": SCHEMA, "op": "labels.list"}, here_s, f"{where}: no app answers")
+            reply = _exchange(socket, request, timeout_s, f"{where}: no answer to {op}")
         except (ValueError, OSError) as error:
             raise UsageError(f"{where}: {error}") from None
         except zmq.ZMQError as error:
@@ -73,6 +73,16 @@ def ask(
     if reply.get("ok") is not True:
         raise UsageError(f"{op}: {reply.get('error')}")
     return reply
+
+
+def _exchange(socket: zmq.Socket[bytes], request: Request, timeout_s: float, otherwise: str) -> Request:
+    socket.send(json.dumps(request).encode())
+    if not socket.poll(int(timeout_s * 1000)):
+        raise SourceError(
+            f"{otherwise} within {timeout_s:g} s; is the app running, is this its control socket "
+            "(run says which; --control ENDPOINT), and does it accept your key?"
+        )
+    return strict_json(socket.recv())
 
 
 def show(value: object) -> str:

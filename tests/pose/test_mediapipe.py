@@ -138,6 +138,6 @@ def test_missing_system_libraries_name_the_packages(library: str, monkeypatch: p
 
 
 def test_without_sys_mediapipe_would_abort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_app.pose.CPUS", tmp_path / "possible")
+    monkeypatch.setattr("edge_app.pose.mediapipe.CPUS", tmp_path / "possible")
     with pytest.raises(UsageError, match=r"needs /sys, which is not mounted here: .*/possible is missing"):
         PoseEstimator(Path("any.task"))

@@ -201,7 +201,7 @@ def test_A4_a_set_that_cannot_be_embedded_is_an_error_reply_and_the_next_one_goe
 
 
 def test_nobody_there_is_exit_4_in_one_line(tmp_path):
-    with pytest.raises(SourceError, match="no answer") as error:
+    with pytest.raises(SourceError, match="no app answers within") as error:
         ask(f"ipc://{tmp_path}/nobody", "labels.list", timeout_s=0.1)
     assert error.value.exit_code == 4
 

@@ -8,7 +8,11 @@ import torch
 
 from train.heads.loop import Samples
 
-torch.set_num_threads(1)  # small networks: a second thread only waits
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Of small networks a second thread only waits, and a verb may have asked for two."""
+    torch.set_num_threads(1)
 
 
 @dataclass(frozen=True)
