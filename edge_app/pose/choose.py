@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from edge_app.bundles.files import load_npz
-from edge_app.errors import AppError, UsageError
+from edge_app.errors import UsageError
 from edge_app.pose.detector import Detector
 from edge_app.pose.figure import draw_figure
 from edge_app.pose.landmarker import PoseLandmarker
@@ -25,7 +25,7 @@ from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.pose.multi_person import PeopleEstimator
 from edge_app.pose.networks import NETWORKS, ensure_network
 from edge_app.pose.people import PeopleLandmarker
-from edge_app.runtime.choose import CLEARLY
+from edge_app.runtime.choose import CLEARLY, one_line, why_chosen
 from edge_app.runtime.session import PRECISIONS, open_session
 from edge_app.types import Frame
 
@@ -103,7 +103,7 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
         try:
             passed.append(_open_and_test(name, figure, waiting))
         except Exception as error:  # every runtime has its own classes; the next one may do
-            rejected[name] = _line(error)
+            rejected[name] = one_line(error)
     if not passed:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in rejected.items())
         raise UsageError(f"--pose {backend}: cannot be used: {reasons}")
@@ -118,7 +118,8 @@ def choose_pose(backend: str = "auto", waiting: Callable[[], None] = lambda: Non
             best = candidate
     for candidate in passed:
         candidate.backend.close()
-    why = _why(best, passed, rejected)
+    others = [(one.provider, one.ms) for one in passed if one is not best]
+    why = why_chosen(f"pose {best.provider}: {best.ms:.1f} ms to find a figure", others, rejected)
     level = logging.WARNING if backend == "auto" and not set(RUNTIMES) - rejected.keys() else logging.DEBUG
     log.log(level, "%s", why, extra={"kind": "pose"})
     return ChosenPose(best.provider, why, best.one, best.several)
@@ -177,17 +178,3 @@ def _open_and_test(name: str, figure: Frame, waiting: Callable[[], None]) -> _Ca
         except UsageError as error:
             tried.append(str(error))
     raise UsageError("; ".join(dict.fromkeys(tried)))
-
-
-def _why(best: _Candidate, passed: list[_Candidate], rejected: dict[str, str]) -> str:
-    parts = [f"pose {best.provider}: {best.ms:.1f} ms to find a figure"]
-    if others := [f"{one.provider} {one.ms:.1f} ms" for one in passed if one is not best]:
-        parts.append("not clearly faster: " + ", ".join(others))
-    if rejected:
-        parts.append("not used: " + ", ".join(f"{name} ({reason})" for name, reason in rejected.items()))
-    return "; ".join(parts)
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:300] or type(error).__name__
-    return text if isinstance(error, AppError) else f"{type(error).__name__}: {text}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -78,7 +78,7 @@ class GuardedSession:
                 return result
             problem = "its result is not finite"
         except Exception as error:  # every runtime has its own classes
-            problem = _line(error)
+            problem = one_line(error)
         if self._spare is None:
             raise UsageError(f"{self.provider} failed while running: {problem}")
         failed, self._session, self._spare = self.provider, self._spare(), None
@@ -122,14 +122,14 @@ def choose(
             test(session)
             passed.append(_Candidate(name, session))
         except Exception as error:  # the next one may do
-            rejected[name] = _line(error)
+            rejected[name] = one_line(error)
     for window in [*bundle.golden()["windows"]] * ROUNDS:  # in turn, so that all have the same disturbance
         for candidate in list(passed):
             begun = time.perf_counter()
             try:
                 candidate.session.run(window[None])
             except Exception as error:
-                rejected[candidate.name] = _line(error)
+                rejected[candidate.name] = one_line(error)
                 passed.remove(candidate)
             candidate.ms = min(candidate.ms, (time.perf_counter() - begun) * 1e3)
     if not passed:
@@ -145,19 +145,22 @@ def choose(
             best = candidate
     to_cpu = config.on_error == "cpu" and not config.require_gpu and best.name != "onnxruntime"
     spare = (lambda: load_session(bundle)) if to_cpu else None
-    return Chosen(GuardedSession(best.session, spare), _why(best, passed, rejected))
+    others = [(one.session.provider, one.ms) for one in passed if one is not best]
+    why = why_chosen(f"runtime {best.session.provider}: {best.ms:.2f} ms a window", others, rejected)
+    return Chosen(GuardedSession(best.session, spare), why)
 
 
-def _why(best: _Candidate, passed: list[_Candidate], rejected: dict[str, str]) -> str:
-    parts = [f"runtime {best.session.provider}: {best.ms:.2f} ms a window"]
-    others = [f"{one.session.provider} {one.ms:.2f} ms" for one in passed if one is not best]
+def why_chosen(best: str, others: Sequence[tuple[str, float]], rejected: Mapping[str, str]) -> str:
+    """One line: what was taken, what is not clearly faster (providers, ms), and what cannot be used, with reasons."""
+    parts = [best]
     if others:
-        parts.append("not clearly faster: " + ", ".join(others))
+        parts.append("not clearly faster: " + ", ".join(f"{provider} {ms:.2f} ms" for provider, ms in others))
     if rejected:
         parts.append("not used: " + ", ".join(f"{name} ({reason})" for name, reason in rejected.items()))
     return "; ".join(parts)
 
 
-def _line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What went wrong, by whatever class a runtime has for it."""
     text = " ".join(str(error).split())[:300] or type(error).__name__
     return text if isinstance(error, AppError) else f"{type(error).__name__}: {text}"
