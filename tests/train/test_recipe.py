@@ -13,7 +13,7 @@ from edge_app.camera.person import ACTIONS
 from edge_app.ranker.labels.actions import actions
 from export.__main__ import main as export
 from train.__main__ import main as train
-from train.data.clips import CORE15_SETS
+from train.data.clips import SETS
 from train.heads.systems import SYSTEMS
 from train.models.edge import ENCODERS
 from train.models.fdsm import EDGE
@@ -33,7 +33,7 @@ def sets(tmp_path_factory):
         six.setattr("train.synthetic.person_clips.ACTIONS", {name: ACTIONS[name] for name in SHOWN})
         picked = generated_clips(2, seed=3)
     rows = ["dataset,label,name,concept,clips"]
-    for name in CORE15_SETS:
+    for name in SETS:
         raw = np.concatenate([np.round(clip.joints[..., :3] * 1000) for clip in picked]).astype(np.int16)
         np.savez(
             folder / f"{name}.npz", X=raw, off=np.cumsum([0, *(len(clip.joints) for clip in picked)]),

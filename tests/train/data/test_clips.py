@@ -7,7 +7,7 @@ import pytest
 
 from edge_app.errors import UsageError
 from edge_app.window.skeleton import CORE15, WindowSpec
-from train.data.clips import CORE15_SETS, MISSING, Bank, Clip, load_concepts, load_set, trim_idle
+from train.data.clips import SETS, MISSING, Bank, Clip, load_concepts, load_set, trim_idle
 from train.data.texts import ConceptTexts
 from train.synthetic.augment import AugmentConfig, plain_windows, training_windows
 from train.synthetic.person_clips import concept_of, generated_clips
@@ -160,5 +160,5 @@ def test_the_shared_sets_have_the_counts_that_the_documents_give():
     concepts = load_concepts(SHARED / "data/concepts.csv")
     clips = load_set(SHARED / "data/utkinect.npz", concepts)
     assert len(clips) == 199
-    assert len({concept for (name, _), concept in concepts.items() if name in CORE15_SETS}) == 69
+    assert len({concept for (name, _), concept in concepts.items() if name in SETS}) == 69
     assert {clip.concept for clip in clips} <= set(concepts.values())
