@@ -52,6 +52,7 @@ class ScaleModel:
         self.text_width = len(w["text_mean"])
         self._posterior_x, self._decoder_z = centred(w["posterior_x.weight"].T), centred(w["decoder_z.weight"].T)
         self._posterior_last = np.ascontiguousarray(w["posterior.2.weight"].T)
+        self._text_head = np.float32(w.get("text_head", 0.0))
         self._decoder_squared = triangle(w["decoder.2.weight"].T @ w["decoder.2.weight"])
 
     def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
@@ -72,6 +73,7 @@ class ScaleModel:
         hidden_x, y = x @ self._posterior_x, x - w["decoder.2.bias"]
         y_decoded = 2 * (y @ w["decoder.2.weight"])
         away = y @ y - 2 * (c.anchor @ y) + c.anchor_squared
+        told = x @ x - 2 * (c.anchor @ x) + c.anchor_squared if self._text_head else away
         parts = []
         for i in range(0, len(away), CHUNK):
             k = slice(i, i + CHUNK)
@@ -94,5 +96,6 @@ class ScaleModel:
             apart += np.exp(log_variance)
             spread = np.einsum("kz,kz->k", apart, c.prior_precision[k]) - log_variance.sum(axis=1)
             kl = np.float32(0.5 / mean.shape[1]) * (c.prior_spread[k] + spread)
-            parts.append(np.float32(0.5) * squares + kl)
+            own = self._text_head / np.float32(len(x)) * told[k]
+            parts.append(np.float32(0.5) * (squares + own) + kl)
         return np.concatenate(parts)

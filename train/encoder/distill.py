@@ -121,9 +121,11 @@ class Lessons:
 
     def without(self, concepts: Iterable[str]) -> Lessons:
         """Lessons that say nothing of classes that mean the same as one of the concepts."""
-        own = ConceptTexts([*self.names, *concepts])
-        pooled = own.pooled([*self.names, *concepts])
-        alike = (pooled[: len(self.names)] @ pooled[len(self.names) :].T > SAME).any(axis=1)
+        names, others = list(self.names), list(concepts)
+        if not others:
+            return self
+        pooled, told = (ConceptTexts(texts).pooled(texts) for texts in (names, others))
+        alike = (pooled @ told.T > SAME).any(axis=1)
         shares = self.shares * ~alike + 1e-9
         kept = (self.shares * ~alike).sum(axis=1) > 0.5
         return Lessons(

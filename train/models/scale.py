@@ -20,6 +20,7 @@ class ScaleConfig:
     """Widths and weights. A loss weight of 0 switches its term off.
 
     anchor: the decoder adds to the text's own place in feature space, which training of the encoder has found; ours.
+    text_head: weight in the energy of the encoder's own text head, the distance to that place; ours.
     semantic: alpha, the strength of the semantic bias among negatives (2.6).
     uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7, null-condition form).
     """
@@ -42,6 +43,7 @@ class ScaleConfig:
     free_bits: float = 0.02
     text_dropout: float = 0.1
     anchor: bool = True
+    text_head: float = 1.0
 
 
 class Scale(nn.Module):
@@ -54,6 +56,7 @@ class Scale(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
     text_mean: Tensor
+    text_head: Tensor
     uncertainty_mean: Tensor
     uncertainty_std: Tensor
 
@@ -63,6 +66,7 @@ class Scale(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(c.feature))
         self.register_buffer("feature_std", torch.ones(c.feature))
         self.register_buffer("text_mean", torch.zeros(c.text))
+        self.register_buffer("text_head", torch.tensor(c.text_head if c.anchor else 0.0))
         self.text_map = nn.Linear(c.text, c.feature, bias=False) if c.anchor else None
         self.project = nn.Sequential(
             nn.Dropout(c.text_dropout), nn.Linear(c.text, c.condition), nn.GELU("tanh"),
@@ -116,7 +120,11 @@ class Scale(nn.Module):
         return 0.5 * (prior_log_variance - log_variance + spread - 1)
 
     def energies(self, feature: Tensor, text: Tensor) -> Tensor:
-        """`E(x, c)` of 2.3 at the posterior mean, nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
+        """`E(x, c)` of 2.3 at the posterior mean, nothing sampled, and the text head's: `[B, feature], [K, text] -> [B, K]`.
+
+        Distances to anchors differ from the encoder's own cosines by a factor and a constant alone, since all features
+        are of one length: with no other term, the ranking is the text head's.
+        """
         return self._energies(self.standardise(feature), self.condition(text), self.anchor(text))[0]
 
     def _energies(self, x: Tensor, condition: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,7 +132,8 @@ class Scale(nn.Module):
         mean, log_variance = self.posterior_of(x, c)
         rest = 0.5 * ((x - self.decode(mean, c, anchor[None])) ** 2).mean(-1)
         kl = self.divergence(mean, log_variance, self.prior_of(c)).mean(-1)
-        return rest + self.config.beta * kl, log_variance.mean(-1)
+        away = 0.5 * ((x - anchor[None]) ** 2).mean(-1)
+        return rest + self.config.beta * kl + self.text_head * away, log_variance.mean(-1)
 
     def loss(
         self, feature: Tensor, own: Tensor, text: Tensor, warm: float, frozen_text: Tensor, same: Tensor | None = None
