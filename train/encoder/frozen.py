@@ -136,10 +136,11 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     clips = load_training_clips(
         data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
     )
-    filmed_in = Path(settings["drawn"]) if settings["drawn"] != "None" else None
+    filmed_in, exercises = (None if settings[k] == "None" else Path(settings[k]) for k in ("drawn", "exercises"))
     composed, filmed = load_generated(
-        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), filmed_in, saved["withheld"]
-    )
+        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), filmed_in, saved["withheld"],
+        exercises,
+    )  # fmt: skip
     seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
     bank = Bank(seen, saved["concepts"])
     drawn = _draw(encoder, bank, composed, spec, rounds, seed)

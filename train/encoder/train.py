@@ -80,6 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--teacher", type=Path, help="file of `train teacher`, to learn from it too")
     parser.add_argument("--teacher-batch", type=int, default=32, help="windows of its lessons a step")
     parser.add_argument("--teacher-weight", type=float, default=0.7)
+    parser.add_argument("--exercises", type=Path, help="skeleton set of very many names, beside the composed clips")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
@@ -155,7 +156,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.motion_seed
     )
     composed, filmed = load_generated(
-        arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold
+        arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold, arguments.exercises
     )
     clips += filmed
     people = held_people(clips, arguments.hold_people, arguments.seed)
