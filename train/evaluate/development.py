@@ -18,6 +18,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ import numpy as np
 import torch
 
 from edge_app.bundles.bundle import Calibration, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.camera.recording import read_recording
+from edge_app.encoder import Encoder
 from edge_app.encoder import load_encoder as load_compiled
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import Label
@@ -211,23 +214,20 @@ def run(arguments: argparse.Namespace) -> None:
         if (path.parent / "scale.pt").is_file():
             models.append(ScaleModel(load_heads(path.parent)["scale"]))
         groups = footage + set_groups(arguments.data, saved["left_out"], saved["withheld"])
-        result[str(path.parent)] = measure(
-            groups,
-            lambda windows: encode_clips(encoder, spec, windows),
-            [*map(plain_ranker, models)],
-        )
+        encode = partial(encode_clips, encoder, spec)
+        result[str(path.parent)] = measure(groups, encode, [*map(plain_ranker, models)])
     for path in arguments.bundle:
         bundle = load_bundle(path)
-        compiled = load_compiled(bundle)
-
-        def encode(windows: list[list[Window]]) -> tuple[np.ndarray, np.ndarray]:
-            vectors = [feature.vector for own in windows for feature in compiled.encode(own)]  # noqa: B023
-            return np.stack(vectors), np.repeat(np.arange(len(windows)), [*map(len, windows)])
-
-        groups = footage + set_groups(arguments.data, (), ())
+        groups, encode = footage + set_groups(arguments.data, (), ()), partial(encode_compiled, load_compiled(bundle))
         result[str(path)] = measure(groups, encode, [load_ranker(bundle, "scale")])
     if arguments.out:
-        arguments.out.write_text(json.dumps(result, indent=1) + "\n")
+        write_text(arguments.out, json.dumps(result, indent=1) + "\n")
+
+
+def encode_compiled(encoder: Encoder, windows: Sequence[list[Window]]) -> tuple[np.ndarray, np.ndarray]:
+    """As `train.encoder.frozen.encode_clips`, by a bundle's encoder."""
+    vectors = [feature.vector for own in windows for feature in encoder.encode(own)]
+    return np.stack(vectors), np.repeat(np.arange(len(windows)), [*map(len, windows)])
 
 
 def measure(
