@@ -120,7 +120,7 @@ class Scale(nn.Module):
         return 0.5 * (prior_log_variance - log_variance + spread - 1)
 
     def energies(self, feature: Tensor, text: Tensor) -> Tensor:
-        """`E(x, c)` of 2.3 at the posterior mean, nothing sampled, and the text head's: `[B, feature], [K, text] -> [B, K]`.
+        """`E(x, c)` of 2.3 at the posterior mean, and the text head's: `[B, feature], [K, text] -> [B, K]`.
 
         Distances to anchors differ from the encoder's own cosines by a factor and a constant alone, since all features
         are of one length: with no other term, the ranking is the text head's.
