@@ -53,7 +53,7 @@ def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tu
     support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, use=settings.taught.use)
     chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
     log.debug("%s", chosen.why, extra={"kind": "runtime"})
-    ranker = support.with_shots(load_ranker(bundle, arguments.ranker))
+    ranker = support.with_shots(load_ranker(bundle, arguments.ranker, config=settings.ranker))
     recognizer = Recognizer(
         support.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder,
         pose=settings.pose.backend, camera=settings.camera, events=settings.events,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +24,16 @@ MODELS: dict[str, Callable[[dict[str, np.ndarray]], EnergyModel]] = {
 }  # fmt: skip
 
 
-def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ranker:
+@dataclass(frozen=True, slots=True)
+class RankerConfig:
+    """exact: SCALE looks at every label, also where there are more than a thousand (`edge_app.ranker.scale`)."""
+
+    exact: bool = False
+
+
+def load_ranker(
+    bundle: Bundle, kind: str, table: LabelTable = NO_LABELS, config: RankerConfig = RankerConfig()
+) -> Ranker:
     """A ranker of the bundle; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
 
     Raises:
@@ -32,7 +42,7 @@ def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ran
     first, _, second = kind.partition("+")
     with sound(bundle.path):
         weights, calibration = _head(bundle, first)
-        model = MODELS[first](weights)
+        model = ScaleModel(weights, config.exact) if first == "scale" else MODELS[first](weights)
         stored = load_npz(bundle.path / "background.npz")
         background = stored["embeddings"].astype(np.float32)
         if model.parts:

@@ -79,6 +79,7 @@ class Ranker:
     ) -> None:
         self.kind, self.model, self.calibration, self.background = kind, model, calibration, background
         self.adjustments, self.table = tuple(adjustments), table
+        self._names, self._enter = table.names, table.enter
         _check_width("background", background, model)
         if not table.labels:
             return
@@ -118,10 +119,10 @@ class Ranker:
             none = np.zeros(0, np.float32)
             return [Ranking(feature.window, (), table.version, none, none, 0.0) for feature in features]
         both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
-        labels, names, enter = len(table.labels), table.names, table.enter
+        labels = len(table.labels)
         scores, known = calibrate_scores(both[:, :labels], both[:, labels:], self.calibration)
         return [
-            Ranking(feature.window, names, table.version, energies, score, float(likely), enter)
+            Ranking(feature.window, self._names, table.version, energies, score, float(likely), self._enter)
             for feature, energies, score, likely in zip(features, both[:, :labels], scores, known, strict=True)
         ]
 

@@ -102,7 +102,7 @@ class RecognizerProcess:
         bundle = load_bundle(task.bundle)
         chosen = choose_encoder(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
         self._why = chosen.why
-        text, blank = BundleText(bundle), load_ranker(bundle, task.ranker)
+        text, blank = BundleText(bundle), load_ranker(bundle, task.ranker, config=task.settings.ranker)
 
         support: SupportSet | None = None
         if task.taught is not None:
