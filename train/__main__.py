@@ -25,7 +25,6 @@ VERBS = {
     "calibrate": ("train.heads.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.data.extract", "run MediaPipe over videos once and keep the poses"),
     "sensor": ("train.synthetic.fit_sensor_noise", "fit the model of MediaPipe's errors to drawn clips"),
-    "teacher": ("train.encoder.distill", "what a teacher of real videos says of recorded poses"),
     "draw": ("train.synthetic.draw", "draw generated motion and run MediaPipe over it"),
     "folds": ("train.studies.folds", "cross-validation: sets, classes and people that training never saw"),
     "quiet": ("train.evaluate.quiet", "make more footage in which nothing happens"),

@@ -27,7 +27,6 @@ from tqdm import tqdm
 from edge_app.bundles.files import whole
 from train.data.clips import SETS, SPEC, Bank, Clip
 from train.data.texts import ConceptTexts, mean_text
-from train.encoder.distill import Distillation, load_lessons
 from train.encoder.training_set import load_training_clips
 from train.encoder.unseen import unseen_features, unseen_top1
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
@@ -77,9 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
     parser.add_argument("--composed-weight", type=float, default=1.0)
-    parser.add_argument("--teacher", type=Path, help="file of `train teacher`, to learn from it too")
-    parser.add_argument("--teacher-batch", type=int, default=32, help="windows of its lessons a step")
-    parser.add_argument("--teacher-weight", type=float, default=0.7)
     parser.add_argument("--exercises", type=Path, help="skeleton set of very many names, beside the composed clips")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
@@ -166,7 +162,6 @@ def run(arguments: argparse.Namespace) -> None:
     texts = ConceptTexts(bank.concepts)
     print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
 
-    lessons = Distillation(load_lessons(arguments.teacher).without(withhold)) if arguments.teacher else None
     config = ENCODERS[arguments.encoder]
     model = TextAlignedEncoder(config, len(bank.concepts), texts.dim)
     model.text_mean.copy_(torch.from_numpy(mean_text()))
@@ -189,13 +184,9 @@ def run(arguments: argparse.Namespace) -> None:
             if composed:
                 extra = rng.choice(len(composed.bank), arguments.composed_batch, replace=False)
                 windows = np.concatenate([windows, training_windows(composed.bank, extra, SPEC, rng)])
-            if lessons:
-                taught = rng.choice(len(lessons.bank), arguments.teacher_batch)
-                windows = np.concatenate([windows, training_windows(lessons.bank, taught, SPEC, rng)])
             concept = torch.from_numpy(bank.concept[picked])
             every = model.encoder(torch.from_numpy(windows))
-            ends = [len(picked), len(picked) + (arguments.composed_batch if composed else 0)]
-            feature, extra_feature, learned = every.tensor_split(ends)
+            feature, extra_feature = every.tensor_split([len(picked)])
             logits = model.text_logits(feature, torch.from_numpy(texts.sample(np.arange(len(bank.concepts)), rng)))
             rivals = torch.from_numpy(beside[picked])
             plain = named_loss(model.classifier(feature), concept, rivals, arguments.within)
@@ -204,9 +195,6 @@ def run(arguments: argparse.Namespace) -> None:
                 told, others = composed_rivals(composed, extra, rng)
                 found = model.text_logits(extra_feature, torch.from_numpy(told)).masked_fill(others, -torch.inf)
                 loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
-            if lessons:
-                words = torch.from_numpy(lessons.texts(rng))
-                loss = loss + arguments.teacher_weight * lessons.loss(model.text_logits(learned, words), taught)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)

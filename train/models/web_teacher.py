@@ -106,6 +106,17 @@ class WebTeacher(nn.Module):
         return body * body.new_tensor([-1.0, -1.0, 1.0]) + body.new_tensor(PELVIS)
 
 
+class BesideWeb(nn.Module):
+    """An encoder and the web teacher side by side: `[B, T, J, 4] -> [B, D + C]`, the shares of the classes last."""
+
+    def __init__(self, encoder: nn.Module, teacher: WebTeacher) -> None:
+        super().__init__()
+        self.encoder, self.teacher = encoder, teacher
+
+    def forward(self, window: Tensor) -> Tensor:
+        return torch.cat([self.encoder(window), self.teacher(window)], dim=1)
+
+
 def body_axes(up: Tensor, side: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Unit vectors to the own right, up and back: of directions `[..., 3]` up, and roughly to the right."""
     up = functional.normalize(up, dim=-1)
