@@ -53,7 +53,7 @@ def load_ranker(
         adjustments: list[Adjustment] = [Reranking(FdsmModel(_head(bundle, second)[0]))] if second else []
         concepts = tuple(bundle.manifest["training_data"]["concepts"])
         adjustments.append(CalibratedStacking(concepts, calibration.novel))
-        return Ranker(kind, model, calibration, background, adjustments, table)
+        return Ranker(kind, model, calibration, background, adjustments, table, bundle.spec)
 
 
 def web_classes(stored: Mapping[str, np.ndarray]) -> WebClasses:
