@@ -47,7 +47,7 @@ class WithConse:
     def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
         """As `EnergyModel.with_texts`. Classes are shared out among labels and background together."""
         own, likeness = self.model.with_texts(texts, labels), self._classes.likeness(texts)
-        return lambda vectors: own(vectors) - self._weight * heard(vectors, likeness)
+        return lambda vectors: own(vectors[:, : -len(likeness)]) - self._weight * heard(vectors, likeness)
 
 
 def heard(vectors: np.ndarray, likeness: np.ndarray) -> np.ndarray:

@@ -179,7 +179,9 @@ def run(arguments: argparse.Namespace) -> None:
         apart.append(background_mask(texts[lists[-1]], background, ALIKE))
     novel = np.isin(bank.concepts, saved["withheld"])
     sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld), novel)
-    web_says = _heard(web_classes(saved), texts, background, sample, vectors)
+    web = web_classes(saved)
+    web_says = _heard(web, texts, background, sample, vectors)
+    vectors = vectors[:, : vectors.shape[1] - len(web.get("texts", ()))]
     rankers, fit = {}, {}
     for kind, weights in load_heads(arguments.heads).items():
         plain = Calibration(1.0, 1.0, 0.0, same_text_threshold=-np.inf)
