@@ -162,13 +162,10 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     clips = load_training_clips(
         data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
     )
-    filmed_in, exercises = (
-        None if settings.get(k, "None") == "None" else Path(settings[k]) for k in ("drawn", "exercises")
-    )
+    filmed_in = Path(settings["drawn"]) if settings["drawn"] != "None" else None
     composed, filmed = load_generated(
-        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), filmed_in, saved["withheld"],
-        exercises,
-    )  # fmt: skip
+        int(settings["composed"]), int(settings["motion_seed"]), Path(settings["cache"]), filmed_in, saved["withheld"]
+    )
     seen = seen_clips(clips + filmed, saved["left_out"], saved["withheld"], saved["held_people"])
     bank = Bank(seen, saved["concepts"])
     drawn = _draw(encoder, bank, composed, spec, rounds, seed)

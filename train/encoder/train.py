@@ -76,7 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
     parser.add_argument("--composed-weight", type=float, default=1.0)
-    parser.add_argument("--exercises", type=Path, help="skeleton set of very many names, beside the composed clips")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
@@ -152,7 +151,7 @@ def run(arguments: argparse.Namespace) -> None:
         arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.motion_seed
     )
     composed, filmed = load_generated(
-        arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold, arguments.exercises
+        arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold
     )
     clips += filmed
     people = held_people(clips, arguments.hold_people, arguments.seed)

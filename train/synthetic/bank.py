@@ -17,8 +17,8 @@ from tqdm import tqdm
 from edge_app.bundles.files import whole
 from edge_app.ranker.labels.actions import Action
 from edge_app.ranker.labels.text_encoder import TextEncoder
-from train.data.clips import Bank, Clip, load_set
-from train.data.texts import ConceptTexts, TextBank
+from train.data.clips import Bank, Clip
+from train.data.texts import TextBank
 from train.synthetic.compose import Composed, compose
 from train.synthetic.named_actions import NAMED
 from train.synthetic.person_clips import concept_of
@@ -129,14 +129,12 @@ def seen_clips(
 
 
 def load_generated(
-    count: int, seed: int, cache: Path, drawn: Path | None, withheld: Iterable[str], exercises: Path | None = None
+    count: int, seed: int, cache: Path, drawn: Path | None, withheld: Iterable[str]
 ) -> tuple[ComposedBank | None, list[Clip]]:
-    """Composed motion, drawn or not, exercises, and the generator's actions as filmed; nothing for a count of 0."""
+    """Composed motion, drawn or not, and the generator's actions as they were filmed; nothing for a count of 0."""
     if not count:
         return None, []
     composed = load_composed(count, seed, cache, withheld)
-    if exercises:
-        composed = joined(composed, load_exercises(exercises, withheld))
     if drawn is None:
         return composed, []
     filmed, more = load_drawn(sorted(drawn.glob("?????.npz")), withheld)
@@ -158,23 +156,6 @@ def load_composed(count: int, seed: int, folder: Path, without: Iterable[str] = 
         seen = np.ones((*xyz.shape[:2], 1), np.float32)
         clips.append(Clip("composed", key, key, f"composed:{i}", FPS, False, np.concatenate([xyz, seen], -1)))
     return _bank(clips, vectors, **rows, without=without)
-
-
-def load_exercises(path: Path, without: Iterable[str] = ()) -> ComposedBank:
-    """A skeleton set that shows each of very many names once, as clips with texts of their own.
-
-    Left out are names that mean nearly the same as a concept in `without`.
-    """
-    clips, without = load_set(path), list(without)
-    names = [clip.name for clip in clips]
-    if without:
-        alike = ConceptTexts(names).pooled(names) @ ConceptTexts(without).pooled(without).T > ALIKE
-        clips = [clip for clip, close in zip(clips, alike.any(axis=1), strict=True) if not close]
-    return ComposedBank(clips, ConceptTexts([clip.name for clip in clips]))
-
-
-ALIKE = 0.8
-"""Cosine of pooled texts from which the name of an exercise stands for a concept; chosen by eye."""
 
 
 def load_drawn(files: list[Path], without: Iterable[str] = ()) -> tuple[list[Clip], ComposedBank]:
