@@ -62,14 +62,15 @@ class Recipe:
 def fit(
     model: Model, samples: Samples, recipe: Recipe, loss: Callable[[Batch, int], Tensor], *,
     learned: Sequence[nn.Parameter], slow: Sequence[nn.Parameter] = (),
-    after: Callable[[Batch, int], None] | None = None, no_description: float = 0.15,
+    before: Callable[[Batch, int], None] | None = None, after: Callable[[Batch, int], None] | None = None,
+    no_description: float = 0.15,
 ) -> Model:  # fmt: skip
     """Train a head with AdamW and OneCycle; returns its exponential average, in evaluation mode.
 
     Args:
         loss: of a batch at a step.
         learned: parameters that are trained. slow: those of them that learn at a tenth of the rate.
-        after: called with the named batch of each step, once the model has learned from it.
+        before, after: called with the named batch of each step, before the model learns from it, and then.
         no_description: how often names stand for the description too (`TextBank.sample`).
     """
     texts, rows, extra = samples.texts, samples.texts.rows(samples.names), samples.extra
@@ -85,6 +86,8 @@ def fit(
     for step in tqdm(range(steps), desc=type(model).__name__, disable=None):
         text = torch.from_numpy(texts.sample(rows, rng, no_description))
         named = Batch(x[picks[step]], y[picks[step]], text, None)
+        if before is not None:
+            before(named, step)
         total = loss(named, step)
         if extra is not None:
             some = rng.choice(len(extra.features), batch // 2, replace=False)

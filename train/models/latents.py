@@ -56,9 +56,18 @@ def posterior(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, log_variance.clamp(-8, 8)
 
 
-def draw(mean: Tensor, log_variance: Tensor, one_epsilon: bool) -> Tensor:
-    """A sample of each row. one_epsilon: one number for all dimensions of a row, as coded (METHODS.md 4.1)."""
-    noise = torch.randn(len(mean), 1 if one_epsilon else mean.shape[1], device=mean.device)
+def draw(mean: Tensor, log_variance: Tensor, one_epsilon: bool, parts: tuple[int, ...] = ()) -> Tensor:
+    """A sample of each row.
+
+    Args:
+        one_epsilon: one number for all dimensions of a row, as coded (METHODS.md 4.1).
+        parts: widths of parts of a row that have such a number each; by default the row is one.
+    """
+    if not one_epsilon:
+        noise = torch.randn(mean.shape, device=mean.device)
+    else:
+        each = [torch.randn(len(mean), 1, device=mean.device).expand(-1, width) for width in parts or mean.shape[1:]]
+        noise = torch.cat(each, dim=1)
     return mean + (0.5 * log_variance).exp() * noise
 
 
