@@ -18,6 +18,7 @@ from torch import Tensor
 
 from train.data.splits import Split
 from train.data.texts import ConceptTexts, FixedTexts
+from train.heads.fdsm import names_alone
 from train.heads.loop import Recipe, Samples
 from train.heads.systems import SYSTEMS
 from train.models import fdsm, fs_vae, sa_dvae
@@ -28,6 +29,16 @@ from train.models.scale import ScaleConfig
 
 Head = Callable[[Tensor], Callable[[Tensor], Tensor]]
 """Texts `[K, E]` -> (features `[B, D]` -> energies `[B, K]`, lower is better)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A head, and for the faithful FDSM also the same network asked with the rich text (METHODS.md 3.2 d)."""
+
+    head: Head
+    rich: Head | None = None
+
+
 VARIANTS = ("faithful", "improved")
 SA_DVAE = {
     ("ntu60", "synse"): (160, 8, 3.39e-5, 32, 5),
@@ -104,7 +115,7 @@ NAMES = (*SETTINGS, *BASELINES)
 def fit_head(
     system: str, split: Split, features: np.ndarray, label: np.ndarray, names: tuple[str, ...],
     texts: ConceptTexts | FixedTexts, *, variant: str, steps: int | None, seed: int,
-) -> Head:  # fmt: skip
+) -> Fitted:  # fmt: skip
     """Fit one of `NAMES` on seen classes' features.
 
     Args:
@@ -115,17 +126,20 @@ def fit_head(
     if system in BASELINES:
         text = torch.from_numpy(texts.pooled(samples.names))
         baseline = BASELINES[system].fit(torch.from_numpy(features), torch.from_numpy(concept), text)
-        return lambda text: lambda x: baseline.energies(x, text)
+        return Fitted(lambda text: lambda x: baseline.energies(x, text))
     twice = False
     if system == "fdsm" and isinstance(texts, FixedTexts):
         twice, samples = True, dataclasses.replace(samples, texts=texts.twice())
     config, recipe = SETTINGS[system](Job(split, variant, samples, steps, seed))
     model = SYSTEMS[system].fit(samples, config, recipe)
     if twice:
-        return lambda text: lambda x: model.energies(x, torch.cat([text, text], dim=1) / 2**0.5)
+        return Fitted(lambda text: lambda x: model.energies(x, torch.cat([text, text], dim=1) / 2**0.5))
     if variant == "faithful" and isinstance(model, SaDvae | FsVae):
-        return lambda text: _by_classifier(model, text, seed)
-    return lambda text: lambda x: model.energies(x, text)
+        return Fitted(lambda text: _by_classifier(model, text, seed))
+    whole: Head = lambda text: lambda x: model.energies(x, text)  # noqa: E731
+    if variant == "faithful" and system == "fdsm":
+        return Fitted(lambda text: whole(names_alone(text)), rich=whole)
+    return Fitted(whole)
 
 
 def _by_classifier(model: SaDvae | FsVae, text: Tensor, seed: int) -> Callable[[Tensor], Tensor]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from train.evaluate.metrics import class_mean, places
 from train.models.baselines import BASELINES
 from train.papers.features import Features
 from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, synse_gate
-from train.papers.heads import Head, fit_head, ranker
+from train.papers.heads import Fitted, Head, fit_head, ranker
 
 NORMALISED_BY = 2000
 """Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
@@ -71,12 +72,14 @@ def measure(
 ) -> dict[str, Any]:  # fmt: skip
     """Figures of one system on one split.
 
+    Where a head can also be asked with rich texts, "rich" has the figures of that.
+
     Args:
         pseudo: features by an encoder without the pseudo-unseen classes; None leaves GZSL's rules out.
         steps: of them, those that do best on pseudo-unseen classes are taken, or on the test with `select_on_test`.
     """
 
-    def fit(features: Features, count: int | None) -> Head:
+    def fit(features: Features, count: int | None) -> Fitted:
         how: dict[str, Any] = {"variant": variant, "steps": count, "seed": seed}
         return fit_head(system, split, features.train, features.train_label, texts.names, texts.vectors, **how)
 
@@ -85,15 +88,23 @@ def measure(
     if len(candidates) > 1:
         if judged is None:
             raise UsageError("--steps: several found, but no pseudo-unseen classes to choose by; one expected")
-        best = max(candidates, key=lambda count: zsl(fit(judged, count), judged, texts)["top1"])
-    head = fit(main, best)
+        best = max(candidates, key=lambda count: zsl(fit(judged, count).head, judged, texts)["top1"])
+    fitted = fit(main, best)
     row: dict[str, Any] = {"system": system, "split": split.name, "seed": seed, "steps": best}
-    row |= {"zsl": zsl(head, main, texts), "chance": round(1 / len(main.unseen), 4)}
+    row |= {"chance": round(1 / len(main.unseen), 4)}
     row |= {"clips": {"train": len(main.train), "ztest": len(main.ztest), "gtest": len(main.gtest)}}
-    validation = None if pseudo is None else (fit(pseudo, best), pseudo)
+    chooser = None if pseudo is None else fit(pseudo, best)
     temperature = 1.0 if variant == "faithful" and system in ("sa_dvae", "fs_vae") else 0.1
-    row["gzsl"] = gzsl(head, main, validation, texts, split, temperature, select_on_test)
-    return row
+
+    def figures(of: Callable[[Fitted], Head | None]) -> dict[str, Any]:
+        head, other = of(fitted), None if chooser is None else of(chooser)
+        assert head is not None
+        validation = None if pseudo is None or other is None else (other, pseudo)
+        by_rule = gzsl(head, main, validation, texts, split, temperature, select_on_test)
+        return {"zsl": zsl(head, main, texts), "gzsl": by_rule}
+
+    row |= figures(lambda one: one.head)
+    return row if fitted.rich is None else row | {"rich": figures(lambda one: one.rich)}
 
 
 def zsl(head: Head, features: Features, texts: Texts) -> dict[str, float]:

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import train.papers.encoder
 import train.papers.heads
@@ -15,13 +16,14 @@ from train.__main__ import main
 from train.data.splits import CLASSES, Split, all_splits, class_names, find_split
 from train.data.texts import FixedTexts
 from train.evaluate.metrics import harmonic
-from train.models.fdsm import EDGE
+from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
 from train.papers.features import FILES, Features, find_folder, read_features
-from train.papers.heads import fit_head, ranker
+from train.papers.heads import Fitted, fit_head, ranker
 from train.papers.protocol import Texts, measure, read_texts
 from train.papers.published import all_published, find_published
+from train.papers.report import report_text
 from train.papers.reproduce import published_splits
 
 TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
@@ -29,6 +31,10 @@ SMALL = Recipe(
     lambda n: ShiftGCN(ShiftConfig(classes=n, widths=(8, 16), strides=(1, 2))), p1, (0, 4, 2, 3, 1), 8, 1, ()
 )
 SELECTED = "SELECTED ON TEST"
+REPORT = {
+    "table": "ntu60", "data": "made up", "features": True, "encoder_options": {}, "test_clips_expected": 16_487,
+    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +141,7 @@ def one_hot(unseen: tuple[int, ...], seen: tuple[int, ...], mark: float) -> Feat
 def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
     def fake(system, split, features, label, names, texts, *, variant, steps, seed):
         good = steps == (20 if features.max() == 1 else 10)
-        return lambda text: lambda x: (-1 if good else 1) * x @ text.T
+        return Fitted(lambda text: lambda x: (-1 if good else 1) * x @ text.T)
 
     monkeypatch.setattr(train.papers.protocol, "fit_head", fake)
     main_set = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1)
@@ -167,10 +173,34 @@ def test_every_system_is_fitted_on_seen_texts_alone(toy, system, monkeypatch):
     variant = "improved" if system == "fdsm" else "faithful"
     split = find_split("ntu60", "synse-55-5")
     head = fit_head(system, split, toy.features, toy.concept, names, texts, variant=variant, steps=3, seed=0)
-    found = ranker(head, toy.unseen_texts)(toy.unseen_features)
+    found = ranker(head.head, toy.unseen_texts)(toy.unseen_features)
     assert found.shape == (160, 8) and np.isfinite(found).all()
     if system == "ridge":
         assert toy.unseen_top1(found) > 0.5, "chance is 0.125"
+
+
+@pytest.mark.parametrize("variant", ["faithful", "improved"])
+def test_fdsm_as_released_is_asked_with_the_sparse_text_and_once_more_with_the_rich_one(monkeypatch, variant):
+    """Their inference has the sparse text alone. Ours has descriptions, as the device has."""
+    small = {"hidden": 16, "heads": 2, "depth": 1, "time": 8, "gate": 4}
+    for name, config in (("FAITHFUL", FAITHFUL), ("EDGE", EDGE)):
+        monkeypatch.setattr(train.papers.heads.fdsm, name, train.papers.heads.dataclasses.replace(config, **small))
+    asked = []
+    energies = Fdsm.energies
+    monkeypatch.setattr(Fdsm, "energies", lambda self, x, text: (asked.append(text), energies(self, x, text))[1])
+    texts = read_texts("ntu60", None, None)
+    row = measure(
+        "fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, variant=variant, steps=[12], seed=0,
+        select_on_test=False,
+    )  # fmt: skip
+    names, description = asked[0].chunk(2, dim=1)
+    assert torch.equal(names, description) == (variant == "faithful") == ("rich" in row)
+    text = report_text(REPORT | {"variant": variant, "rows": [row | {"encoder": "as published"}]})
+    assert text.count("| fdsm, rich texts |") == 2 * (variant == "faithful"), "a row of its own in both tables"
+    if variant == "faithful":
+        rich = torch.from_numpy(texts.pooled(np.arange(60)))
+        assert any(len(t) == 60 and torch.allclose(t, rich) for t in asked)
+        assert row["rich"].keys() == {"zsl", "gzsl"}
 
 
 def test_features_of_others_are_found_and_checked(tmp_path):
