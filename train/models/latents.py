@@ -24,16 +24,17 @@ class Weights:
     cross: float
 
 
-def released_weights(step: int, steps: int, cross_from: float) -> Weights:
-    """The schedule as coded, in shares of a cycle (METHODS.md 4.2; 5.3 gives the same one in iterations).
+def released_weights(step: int, steps: int, cross_from: float, kl_from: float = 0.588, rise: float = 1.765) -> Weights:
+    """The schedule as coded, in shares of a cycle (METHODS.md 4.2; 5.3 gives it in iterations).
 
     Args:
         step: 0 to `steps` - 1 of the whole training.
-        cross_from: share of each cycle after which cross-alignment is on.
+        cross_from, kl_from: shares of each cycle after which cross-alignment is on, and the feature's KL grows.
+        rise: shares of a cycle in which a KL's weight would grow by 0.1.
     """
     cycle, place = divmod(step * CYCLES / steps, 1)
-    kl_text = 0.0 if cycle < 2 else max(0.0, 0.1 * (place - cross_from) / 1.765)
-    return Weights(max(0.0, 0.1 * (place - 0.588) / 1.765), kl_text, float(place > cross_from))
+    kl_text = 0.0 if cycle < 2 else max(0.0, 0.1 * (place - cross_from) / rise)
+    return Weights(max(0.0, 0.1 * (place - kl_from) / rise), kl_text, float(place > cross_from))
 
 
 def linear(inputs: int, outputs: int, parts: int = 1) -> nn.Linear:

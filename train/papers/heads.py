@@ -100,9 +100,7 @@ def _fs_vae(job: Job) -> tuple[fs_vae.FsVaeConfig, Recipe]:
     recipe = job.recipe(19_000 if large else 17_000, batch=64, lr=1e-4)
     if job.improved:
         return dataclasses.replace(fs_vae.IMPROVED, **job.widths), recipe
-    latent, cross, cross_from = (200, 0.1, 1500 / 1900) if large else (100, 0.5, 1400 / 1700)
-    config = dataclasses.replace(fs_vae.FAITHFUL, **job.widths, latent=latent, cross=cross, cross_from=cross_from)
-    return config, recipe
+    return dataclasses.replace(fs_vae.NTU120 if large else fs_vae.FAITHFUL, **job.widths), recipe
 
 
 SETTINGS: dict[str, Callable[[Job], tuple[Any, Recipe]]] = {
