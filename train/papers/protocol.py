@@ -17,7 +17,7 @@ from train.data.texts import ConceptTexts, FixedTexts
 from train.evaluate.metrics import class_mean, places
 from train.models.baselines import BASELINES
 from train.papers.features import Features
-from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, synse_gate
+from train.papers.gzsl import HELD_OUT, MENDED, Gate, Scores, energy_gate, plain, stacking, synse_gate
 from train.papers.heads import Fitted, Head, fit_head, ranker
 
 NORMALISED_BY = 2000
@@ -68,7 +68,7 @@ def read_texts(dataset: str, lines: Path | None, features: Path | None) -> Texts
 
 def measure(
     system: str, split: Split, main: Features, pseudo: Features | None, texts: Texts, *, variant: str,
-    steps: list[int | None], seed: int, select_on_test: bool,
+    steps: list[int | None], seed: int, select_on_test: bool, gate: Gate = MENDED,
 ) -> dict[str, Any]:  # fmt: skip
     """Figures of one system on one split.
 
@@ -94,13 +94,15 @@ def measure(
     row |= {"chance": round(1 / len(main.unseen), 4)}
     row |= {"clips": {"train": len(main.train), "ztest": len(main.ztest), "gtest": len(main.gtest)}}
     chooser = None if pseudo is None else fit(pseudo, best)
+    if system == "sa_dvae" and gate.kind == "released":
+        gate = dataclasses.replace(gate, share=6, most=300)
     temperature = 1.0 if variant == "faithful" and system in ("sa_dvae", "fs_vae") else 0.1
 
     def figures(of: Callable[[Fitted], Head | None]) -> dict[str, Any]:
         head, other = of(fitted), None if chooser is None else of(chooser)
         assert head is not None
         validation = None if pseudo is None or other is None else (other, pseudo)
-        by_rule = gzsl(head, main, validation, texts, split, temperature, select_on_test)
+        by_rule = gzsl(head, main, validation, texts, split, temperature, select_on_test, gate)
         return {"zsl": zsl(head, main, texts), "gzsl": by_rule}
 
     row |= figures(lambda one: one.head)
@@ -117,7 +119,7 @@ def zsl(head: Head, features: Features, texts: Texts) -> dict[str, float]:
 
 def gzsl(
     head: Head, main: Features, validation: tuple[Head, Features] | None, texts: Texts, split: Split,
-    temperature: float, select_on_test: bool,
+    temperature: float, select_on_test: bool, gate: Gate = MENDED,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Every rule that what is at hand allows; accuracies over clips."""
     test, normal, gated = scores(head, main, texts, np.arange(len(texts.names)))
@@ -131,7 +133,7 @@ def gzsl(
         counts = [int(part.unseen.sum()) for part in (test, held[0])]
         fits = counts[0] == counts[1] <= min(int((~part.unseen).sum()) for part in (test, held[0]))
         if fits and gated.logits is not None and held[2].logits is not None:
-            how: dict[str, Any] = {"average": "sample", "select_on_test": select_on_test}
+            how: dict[str, Any] = {"average": "sample", "select_on_test": select_on_test, "gate": gate}
             found.append(synse_gate(gated, held[2], energy_temperature=temperature, **how))
     return [dataclasses.asdict(rule) for rule in found]
 
@@ -141,7 +143,9 @@ def scores(head: Head, features: Features, texts: Texts, classes: np.ndarray) ->
     text, unseen = texts.pooled(classes), np.isin(classes, features.unseen)
     logits = None if features.logits is None else features.logits[:, classes]
     among_all = ranker(head, text)
-    found = Scores(among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits)
+    found = Scores(
+        among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits, features.logits
+    )
     some = np.random.default_rng(0).permutation(len(features.train))[:NORMALISED_BY]
     of_train = among_all(features.train[some])
     normal = found.normalized(of_train.mean(axis=0), of_train.std(axis=0) + 1e-9)

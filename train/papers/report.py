@@ -93,7 +93,7 @@ def _gzsl(report: dict[str, Any]) -> list[str]:
         for rule in [rule["rule"] for rule in own[0]["gzsl"]]:
             each = [next(one for one in row["gzsl"] if one["rule"] == rule) for row in own]
             ours = " / ".join(_figure([one[part] for one in each]) for part in ("seen", "unseen", "harmonic"))
-            paper = _paper("gzsl", report["table"], split, system) if rule == GATE else ["", ""]
+            paper = _paper("gzsl", report["table"], split, system) if rule.startswith(GATE) else ["", ""]
             chosen = "the test" if each[0]["selected_on_test"] else "pseudo-unseen" if each[0]["constants"] else ""
             rows.append([split, system, rule, len(own), ours, *paper, chosen])
     return _markdown(["split", "system", "rule", "seeds", "ours", "paper", "paper's figure from", "chosen on"], rows)

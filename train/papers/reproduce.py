@@ -15,6 +15,7 @@ options and `--out OUT/encoders/SPLIT-ENCODER` (with `--pseudo`, SPLIT-ENCODER-p
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import sys
@@ -34,6 +35,7 @@ from train.data.splits import CLASSES, Split, all_splits, find_split
 from train.models.baselines import BASELINES
 from train.papers import encoder as supervised
 from train.papers.features import Features, find_folder, folder_name, read_features, write_features
+from train.papers.gzsl import Gate
 from train.papers.heads import NAMES, VARIANTS
 from train.papers.protocol import measure, read_texts
 from train.papers.published import all_published
@@ -57,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--variant", choices=VARIANTS, default="faithful", help="the papers' settings, or our own")
     parser.add_argument("--steps", help="of the heads; of several, comma-separated, one is chosen; else the paper's")
     parser.add_argument("--select-on-test", action="store_true", help="choose on the test classes, as the papers do")
+    parser.add_argument(
+        "--gate", choices=("mended", "released", "fixed"), default="mended",
+        help="GZSL's: temperature and threshold searched, searched with the released code's slip, or as given",
+    )  # fmt: skip
+    parser.add_argument("--gate-temperature", type=float, default=2.0, help="of --gate fixed; FS-VAE's by default")
+    parser.add_argument("--gate-threshold", type=float, default=0.5, help="of --gate fixed; FS-VAE's by default")
     parser.add_argument("--zsl-only", action="store_true", help="no second encoder, no GZSL")
     parser.add_argument("--texts", type=Path, help="one line a class, embedded by MiniLM; else our own table of names")
     parser.add_argument("--text-features", type=Path, help="npy `[K, E]`, one row a class, by another text encoder")
@@ -151,7 +159,8 @@ def run(arguments: argparse.Namespace) -> None:
     check_same(arguments.out / "settings.json", fixed | {"made_from": made_from})
 
     how: dict[str, Any] = {"variant": arguments.variant, "steps": steps, "select_on_test": arguments.select_on_test}
-    kept = how | {"texts": texts.said, "zsl_only": arguments.zsl_only}
+    gate = Gate(arguments.gate, arguments.gate_temperature, arguments.gate_threshold)
+    kept = how | {"gate": dataclasses.asdict(gate), "texts": texts.said, "zsl_only": arguments.zsl_only}
     rows = []
     for split in splits:
         encoder = encoder_of(arguments, split) if clips else "as published"
@@ -167,7 +176,7 @@ def run(arguments: argparse.Namespace) -> None:
                 )
             for (system, seed), path in paths.items():
                 if not path.is_file():
-                    row = measure(system, split, main, pseudo, texts, seed=seed, **how)  # type: ignore[arg-type]
+                    row = measure(system, split, main, pseudo, texts, seed=seed, gate=gate, **how)  # type: ignore[arg-type]
                     write_text(path, json.dumps(row | {"encoder": encoder}, indent=1) + "\n")
                     print(split.name, system, f"seed {seed}", row["zsl"], flush=True)
         rows += [json.loads(path.read_text("utf-8")) for path in paths.values()]

@@ -76,6 +76,11 @@ def test_from_raw_files_to_tables(raw, tiny, tmp_path, capsys, monkeypatch):
             assert rule["harmonic"] == pytest.approx(harmonic(rule["seen"], rule["unseen"]))
     assert "| tiny | scale | 2 |" in text and " ± " in text and "| tiny | ridge | 1 |" in text
 
+    gates = ("--systems", "ridge", "--gate", "fixed", "--gate-temperature", "3")
+    assert reproduce(raw, out, *gates) == 0
+    gate = json.loads((out / "reproduce.json").read_text())["rows"][0]["gzsl"][-1]
+    assert (gate["rule"], gate["constants"]) == ("SynSE gate, fixed", {"temperature": 3.0, "threshold": 0.5})
+
     monkeypatch.setattr(train.papers.reproduce, "measure", None)
     assert reproduce(raw, out) == 0, "what is done is not done again"
 
