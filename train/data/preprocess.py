@@ -35,26 +35,32 @@ def p1(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
 
 
 def p3(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
-    """AimCLR's and SMIE's, for ST-GCN: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]`, whole clips resized.
+    """AimCLR's and SMIE's, for ST-GCN: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]` (METHODS.md 8.3, "P3").
 
-    PKU-MMD: the middle 300 frames, SpineShoulder the origin of every frame, turned about y until the shoulders lie
-    along x (METHODS.md 8.3). NTU: placed as in P1, then resized (INFERRED; METHODS.md 7.1 has only the 50 frames).
+    NTU and PKU-MMD alike: the middle 300 frames up to the last with anybody (INFERRED), each person's SpineShoulder the
+    origin of each of their frames, resized in time as OpenCV does it, then each person in each frame turned about y
+    until the shoulders, left to right, lie along +x.
     """
     clip = _two(joints)
-    there = np.flatnonzero(clip[0].any(axis=(1, 2)))
-    clip = clip[:, there[0] : there[-1] + 1] if len(there) else clip
+    there = np.flatnonzero(clip.any(axis=(0, 2, 3)))
+    clip = clip[:, : there[-1] + 1] if len(there) else clip
     spare = max(0, clip.shape[1] - LONGEST) // 2
     clip = clip[:, spare : spare + LONGEST]
-    if dataset == "pku":
-        clip = _centred(clip, clip[:1, :, NECK : NECK + 1])
-        across = (clip[0, 0, RIGHT] - clip[0, 0, LEFT]) * [1, 0, 1]
-        clip = clip @ turn_onto(across, np.array([1.0, 0.0, 0.0])).T
-    else:
-        clip = _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1]))
-    at = np.linspace(0, clip.shape[1] - 1, frames)
+    clip = resized(clip - clip[:, :, NECK : NECK + 1], frames)
+    across = clip[:, :, RIGHT] - clip[:, :, LEFT]
+    length = np.hypot(across[..., 0], across[..., 2])
+    unit = np.where(length > 1e-6, across.transpose(2, 0, 1) / np.maximum(length, 1e-6), [[[1.0]], [[0.0]], [[0.0]]])
+    (cosine, sine), (x, y, z) = unit[::2, :, :, None], clip.transpose(3, 0, 1, 2)
+    return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1).astype(np.float32)
+
+
+def resized(clip: np.ndarray, frames: int) -> np.ndarray:
+    """`[M, T, ...]` -> `[M, frames, ...]`, linear, the middles of frames being where they are, as in `cv2.resize`."""
+    length = clip.shape[1]
+    at = ((np.arange(frames) + 0.5) * length / frames - 0.5).clip(0, length - 1)
     before = at.astype(int)
-    after, part = np.minimum(before + 1, clip.shape[1] - 1), (at - before)[:, None, None]
-    return (clip[:, before] * (1 - part) + clip[:, after] * part).astype(np.float32)
+    after, part = np.minimum(before + 1, length - 1), (at - before)[:, None, None]
+    return clip[:, before] * (1 - part) + clip[:, after] * part
 
 
 def _two(joints: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ from train.data.preprocess import Clips, load_clips, p1, p3
 from train.data.provenance import git_revision
 from train.data.splits import Split, find_split, pseudo_unseen
 from train.models.shiftgcn import ShiftConfig, ShiftGCN, TemporalShift
-from train.models.stgcn import STGCN, StConfig
+from train.models.stgcn import NARROW, STGCN, StConfig
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATED_EVERY = 10
@@ -66,8 +66,11 @@ RECIPES = {
         lambda classes: ShiftGCN(ShiftConfig(classes=classes)), p1, (0, 4, 2, 3, 1), 300, 140, (60, 80, 100)
     ),
     "st-gcn": Recipe(lambda classes: STGCN(StConfig(classes=classes)), p3, (0, 1, 2, 3, 4), 50, 80, (10, 50)),
+    "st-gcn-narrow": Recipe(
+        lambda classes: STGCN(StConfig(classes=classes, widths=NARROW)), p3, (0, 1, 2, 3, 4), 50, 80, (10, 50)
+    ),
 }
-"""Shift-GCN's from METHODS.md 7.2. ST-GCN's schedule is INFERRED: its authors' for NTU, from memory."""
+"""Shift-GCN's from METHODS.md 7.2; ST-GCN's schedule is its authors' for NTU; the narrow one is SMIE's."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", required=True, help="a split of train/data/splits.yaml, such as synse-55-5")
     parser.add_argument("--pseudo", action="store_true", help="keep the pseudo-unseen classes from training too")
     parser.add_argument("--encoder", choices=RECIPES, default="shift-gcn")
+    parser.add_argument(
+        "--adjacency", choices=("distances", "released"), help="ST-GCN's: the paper's, or as its code computes it"
+    )
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--frames", type=int, help="of a clip; else the paper's")
     parser.add_argument("--epochs", type=int, help="else the paper's; the rate's drops move in proportion")
@@ -232,6 +238,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(arguments, name)}: expected more than 0")
     if arguments.encoder == "shift-gcn" and arguments.frames % 4:
         raise UsageError(f"--frames {arguments.frames}: Shift-GCN halves them twice, a multiple of 4 expected")
+    if arguments.adjacency and arguments.encoder == "shift-gcn":
+        raise UsageError(f"--adjacency {arguments.adjacency}: only of st-gcn and st-gcn-narrow, shift-gcn has no graph")
     clips = load_clips(arguments.prepared)
     split = find_split(clips.dataset, arguments.split)
     rows = training_rows(clips, split, arguments.pseudo)
@@ -244,6 +252,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     torch.manual_seed(arguments.seed)
     encoder = recipe.build(len(clips.names)).to(device)
+    if arguments.adjacency == "released" and isinstance(encoder, STGCN):
+        encoder.take_released_edges()
     reader = Reader(clips, recipe, arguments.frames)
     if world > 1:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

@@ -41,8 +41,8 @@ from train.papers.protocol import measure, read_texts
 from train.papers.published import all_published
 from train.papers.report import TEST_CLIPS, report_text
 
-ST_GCN_SPLITS = ("smie", "sa-dvae")
-"""Splits whose papers use ST-GCN; all others Shift-GCN (METHODS.md 0.1)."""
+ENCODERS = {"smie": "st-gcn-narrow", "sa-dvae": "st-gcn"}
+"""Of the papers of these splits; all others Shift-GCN (METHODS.md 0.1). SA-DVAE's is mmaction2's own ST-GCN."""
 PASSED_ON = ("frames", "epochs", "batch", "precision", "device", "workers", "threads")
 """Options for `train supervised`."""
 
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--texts", type=Path, help="one line a class, embedded by MiniLM; else our own table of names")
     parser.add_argument("--text-features", type=Path, help="npy `[K, E]`, one row a class, by another text encoder")
     parser.add_argument("--encoder", choices=supervised.RECIPES, help="else the one that a split's papers use")
+    parser.add_argument("--adjacency", choices=("distances", "released"), help="of ST-GCN, as in `train supervised`")
     parser.add_argument("--frames", type=int, help="as in `train supervised`, and so on:")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch", type=int)
@@ -96,6 +97,8 @@ def split_features(arguments: argparse.Namespace, split: Split, prepared: Path |
             words += ["--encoder", encoder_of(arguments, split), *(["--pseudo"] if pseudo else [])]
             for key in PASSED_ON:
                 words += [f"--{key}", getattr(arguments, key)] if getattr(arguments, key) is not None else []
+            if arguments.adjacency and encoder_of(arguments, split) != "shift-gcn":
+                words += ["--adjacency", arguments.adjacency]
             call(supervised, words)
         device = supervised.pick_device(arguments.device)
         write_features(
@@ -112,7 +115,7 @@ def call(verb: Any, words: list[Any]) -> None:
 
 
 def encoder_of(arguments: argparse.Namespace, split: Split) -> str:
-    return arguments.encoder or ("st-gcn" if split.name.startswith(ST_GCN_SPLITS) else "shift-gcn")
+    return arguments.encoder or ENCODERS.get(split.name.rpartition("-")[0], "shift-gcn")
 
 
 def check_same(path: Path, settings: dict[str, Any]) -> None:
@@ -155,7 +158,7 @@ def run(arguments: argparse.Namespace) -> None:
         made_from, clips = json.loads((prepared / PLAN).read_text("utf-8")), load_clips(prepared)
         if clips.dataset != arguments.table:
             raise UsageError(f"--root {arguments.root}: {clips.dataset} found, {arguments.table} expected")
-    fixed = {key: getattr(arguments, key) for key in ("table", "frames", "epochs", "batch", "precision")}
+    fixed = {key: getattr(arguments, key) for key in ("table", "frames", "epochs", "batch", "precision", "adjacency")}
     check_same(arguments.out / "settings.json", fixed | {"made_from": made_from})
 
     how: dict[str, Any] = {"variant": arguments.variant, "steps": steps, "select_on_test": arguments.select_on_test}

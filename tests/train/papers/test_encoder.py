@@ -137,7 +137,7 @@ def test_two_processes_learn_what_one_learns_with_all_of_the_batch(prepared, tmp
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, tmp_path):
-    words = ["--encoder", "st-gcn", "--epochs", "3", "--lr", "0.01"]
+    words = ["--encoder", "st-gcn-narrow", "--adjacency", "released", "--epochs", "3", "--lr", "0.01"]
     assert main(command(prepared, tmp_path / "whole", *words)) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "train", *command(prepared, tmp_path / "cut", *words)],
@@ -157,7 +157,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3] and "seen_test_top1" in rows[-1]
     config = json.loads((tmp_path / "cut/config.json").read_text())
-    assert config["encoder"] == "st-gcn" and config["split"] == "synse-55-5" and "git" in config
+    assert config["encoder"] == "st-gcn-narrow" and config["split"] == "synse-55-5" and "git" in config
 
 
 def test_mixed_precision_is_a_switch(prepared, tmp_path):
@@ -171,6 +171,7 @@ def test_wrong_arguments_are_refused(prepared, tmp_path, capsys):
         (["--split", "synse-9"], "allowed are synse-55-5"),
         (["--epochs", "0"], "--epochs 0: expected more than 0"),
         (["--frames", "10"], "a multiple of 4 expected"),
+        (["--adjacency", "released"], "only of st-gcn and st-gcn-narrow"),
         (["--prepared", str(tmp_path)], "expected a folder of `train prepare`"),
     ):
         assert main(command(prepared, tmp_path / "run", *more)) == 2
