@@ -1,7 +1,7 @@
 """Prepared clips as the papers' encoders read them: Shift-GCN's "P1" and the 50 frames of "P3" (METHODS.md 7.1, 8.3).
 
-A prepared clip holds at most two people, already chosen as `train.data.ntu.people` does; P1 would choose the two of the
-largest energy among four bodies. Everything is in metres; what is not there is zero.
+A prepared clip holds at most two people, already chosen by `train.data.bodies`. Everything is in metres; what is not
+there is zero.
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ SPINE_BASE, SPINE_MID, NECK, LEFT, RIGHT = (
 )
 
 
-def p1(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
+def p1(joints: np.ndarray, frames: int, dataset: str, gaps: bool = False) -> np.ndarray:
     """Shift-GCN's own: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]` (METHODS.md 7.1, "P1").
 
-    Each person begins with their first frame and is repeated to the end. The first person's SpineMid is the origin of
-    every frame: METHODS.md has one translation a clip, but the authors' weights have mean and variance 0 at that joint
-    (INFERRED, as in `train.encoder.distill`). In the first frame the spine is +z and the shoulders, left to right, are
-    +x.
+    Each person begins with their first frame and is repeated to the end. Of a person who is not in the first frame all
+    empty frames go, those in the middle too, as in the authors' code; with `gaps`, ours, these stay. The first person's
+    SpineMid is the origin of every frame. In the first frame the spine is +z and the shoulders, left to right, are +x.
     """
-    clip = np.stack([_repeated(person, frames) for person in _two(joints)])
+    clip = np.stack([_repeated(person, frames, gaps) for person in _two(joints)])
     return _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1])).astype(np.float32)
 
 
@@ -70,11 +69,11 @@ def _two(joints: np.ndarray) -> np.ndarray:
     return two
 
 
-def _repeated(person: np.ndarray, frames: int) -> np.ndarray:
+def _repeated(person: np.ndarray, frames: int, gaps: bool) -> np.ndarray:
     there = np.flatnonzero(person.any(axis=(1, 2)))
     if not len(there):
         return np.zeros((frames, *person.shape[1:]))
-    person = person[there[0] : there[-1] + 1]
+    person = person[there[0] : there[-1] + 1] if gaps or there[0] == 0 else person[there]
     return person[np.arange(frames) % len(person)]
 
 

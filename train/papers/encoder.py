@@ -19,7 +19,8 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,12 @@ RECIPES = {
 """Shift-GCN's from METHODS.md 7.2; ST-GCN's schedule is its authors' for NTU; the narrow one is SMIE's."""
 
 
+def recipe_of(encoder: str, skeletons: str | None) -> Recipe:
+    """An encoder's recipe; with `skeletons` "mended", P1 keeps empty frames in the middle of a clip."""
+    recipe = RECIPES[encoder]
+    return replace(recipe, read=partial(p1, gaps=True)) if skeletons == "mended" and recipe.read is p1 else recipe
+
+
 @dataclass(frozen=True)
 class Reader:
     """Clips as an encoder reads them, one at a time, for a `DataLoader`."""
@@ -101,6 +108,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", choices=RECIPES, default="shift-gcn")
     parser.add_argument(
         "--adjacency", choices=("distances", "released"), help="ST-GCN's: the paper's, or as its code computes it"
+    )
+    parser.add_argument(
+        "--skeletons",
+        choices=("authors", "mended"),
+        help="how empty frames are read: as the paper's code does, or ours",
     )
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--frames", type=int, help="of a clip; else the paper's")
@@ -230,7 +242,7 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = pick_device(arguments.device)
-    recipe = RECIPES[arguments.encoder]
+    recipe = recipe_of(arguments.encoder, arguments.skeletons)
     for name in ("frames", "epochs", "batch", "lr"):
         if getattr(arguments, name) is None:
             setattr(arguments, name, getattr(recipe, name))

@@ -21,7 +21,7 @@ import torch
 from edge_app.errors import UsageError
 from train.data.preprocess import Clips
 from train.data.splits import CLASSES, Split, pseudo_unseen
-from train.papers.encoder import RECIPES, Reader, extract, held_groups, training_rows
+from train.papers.encoder import Reader, extract, held_groups, recipe_of, training_rows
 
 FILES = ("train", "train_label", "ztest", "z_label", "gtest", "g_label", "gtest_out")
 PSEUDO_FILES = ("train", "train_label", "ztest", "z_label", "ztest_out", "val", "val_label", "val_out")
@@ -115,7 +115,7 @@ def write_features(
     settings = saved["settings"]
     if (settings["dataset"], settings["split"], settings["pseudo"]) != (split.dataset, split.name, pseudo):
         raise UsageError(f"{encoder}: trained for {settings['dataset']} {settings['split']}, {split.name} expected")
-    recipe = RECIPES[settings["encoder"]]
+    recipe = recipe_of(settings["encoder"], settings.get("skeletons"))
     network = recipe.build(len(clips.names))
     network.load_state_dict(saved["model"])
     network.to(device)

@@ -20,6 +20,7 @@ import hashlib
 import json
 import sys
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import torch
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from train.data import prepare
-from train.data.prepared import PLAN
+from train.data.prepared import PLAN, read_prepared
 from train.data.preprocess import Clips, load_clips
 from train.data.provenance import git_revision
 from train.data.splits import CLASSES, Split, all_splits, find_split
@@ -69,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--texts", type=Path, help="one line a class, embedded by MiniLM; else our own table of names")
     parser.add_argument("--text-features", type=Path, help="npy `[K, E]`, one row a class, by another text encoder")
     parser.add_argument("--encoder", choices=supervised.RECIPES, help="else the one that a split's papers use")
+    parser.add_argument(
+        "--skeletons",
+        choices=("authors", "mended"),
+        help="bodies and empty frames as the papers' codes take them, or ours",
+    )
     parser.add_argument("--adjacency", choices=("distances", "released"), help="of ST-GCN, as in `train supervised`")
     parser.add_argument("--frames", type=int, help="as in `train supervised`, and so on:")
     parser.add_argument("--epochs", type=int)
@@ -79,10 +85,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int)
 
 
-def split_features(arguments: argparse.Namespace, split: Split, prepared: Path | None, clips: Clips | None,
+@lru_cache(maxsize=1)
+def clips_of(prepared: Path) -> Clips:
+    """The last prepared set that was asked for stays in memory."""
+    return load_clips(prepared)
+
+
+def prepared_for(arguments: argparse.Namespace, encoder: str) -> Path:
+    """The prepared set that an encoder reads; made of a raw data set, with the people that its paper's code chooses.
+
+    Raises:
+        UsageError: a prepared set of another data set.
+    """
+    folder: Path = arguments.root
+    if not (folder / PLAN).is_file():
+        bodies = "mended" if arguments.skeletons == "mended" else encoder.removesuffix("-narrow")
+        words: list[Any] = ["--dataset", arguments.table, "--root", arguments.root]
+        if arguments.table.startswith("ntu"):
+            words += ["--bodies", bodies, *(["--missing", arguments.missing] if arguments.missing else [])]
+        folder = arguments.out / ("prepared" + f"-{bodies}" * arguments.table.startswith("ntu"))
+        call(prepare, [*words, "--out", folder])
+    dataset = next(read_prepared(folder)).dataset
+    if dataset != arguments.table:
+        raise UsageError(f"--root {arguments.root}: {dataset} found, {arguments.table} expected")
+    return folder
+
+
+def split_features(arguments: argparse.Namespace, split: Split, prepared: Path | None,
                    pseudo: bool) -> Features | None:  # fmt: skip
     """Features of a split: those that are there, else made, with the encoder first. None: published without these."""
-    if prepared is None or clips is None:
+    if prepared is None:
         folder = find_folder(arguments.features, split, pseudo)
         if folder is None and not pseudo:
             wanted = f"{folder_name(split, False)} or {split.name}/{folder_name(split, False)}"
@@ -97,12 +129,20 @@ def split_features(arguments: argparse.Namespace, split: Split, prepared: Path |
             words += ["--encoder", encoder_of(arguments, split), *(["--pseudo"] if pseudo else [])]
             for key in PASSED_ON:
                 words += [f"--{key}", getattr(arguments, key)] if getattr(arguments, key) is not None else []
+            if arguments.skeletons:
+                words += ["--skeletons", arguments.skeletons]
             if arguments.adjacency and encoder_of(arguments, split) != "shift-gcn":
                 words += ["--adjacency", arguments.adjacency]
             call(supervised, words)
         device = supervised.pick_device(arguments.device)
         write_features(
-            folder, clips, split, pseudo, run_folder / "encoder.pt", device=device, workers=arguments.workers
+            folder,
+            clips_of(prepared),
+            split,
+            pseudo,
+            run_folder / "encoder.pt",
+            device=device,
+            workers=arguments.workers,
         )
     return read_features(folder, split, pseudo)
 
@@ -147,18 +187,18 @@ def run(arguments: argparse.Namespace) -> None:
     splits = [find_split(arguments.table, name) for name in names]
     texts = read_texts(arguments.table, arguments.texts, arguments.text_features)
 
-    prepared, clips = None, None
-    made_from: Any = str(arguments.features)
+    prepared: dict[Split, Path] = {}
     if arguments.root is not None:
-        prepared = arguments.root
-        if not (prepared / PLAN).is_file():
-            prepared = arguments.out / "prepared"
-            missing = ["--missing", arguments.missing] if arguments.missing else []
-            call(prepare, ["--dataset", arguments.table, "--root", arguments.root, "--out", prepared, *missing])
-        made_from, clips = json.loads((prepared / PLAN).read_text("utf-8")), load_clips(prepared)
-        if clips.dataset != arguments.table:
-            raise UsageError(f"--root {arguments.root}: {clips.dataset} found, {arguments.table} expected")
-    fixed = {key: getattr(arguments, key) for key in ("table", "frames", "epochs", "batch", "precision", "adjacency")}
+        of_encoder = {
+            name: prepared_for(arguments, name) for name in {encoder_of(arguments, split) for split in splits}
+        }
+        prepared = {split: of_encoder[encoder_of(arguments, split)] for split in splits}
+    plans = [json.loads((folder / PLAN).read_text("utf-8")) for folder in sorted(set(prepared.values()))]
+    fixed = {
+        key: getattr(arguments, key)
+        for key in ("table", "frames", "epochs", "batch", "precision", "adjacency", "skeletons")
+    }
+    made_from = str(arguments.features) if arguments.root is None else plans
     check_same(arguments.out / "settings.json", fixed | {"made_from": made_from})
 
     how: dict[str, Any] = {"variant": arguments.variant, "steps": steps, "select_on_test": arguments.select_on_test}
@@ -166,13 +206,13 @@ def run(arguments: argparse.Namespace) -> None:
     kept = how | {"gate": dataclasses.asdict(gate), "texts": texts.said, "zsl_only": arguments.zsl_only}
     rows = []
     for split in splits:
-        encoder = encoder_of(arguments, split) if clips else "as published"
+        encoder = encoder_of(arguments, split) if prepared else "as published"
         digest = hashlib.sha256(json.dumps(kept | {"encoder": encoder}).encode()).hexdigest()[:8]
         paths = {(s, seed): arguments.out / f"results/{split.name}-{s}-{seed}-{digest}.json"
                  for s in systems for seed in ([0] if s in BASELINES else seeds)}  # fmt: skip
         if not all(path.is_file() for path in paths.values()):
-            main = split_features(arguments, split, prepared, clips, False)
-            pseudo = None if arguments.zsl_only else split_features(arguments, split, prepared, clips, True)
+            main = split_features(arguments, split, prepared.get(split), False)
+            pseudo = None if arguments.zsl_only else split_features(arguments, split, prepared.get(split), True)
             if pseudo is None:
                 print(
                     f"train reproduce: {split.name} without pseudo-unseen classes: no rules for GZSL", file=sys.stderr
@@ -186,7 +226,7 @@ def run(arguments: argparse.Namespace) -> None:
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")
     report = {
         "schema": "reproduce/1", "git": git_revision(), "date": date,
-        "table": arguments.table, "data": str(arguments.root or arguments.features), "features": clips is None,
+        "table": arguments.table, "data": str(arguments.root or arguments.features), "features": not prepared,
         "encoder_options": fixed, "test_clips_expected": TEST_CLIPS[arguments.table], **kept, "rows": rows,
     }  # fmt: skip
     write_text(arguments.out / "reproduce.json", json.dumps(report, indent=1) + "\n")

@@ -108,6 +108,21 @@ def test_p1_places_the_first_person_and_repeats(people):
     assert out[1].any() == (people == 2)
 
 
+def test_p1_takes_all_empty_frames_from_those_who_come_late():
+    """Their rule written anew: only if the first frame is empty do the others go; the end is filled from the start."""
+    joints = clip(2, 20)
+    joints[0, 8:10] = joints[1, :2] = joints[1, 8:10] = joints[:, 18:] = 0
+    two = []
+    for person in joints.astype(np.float64):
+        shown = [frame for frame in person if frame.any()] if not person[0].any() else [*person[:18]]
+        two.append([shown[t % len(shown)] for t in range(40)])
+    expected = p1(np.array(two), 40, "ntu60")
+    np.testing.assert_allclose(p1(joints, 40, "ntu60"), expected, atol=1e-6)
+    kept = p1(joints, 40, "ntu60", gaps=True)
+    np.testing.assert_array_equal(kept[0], expected[0])
+    assert not kept[1, 6:8].any() and expected[1, 6:8].any(), "ours: a gap stays a gap"
+
+
 def aimclr(joints: np.ndarray, frames: int) -> np.ndarray:
     """AimCLR's steps as its code has them, one person and one frame at a time, resized by OpenCV itself."""
     out = np.zeros((2, frames, 25, 3))

@@ -21,7 +21,9 @@ from train.papers.encoder import (
     epoch_rows,
     held_groups,
     learning_rate,
+    p1,
     parameter_groups,
+    recipe_of,
     sign_shift_gradients,
     training_rows,
 )
@@ -164,6 +166,16 @@ def test_mixed_precision_is_a_switch(prepared, tmp_path):
     assert main(command(prepared, tmp_path / "run", "--epochs", "1", "--lr", "0.01", "--precision", "bf16")) == 0
     kept = weights(tmp_path / "run")
     assert all(value.dtype != torch.bfloat16 and value.isfinite().all() for value in kept.values())
+
+
+def test_mended_skeletons_keep_gaps_and_only_where_there_is_such_a_choice(prepared, tmp_path):
+    joints = np.ones((1, 9, 25, 3))
+    joints[0, [0, 4]] = 0
+    ours, theirs = (recipe_of("shift-gcn", how).read(joints, 8, "ntu60") for how in ("mended", None))
+    assert not ours[0, 3].any() and ours.shape == theirs.shape
+    assert recipe_of("st-gcn", "mended") is RECIPES["st-gcn"] and recipe_of("shift-gcn", "authors").read is p1
+    assert main(command(prepared, tmp_path / "run", "--epochs", "1", "--skeletons", "mended")) == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["skeletons"] == "mended"
 
 
 def test_wrong_arguments_are_refused(prepared, tmp_path, capsys):

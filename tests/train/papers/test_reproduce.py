@@ -1,6 +1,7 @@
 """`train reproduce`: from raw files to tables, features as SynSE has them, what is chosen by what, the papers' own."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from train.papers.heads import Fitted, fit_head, ranker
 from train.papers.protocol import Texts, measure, read_texts
 from train.papers.published import all_published, find_published
 from train.papers.report import report_text
-from train.papers.reproduce import published_splits
+from train.papers.reproduce import encoder_of, published_splits
 
 TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
 SMALL = Recipe(
@@ -75,6 +76,10 @@ def test_from_raw_files_to_tables(raw, tiny, tmp_path, capsys, monkeypatch):
         for rule in row["gzsl"]:
             assert rule["harmonic"] == pytest.approx(harmonic(rule["seen"], rule["unseen"]))
     assert "| tiny | scale | 2 |" in text and " ± " in text and "| tiny | ridge | 1 |" in text
+
+    assert sorted(path.name for path in out.glob("prepared*")) == ["prepared-shift-gcn"]
+    used = {split.name.split("-")[0]: encoder_of(Namespace(encoder=None), split) for split in all_splits()}
+    assert (used["smie"], used["sa"], used["synse"]) == ("st-gcn-narrow", "st-gcn", "shift-gcn")
 
     gates = ("--systems", "ridge", "--gate", "fixed", "--gate-temperature", "3")
     assert reproduce(raw, out, *gates) == 0
