@@ -201,11 +201,12 @@ def find_pku(dataset: str, root: Path, missing: frozenset[str]) -> Source:
     if not streams or not labels:
         raise UsageError(f"--dataset {dataset}: {found}; examples: {root}/skeleton/0002-L.txt, {root}/label/0002-L.txt")
     sides: dict[str, frozenset[str]] = {}
-    for protocol, file in (("xsub", "cross-subject.txt"), ("xview", "cross-view.txt")):
-        lists = _once(list(root.rglob(file)), "list")
-        found += "" if lists else f", no {file}"
+    for protocol, stem in (("xsub", "cross-subject"), ("xview", "cross-view")):
+        lists = _once([path for name in (stem, f"{stem}_v2") for path in root.rglob(f"{name}.txt")], "list")
+        found += "" if lists else f", no {stem}.txt"
         for path in lists.values():
-            sides[f"{protocol}_train"], sides[f"{protocol}_test"] = pku.read_list(path)
+            for side, names in zip(("train", "test"), pku.read_list(path), strict=True):
+                sides[f"{protocol}_{side}"] = sides.get(f"{protocol}_{side}", frozenset()) | names
 
     def read(stem: str) -> Iterator[Record | Dropped]:
         if stem not in labels:

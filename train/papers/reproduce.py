@@ -35,11 +35,12 @@ from train.data.provenance import git_revision
 from train.data.splits import CLASSES, Split, all_splits, find_split
 from train.models.baselines import BASELINES
 from train.papers import encoder as supervised
-from train.papers.features import Features, find_folder, folder_name, read_features, write_features
+from train.papers.features import Features, read_features, write_features
 from train.papers.gzsl import Gate
 from train.papers.heads import NAMES, VARIANTS
 from train.papers.protocol import measure, read_texts
 from train.papers.published import all_published
+from train.papers.released import find_released, folder_name
 from train.papers.report import TEST_CLIPS, report_text
 
 ENCODERS = {"smie": "st-gcn-narrow", "sa-dvae": "st-gcn"}
@@ -115,7 +116,7 @@ def split_features(arguments: argparse.Namespace, split: Split, prepared: Path |
                    pseudo: bool) -> Features | None:  # fmt: skip
     """Features of a split: those that are there, else made, with the encoder first. None: published without these."""
     if prepared is None:
-        folder = find_folder(arguments.features, split, pseudo)
+        folder = find_released(arguments.features, split, pseudo)
         if folder is None and not pseudo:
             wanted = f"{folder_name(split, False)} or {split.name}/{folder_name(split, False)}"
             raise UsageError(f"--features {arguments.features}: no folder of {split.name}; {wanted} expected")

@@ -20,10 +20,11 @@ from train.evaluate.metrics import harmonic
 from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
-from train.papers.features import FILES, Features, find_folder, read_features
+from train.papers.features import FILES, Features, read_features
 from train.papers.heads import Fitted, fit_head, ranker
 from train.papers.protocol import Texts, measure, read_texts
 from train.papers.published import all_published, find_published
+from train.papers.released import find_released
 from train.papers.report import report_text
 from train.papers.reproduce import encoder_of, published_splits
 
@@ -223,12 +224,12 @@ def test_features_of_others_are_found_and_checked(tmp_path):
         np.save(folder / f"{name}.npy", np.array(label, float))
         part = {"train_label": "train", "z_label": "ztest", "g_label": "gtest"}[name]
         np.save(folder / f"{part}.npy", rng.normal(size=(len(label), 256)))
-    assert find_folder(tmp_path, split, False) == folder and find_folder(tmp_path, split, True) is None
+    assert find_released(tmp_path, split, False) == folder and find_released(tmp_path, split, True) is None
     found = read_features(folder, split, False)
     assert found.train.shape == (3, 256) and found.train.dtype == np.float32 and found.logits is None
     assert found.g_label.tolist() == [0, 10, 56] and found.unseen == split.unseen
     for name, content, said in (
-        ("gtest_out", np.zeros((3, 55)), r"\(3, 60\) expected"),
+        ("gtest_out", np.zeros((3, 55)), r"\(3, 60\) expected, one for every class, or \(3, 3\)"),
         ("z_label", np.array([10, 12]), r"labels \[12\] do not belong"),
         ("train_label", np.array([0, 11, 1]), r"labels \[11\] do not belong"),
         ("train", np.zeros((2, 256)), "as many rows as labels"),
