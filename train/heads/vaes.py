@@ -27,6 +27,7 @@ def fit_sa_dvae(samples: Samples, config: SaDvaeConfig, recipe: Recipe) -> SaDva
     model = SaDvae(config)
     if config.standardised:
         _standardise(model, samples, [config.feature], [config.text])
+    model = model.to(recipe.device)
     optimiser = torch.optim.Adam(model.discriminator.parameters(), recipe.lr)
 
     def loss(b: Batch, step: int) -> Tensor:
@@ -40,7 +41,7 @@ def fit_sa_dvae(samples: Samples, config: SaDvaeConfig, recipe: Recipe) -> SaDva
 
     learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
     before, after = (discriminate, None) if config.discriminator_first else (None, discriminate)
-    return fit(model, samples, recipe, loss, learned=learned, before=before, after=after)
+    return fit(model, samples, recipe, loss, learned=learned, before=before, after=after, also=[optimiser])
 
 
 def fit_fs_vae(samples: Samples, config: FsVaeConfig, recipe: Recipe) -> FsVae:

@@ -285,5 +285,5 @@ class FsVae(nn.Module):
     def negatives(self, own: Tensor) -> Tensor:
         """A row to set against each row: a random order, or of another class where there is one."""
         if not self.config.both_sides:
-            return torch.randperm(len(own))
+            return torch.randperm(len(own), device=own.device)
         return torch.multinomial((own[:, None] != own).float() + 1e-9, 1)[:, 0]

@@ -112,12 +112,14 @@ def train_classifier(
     Returns:
         A module `[B, Z] -> [B, K]` of logits. Torch's global random state stays as it was.
     """
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+    device = mean.device
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
-        layer = linear(mean.shape[1], len(mean))
+        layer = linear(mean.shape[1], len(mean)).to(device)
         classifier = nn.Sequential(layer, nn.ReLU()) if rectified else layer
         x = draw(mean.detach().repeat(latents, 1), log_variance.detach().repeat(latents, 1), one_epsilon)
-        y = torch.arange(len(mean)).repeat(latents)
+        y = torch.arange(len(mean), device=device).repeat(latents)
         optimiser = torch.optim.Adam(classifier.parameters(), lr)
         for _ in range(steps):
             optimiser.zero_grad()

@@ -190,7 +190,8 @@ class SaDvae(nn.Module):
             again = self.draw(of_x) if c.redrawn else z
             pairs = []
             for part, irrelevant in ((z[:, : c.related], z[:, c.related :]), (z_t, again[:, c.related :])):
-                mixed = part[torch.randperm(len(z))], irrelevant[torch.randperm(len(z))]
+                orders = [torch.randperm(len(z), device=z.device) for _ in range(2)]
+                mixed = part[orders[0]], irrelevant[orders[1]]
                 pairs += [torch.cat([part, irrelevant], 1), torch.cat(mixed, 1)]
         logits = self.discriminator(torch.stack(pairs))[..., 0]
         real = logits.new_tensor([1.0, 0.0, 1.0, 0.0])[:, None].expand_as(logits)

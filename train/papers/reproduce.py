@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
@@ -33,11 +34,12 @@ from train.data.prepared import PLAN, read_prepared
 from train.data.preprocess import Clips, load_clips
 from train.data.provenance import git_revision
 from train.data.splits import CLASSES, Split, all_splits, find_split
+from train.heads.loop import DTYPES
 from train.models.baselines import BASELINES
 from train.papers import encoder as supervised
 from train.papers.features import Features, read_features, write_features
 from train.papers.gzsl import Gate
-from train.papers.heads import NAMES, VARIANTS
+from train.papers.heads import NAMES, SETTINGS, VARIANTS, How
 from train.papers.protocol import measure, read_texts
 from train.papers.published import all_published
 from train.papers.released import find_released, folder_name
@@ -59,6 +61,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--splits", help="comma-separated; all that the papers have figures for by default")
     parser.add_argument("--seeds", default="0,1,2", help="of the heads; the encoder has one")
     parser.add_argument("--variant", choices=VARIANTS, default="faithful", help="the papers' settings, or our own")
+    parser.add_argument("--fit", choices=("ours", "authors"), default="ours", help="optimisers, schedules and sampling")
+    parser.add_argument(
+        "--epoch", choices=("last", "best"), default="last", help="of the heads; the papers keep the best"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SYSTEM.FIELD=VALUE",
+        help="a setting, such as fdsm.depth=4",
+    )
+    parser.add_argument("--head-precision", choices=DTYPES, default="fp32", help="what the heads' networks compute in")
     parser.add_argument("--steps", help="of the heads; of several, comma-separated, one is chosen; else the paper's")
     parser.add_argument("--select-on-test", action="store_true", help="choose on the test classes, as the papers do")
     parser.add_argument(
@@ -169,6 +183,17 @@ def check_same(path: Path, settings: dict[str, Any]) -> None:
     write_text(path, json.dumps(settings, indent=1) + "\n")
 
 
+def read_changes(words: list[str]) -> tuple[tuple[str, Any], ...]:
+    """Of `--set`: SYSTEM.FIELD and a value, in order. Raises UsageError for anything else."""
+    found = {}
+    for word in words:
+        name, mark, value = word.partition("=")
+        if not mark or name.partition(".")[0] not in SETTINGS or not name.partition(".")[2]:
+            raise UsageError(f"--set {word}: SYSTEM.FIELD=VALUE expected, SYSTEM one of {', '.join(SETTINGS)}")
+        found[name] = yaml.safe_load(value)
+    return tuple(sorted(found.items()))
+
+
 def run(arguments: argparse.Namespace) -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -184,6 +209,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--seeds and --steps: {error}; numbers with commas between expected") from None
     if any(count is not None and count <= 10 for count in steps):
         raise UsageError(f"--steps {arguments.steps}: more than 10 expected")
+    changes = read_changes(arguments.set)
     names = arguments.splits.split(",") if arguments.splits else published_splits(arguments.table)
     splits = [find_split(arguments.table, name) for name in names]
     texts = read_texts(arguments.table, arguments.texts, arguments.text_features)
@@ -202,7 +228,13 @@ def run(arguments: argparse.Namespace) -> None:
     made_from = str(arguments.features) if arguments.root is None else plans
     check_same(arguments.out / "settings.json", fixed | {"made_from": made_from})
 
-    how: dict[str, Any] = {"variant": arguments.variant, "steps": steps, "select_on_test": arguments.select_on_test}
+    device = str(supervised.pick_device(arguments.device))
+    settings = How(
+        arguments.variant, arguments.fit, arguments.epoch, select_on_test=arguments.select_on_test, device=device,
+        precision=arguments.head_precision, changes=changes,
+    )  # fmt: skip
+    how = {key: getattr(settings, key) for key in ("variant", "fit", "epoch", "select_on_test", "precision", "changes")}
+    how |= {"steps": steps}
     gate = Gate(arguments.gate, arguments.gate_temperature, arguments.gate_threshold)
     kept = how | {"gate": dataclasses.asdict(gate), "texts": texts.said, "zsl_only": arguments.zsl_only}
     rows = []
@@ -220,8 +252,12 @@ def run(arguments: argparse.Namespace) -> None:
                 )
             for (system, seed), path in paths.items():
                 if not path.is_file():
-                    row = measure(system, split, main, pseudo, texts, seed=seed, gate=gate, **how)  # type: ignore[arg-type]
+                    unfinished = arguments.out / "unfinished" / path.stem
+                    own = dataclasses.replace(settings, seed=seed, checkpoint=unfinished)
+                    row = measure(system, split, main, pseudo, texts, own, steps, gate)  # type: ignore[arg-type]
                     write_text(path, json.dumps(row | {"encoder": encoder}, indent=1) + "\n")
+                    for done in unfinished.parent.glob(f"{unfinished.name}-*"):
+                        done.unlink()
                     print(split.name, system, f"seed {seed}", row["zsl"], flush=True)
         rows += [json.loads(path.read_text("utf-8")) for path in paths.values()]
     date = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -20,7 +20,7 @@ from train.heads.loop import Recipe
 from train.heads.vaes import fit_fs_vae
 from train.models.fs_vae import FAITHFUL, IMPROVED, ChannelGains, FsVae, TimeGains
 from train.models.latents import Weights
-from train.papers.heads import SETTINGS, Job
+from train.papers.heads import SETTINGS, How, Job
 
 SMALL = {"feature": 24, "text": 16, "latent": 10}
 PARTS = {"part_feature": 6, "part_text": 8}
@@ -193,7 +193,7 @@ def test_negatives_of_the_improved_form_are_of_another_class():
 def test_the_schedule_is_the_released_one(dataset, length, cross_from, toy):
     """Iterations of a cycle as the code has them; NTU-120's cycle is longer, and its weights grow no more slowly."""
     split = next(split for split in all_splits() if split.dataset == dataset)
-    config, recipe = SETTINGS["fs_vae"](Job(split, "faithful", toy.samples, None, 0))
+    config, recipe = SETTINGS["fs_vae"](Job(split, toy.samples, How()))
     made = FsVae(dataclasses.replace(config, **SMALL))
     assert recipe.steps == 10 * length
     for cycle, it in ((0, 1050), (0, 1200), (1, length - 1), (2, cross_from - 1), (2, cross_from + 1), (9, length - 1)):

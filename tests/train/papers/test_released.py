@@ -7,6 +7,7 @@ from edge_app.errors import UsageError
 from train.data.splits import find_split, pseudo_unseen
 from train.papers.features import read_features
 from train.papers.gzsl import Gate
+from train.papers.heads import How
 from train.papers.protocol import measure, read_texts
 from train.papers.released import find_released
 
@@ -80,8 +81,7 @@ def test_logits_over_seen_classes_alone_are_put_in_their_columns(tmp_path):
     own = ~np.isin(main.g_label, SPLIT.unseen)
     assert (main.logits[own].argmax(1) == main.g_label[own]).all()
     texts = read_texts("ntu60", None, None)
-    how = {"variant": "faithful", "steps": [None], "seed": 0, "select_on_test": False}
-    row = measure("ridge", SPLIT, main, validation, texts, gate=Gate("fixed", threshold=-1.0), **how)
+    row = measure("ridge", SPLIT, main, validation, texts, How(), [None], Gate("fixed", threshold=-1.0))
     gate = next(rule for rule in row["gzsl"] if rule["rule"] == "SynSE gate, fixed")
     assert (gate["seen"], gate["unseen"]) == (1.0, 0.0), "the seen classifier is right about all that the gate lets by"
 
@@ -116,8 +116,7 @@ def test_smies_files_are_read(tmp_path, with_seen):
         np.save(folder / f"{name}_label.npy", label)
     found = read_features(find_released(tmp_path, split, False), split, False)
     assert found.ztest.shape == (20, 64) and len(found.gtest) == 20 + with_seen * len(seen) // 2
-    texts, how = read_texts("ntu60", None, None), {"variant": "faithful", "steps": [None], "seed": 0}
-    row = measure("ridge", split, found, None, texts, select_on_test=False, **how)
+    row = measure("ridge", split, found, None, read_texts("ntu60", None, None), How(), [None])
     assert [rule["rule"] for rule in row["gzsl"]] == ["plain"] * with_seen
     np.save(folder / "unseen_data.npy", np.zeros((20, 3, 50, 25, 2)))
     with pytest.raises(UsageError, match="skeletons of shape"):

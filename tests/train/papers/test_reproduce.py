@@ -21,7 +21,7 @@ from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
 from train.papers.features import FILES, Features, read_features
-from train.papers.heads import Fitted, fit_head, ranker
+from train.papers.heads import Fitted, How, fit_head, ranker
 from train.papers.protocol import Texts, measure, read_texts
 from train.papers.published import all_published, find_published
 from train.papers.released import find_released
@@ -116,6 +116,7 @@ def test_wrong_arguments_are_refused(raw, tmp_path, capsys):
     for more, said in (
         (["--systems", "scale,clip"], "['clip'] not known; allowed are scale, fdsm"),
         (["--splits", "synse-9"], "allowed are synse-55-5"),
+        (["--set", "clip.depth=3"], "SYSTEM one of scale, fdsm"),
         (["--seeds", "a"], "numbers with commas between expected"),
         (["--steps", "10"], "--steps 10: more than 10 expected"),
         (["--texts", str(tmp_path / "texts.txt")], "60 rows expected, one a class of ntu60"),
@@ -150,21 +151,21 @@ def one_hot(unseen: tuple[int, ...], seen: tuple[int, ...], mark: float) -> Feat
 
 @pytest.mark.parametrize("select_on_test", [False, True])
 def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
-    def fake(system, split, features, label, names, texts, *, variant, steps, seed):
-        good = steps == (20 if features.max() == 1 else 10)
+    def fake(system, split, features, label, names, texts, how):
+        good = how.steps == (20 if features.max() == 1 else 10)
         return Fitted(lambda text: lambda x: (-1 if good else 1) * x @ text.T)
 
     monkeypatch.setattr(train.papers.protocol, "fit_head", fake)
     main_set = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1)
     pseudo = one_hot((3, 6), (0, 1, 4, 7), 2)
     texts = Texts(class_names("ntu60"), FixedTexts(class_names("ntu60"), np.eye(60, dtype=np.float32)), "one-hot")
-    how = {"variant": "faithful", "seed": 0, "select_on_test": select_on_test}
-    row = measure("scale", TINY, main_set, pseudo, texts, steps=[10, 20], **how)
+    how = How(select_on_test=select_on_test)
+    row = measure("scale", TINY, main_set, pseudo, texts, how, [10, 20])
     assert row["steps"] == (20 if select_on_test else 10)
     assert row["zsl"]["top1"] == (1.0 if select_on_test else 0.0)
     with pytest.raises(UsageError, match="no pseudo-unseen classes to choose by"):
-        measure("scale", TINY, main_set, None, texts, steps=[10, 20], **{**how, "select_on_test": False})
-    assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, steps=[None], **how)["gzsl"]] == (
+        measure("scale", TINY, main_set, None, texts, How(), [10, 20])
+    assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, how, [None])["gzsl"]] == (
         ["plain", "stacking"] if select_on_test else ["plain"]
     )
 
@@ -183,7 +184,7 @@ def test_every_system_is_fitted_on_seen_texts_alone(toy, system, monkeypatch):
     monkeypatch.setattr(FixedTexts, "twice", lambda self: SeenOnly(names, np.tile(self.vectors, 2) / 2**0.5))
     variant = "improved" if system == "fdsm" else "faithful"
     split = find_split("ntu60", "synse-55-5")
-    head = fit_head(system, split, toy.features, toy.concept, names, texts, variant=variant, steps=3, seed=0)
+    head = fit_head(system, split, toy.features, toy.concept, names, texts, How(variant, steps=3))
     found = ranker(head.head, toy.unseen_texts)(toy.unseen_features)
     assert found.shape == (160, 8) and np.isfinite(found).all()
     if system == "ridge":
@@ -201,8 +202,7 @@ def test_fdsm_as_released_is_asked_with_the_sparse_text_and_once_more_with_the_r
     monkeypatch.setattr(Fdsm, "energies", lambda self, x, text: (asked.append(text), energies(self, x, text))[1])
     texts = read_texts("ntu60", None, None)
     row = measure(
-        "fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, variant=variant, steps=[12], seed=0,
-        select_on_test=False,
+        "fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, How(variant), [12],
     )  # fmt: skip
     names, description = asked[0].chunk(2, dim=1)
     assert torch.equal(names, description) == (variant == "faithful") == ("rich" in row)
