@@ -1,7 +1,7 @@
 """NTU RGB+D 60 and 120: `.skeleton` text files as clips, and the official protocols. Formats: METHODS.md 8.1, 8.2.
 
 Files are full of bodies that are none (furniture), of people whose number changes while they act, and of frames with
-nobody. `people` sorts that out as CTR-GCN does (METHODS.md 7.1, "P2").
+nobody. `people` sorts that out after CTR-GCN (METHODS.md 7.1, "P2"); `train.data.bodies` has the papers' own ways.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ JOINTS = len(NTU25.joints)
 REACH_M = 20.0
 """A coordinate beyond this is no place that the sensor can see, and the joint is missing. INFERRED."""
 SHORT, WIDE, WIDE_SHARE, MOTION = 11, 0.8, 0.69754, (0.089925, 2.0)
-"""Limits of `denoise`. METHODS.md 7.1 has the first two; the others, from memory of CTR-GCN, are INFERRED."""
+"""Limits of `denoise`, as CTR-GCN's code has them; those of motion stand there behind a return, never reached."""
 TRAIN_SUBJECTS = (
     1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56,
     57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89, 91, 92, 93, 94, 95, 97, 98, 100, 103,
@@ -50,16 +50,21 @@ class NtuName:
 class Body:
     """What the sensor followed under one number. frames: int `[n]`, rising. joints: float64 `[n, 25, 3]`, metres.
 
-    A missing joint is zero.
+    A missing joint is zero. place: int `[n]`, from 0, in each frame's list of bodies.
     """
 
     frames: np.ndarray
     joints: np.ndarray
+    place: np.ndarray
 
     @property
     def motion(self) -> float:
-        """CTR-GCN's measure: the variance of all points of all frames, summed over the axes; metres squared."""
-        return float(self.joints.reshape(-1, 3).var(axis=0).sum())
+        return motion(self.joints)
+
+
+def motion(joints: np.ndarray) -> float:
+    """CTR-GCN's measure: the variance of all points `[..., 3]`, summed over the axes; metres squared."""
+    return float(joints.reshape(-1, 3).var(axis=0).sum())
 
 
 def parse_name(name: str) -> NtuName:
@@ -137,7 +142,7 @@ def read_bodies(path: Path) -> tuple[int, list[Body]]:
         return int(value)
 
     frames = whole(take(1, "the number of frames")[0], "the number of frames")
-    seen: dict[tuple[int, int], list[tuple[int, list[list[float]]]]] = {}
+    seen: dict[tuple[int, int], list[tuple[int, int, list[list[float]]]]] = {}
     for frame in range(frames):
         here: list[int] = []
         for _ in range(whole(take(1, "the number of bodies")[0], "the number of bodies")):
@@ -152,7 +157,7 @@ def read_bodies(path: Path) -> tuple[int, list[Body]]:
                     xyz.append([float(value) for value in values[:3]])
                 except ValueError:
                     xyz.append([coordinate(value, f"{path}, line {at}") for value in values[:3]])
-            seen.setdefault((number, here.count(number)), []).append((frame, xyz))
+            seen.setdefault((number, here.count(number)), []).append((frame, len(here), xyz))
             here.append(number)
     if at < len(lines):
         raise UsageError(f"{path}, line {at + 1}: more text found after the last of {frames} frames; nothing expected")
@@ -173,9 +178,9 @@ def coordinate(value: str, place: str) -> float:
         raise UsageError(f"{place}: {value!r:.40} found, a coordinate in metres expected") from None
 
 
-def _body(poses: list[tuple[int, list[list[float]]]]) -> Body:
-    frames = np.array([frame for frame, _ in poses])
-    return Body(frames, without_wild(np.array([xyz for _, xyz in poses])))
+def _body(poses: list[tuple[int, int, list[list[float]]]]) -> Body:
+    frames, place, xyz = (np.array(each) for each in zip(*poses, strict=True))
+    return Body(frames, without_wild(xyz), place)
 
 
 def without_wild(joints: np.ndarray) -> np.ndarray:
@@ -185,7 +190,8 @@ def without_wild(joints: np.ndarray) -> np.ndarray:
 
 
 def denoise(bodies: list[Body]) -> list[Body]:
-    """The bodies that are people, the liveliest first: CTR-GCN's rules, METHODS.md 7.1 "P2". A single one is kept.
+    """The bodies that are people, the liveliest first: CTR-GCN's rules (METHODS.md 7.1 "P2") and, ours, its limits of
+    motion, which its released code never reaches. A single one is kept. `train.data.bodies.ctr_gcn` is as released.
 
     Out goes what is followed for no more than `SHORT` frames; what is wider than `WIDE` of its height in `WIDE_SHARE`
     of its frames; and what moves too little or too much. A rule that would leave nobody is passed over (INFERRED).
@@ -194,13 +200,14 @@ def denoise(bodies: list[Body]) -> list[Body]:
     if len(bodies) > 1:
         bodies = [body for body in bodies if len(body.frames) > SHORT] or bodies
     if len(bodies) > 1:
-        bodies = [body for body in bodies if _wide(body).mean() < WIDE_SHARE] or bodies
+        bodies = [body for body in bodies if wide(body).mean() < WIDE_SHARE] or bodies
     if len(bodies) > 1:
         bodies = [body for body in bodies if MOTION[0] <= body.motion <= MOTION[1]] or bodies
     return sorted(bodies, key=lambda body: -body.motion)
 
 
-def _wide(body: Body) -> np.ndarray:
+def wide(body: Body) -> np.ndarray:
+    """Frames in which a body is wider than `WIDE` of its height, bool `[n]`."""
     across = np.ptp(body.joints, axis=1)
     return across[:, 0] > WIDE * across[:, 1]
 
@@ -230,7 +237,7 @@ def people(frames: int, bodies: list[Body]) -> np.ndarray:
         start = body.joints[0, spine]
         away = [np.linalg.norm(person[person.any(axis=(1, 2)), spine][-1:] - start) for person in free]
         free[int(np.argmin(away))][body.frames] = body.joints
-    order = sorted(found, key=lambda person: -Body(np.arange(0), person[person.any(axis=(1, 2))]).motion)
+    order = sorted(found, key=lambda person: -motion(person[person.any(axis=(1, 2))]))
     return np.stack(order) if order else np.zeros((0, frames, JOINTS, 3), np.float32)
 
 

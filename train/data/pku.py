@@ -1,4 +1,4 @@
-"""PKU-MMD part I: untrimmed streams, their labels, and the lists of both protocols. Formats: METHODS.md 8.3.
+"""PKU-MMD parts I and II: untrimmed streams, their labels, and the lists of both protocols. Formats: METHODS.md 8.3.
 
     stream = read_stream(folder / "skeleton/0002-L.txt")
     for action in read_actions(folder / "label/0002-L.txt"):
@@ -22,7 +22,7 @@ from train.data.splits import CLASSES
 FPS = 30.0
 VIEWS = "LMR"
 VALUES = 2 * JOINTS * 3
-_NAME = re.compile(r"(?<![\w-])\d{4}-[LMR](?![\w-])", re.ASCII)
+_NAME = re.compile(r"(?<![\w-])(?:\d{4}|A\d\dN\d\d)-[LMR](?![\w-])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Action:
 
 
 def is_name(name: str) -> bool:
-    """Whether `name`, without suffix, is that of a stream of part I, such as 0002-L."""
+    """Whether `name`, without suffix, is that of a stream, such as 0002-L of part I, or A01N01-L of part II."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -113,7 +113,7 @@ def cut(stream: np.ndarray, action: Action) -> np.ndarray:
 
 
 def read_list(path: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """Streams that train, and those of the test, from `cross-subject.txt` or `cross-view.txt`.
+    """Streams that train, and those of the test, from `cross-subject.txt` or `cross-view.txt`, part II's `…_v2.txt`.
 
     A header, names with commas between, a header, names; over as many lines as they like.
 

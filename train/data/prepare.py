@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from edge_app.errors import UsageError
 from train.data import kinetics, ntu, pku
+from train.data.bodies import BODIES
 from train.data.prepared import Dropped, Kind, Record, shard_path, shard_paths, write_plan, write_shard
 from train.data.pyskl import FPS as PYSKL_FPS
 from train.data.pyskl import PysklClip, read_pyskl
@@ -58,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; for pyskl its .pkl file")
     parser.add_argument("--out", type=Path, required=True, help="folder to write or to go on with")
     parser.add_argument("--missing", type=Path, help="ntu: the authors' list of clips with missing skeletons")
+    parser.add_argument(
+        "--bodies", choices=BODIES, default="mended", help="ntu: who of a clip's bodies are people; ours, or a paper's"
+    )
     parser.add_argument("--per-shard", type=int, help="files of the data set that go into one file of --out")
 
 
@@ -67,7 +71,12 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.missing and not arguments.dataset.startswith("ntu"):
         raise UsageError(f"--missing {arguments.missing}: only for ntu60 and ntu120, not for {arguments.dataset}")
     missing = ntu.read_missing(arguments.missing) if arguments.missing else frozenset()
-    source = FINDERS[arguments.dataset](arguments.dataset, arguments.root, missing)
+    if arguments.bodies != "mended" and not arguments.dataset.startswith("ntu"):
+        raise UsageError(f"--bodies {arguments.bodies}: only for ntu60 and ntu120, not for {arguments.dataset}")
+    if arguments.dataset.startswith("ntu"):
+        source = find_ntu(arguments.dataset, arguments.root, missing, arguments.bodies)
+    else:
+        source = FINDERS[arguments.dataset](arguments.dataset, arguments.root, missing)
     print(f"train prepare: {source.found}", file=sys.stderr)
     per_shard = source.per_shard if arguments.per_shard is None else arguments.per_shard
     if per_shard < 1:
@@ -139,7 +148,7 @@ def _once(paths: list[Path], what: str) -> dict[str, Path]:
     return found
 
 
-def find_ntu(dataset: str, root: Path, missing: frozenset[str]) -> Source:
+def find_ntu(dataset: str, root: Path, missing: frozenset[str], bodies: str = "mended") -> Source:
     """`SsssCcccPpppRrrrAaaa.skeleton` files in any folder below `root`; of NTU-120's, `ntu60` takes A1 to A60."""
     every = _once(list(root.rglob("*.skeleton")), "clip")
     names = {stem: ntu.parse_name(stem) for stem in every}
@@ -152,7 +161,7 @@ def find_ntu(dataset: str, root: Path, missing: frozenset[str]) -> Source:
         if stem in missing:
             yield Dropped(stem, "in the list of missing skeletons")
             return
-        joints, parts = ntu.read_clip(every[stem]), _ntu_parts(dataset, names[stem])
+        joints, parts = BODIES[bodies](*ntu.read_bodies(every[stem])), _ntu_parts(dataset, names[stem])
         yield _ntu_record(stem, joints, parts) if len(joints) else Dropped(stem, NOBODY)
 
     parts = (
@@ -161,7 +170,8 @@ def find_ntu(dataset: str, root: Path, missing: frozenset[str]) -> Source:
         *(f"{'xview' if dataset == 'ntu60' else 'xset'}_{s}" for s in ("train", "test")),
     )
     kind = Kind(dataset, "ntu25", ntu.JOINTS, ntu.FPS, class_names(dataset), parts)
-    return Source(kind, taken, read, f"{found}, such as {every[taken[0]]}", tuple(sorted(missing & set(taken))))
+    settings = (*sorted(missing & set(taken)), *([bodies] if bodies != "mended" else []))
+    return Source(kind, taken, read, f"{found}, such as {every[taken[0]]}", settings)
 
 
 def _ntu_parts(dataset: str, name: ntu.NtuName) -> frozenset[str]:
@@ -191,11 +201,12 @@ def find_pku(dataset: str, root: Path, missing: frozenset[str]) -> Source:
     if not streams or not labels:
         raise UsageError(f"--dataset {dataset}: {found}; examples: {root}/skeleton/0002-L.txt, {root}/label/0002-L.txt")
     sides: dict[str, frozenset[str]] = {}
-    for protocol, file in (("xsub", "cross-subject.txt"), ("xview", "cross-view.txt")):
-        lists = _once(list(root.rglob(file)), "list")
-        found += "" if lists else f", no {file}"
+    for protocol, stem in (("xsub", "cross-subject"), ("xview", "cross-view")):
+        lists = _once([path for name in (stem, f"{stem}_v2") for path in root.rglob(f"{name}.txt")], "list")
+        found += "" if lists else f", no {stem}.txt"
         for path in lists.values():
-            sides[f"{protocol}_train"], sides[f"{protocol}_test"] = pku.read_list(path)
+            for side, names in zip(("train", "test"), pku.read_list(path), strict=True):
+                sides[f"{protocol}_{side}"] = sides.get(f"{protocol}_{side}", frozenset()) | names
 
     def read(stem: str) -> Iterator[Record | Dropped]:
         if stem not in labels:

@@ -1,7 +1,7 @@
 """Prepared clips as the papers' encoders read them: Shift-GCN's "P1" and the 50 frames of "P3" (METHODS.md 7.1, 8.3).
 
-A prepared clip holds at most two people, already chosen as `train.data.ntu.people` does; P1 would choose the two of the
-largest energy among four bodies. Everything is in metres; what is not there is zero.
+A prepared clip holds at most two people, already chosen by `train.data.bodies`. Everything is in metres; what is not
+there is zero.
 """
 
 from __future__ import annotations
@@ -22,39 +22,44 @@ SPINE_BASE, SPINE_MID, NECK, LEFT, RIGHT = (
 )
 
 
-def p1(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
+def p1(joints: np.ndarray, frames: int, dataset: str, gaps: bool = False) -> np.ndarray:
     """Shift-GCN's own: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]` (METHODS.md 7.1, "P1").
 
-    Each person begins with their first frame and is repeated to the end. The first person's SpineMid is the origin of
-    every frame: METHODS.md has one translation a clip, but the authors' weights have mean and variance 0 at that joint
-    (INFERRED, as in `train.encoder.distill`). In the first frame the spine is +z and the shoulders, left to right, are
-    +x.
+    Each person begins with their first frame and is repeated to the end. Of a person who is not in the first frame all
+    empty frames go, those in the middle too, as in the authors' code; with `gaps`, ours, these stay. The first person's
+    SpineMid is the origin of every frame. In the first frame the spine is +z and the shoulders, left to right, are +x.
     """
-    clip = np.stack([_repeated(person, frames) for person in _two(joints)])
+    clip = np.stack([_repeated(person, frames, gaps) for person in _two(joints)])
     return _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1])).astype(np.float32)
 
 
 def p3(joints: np.ndarray, frames: int, dataset: str) -> np.ndarray:
-    """AimCLR's and SMIE's, for ST-GCN: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]`, whole clips resized.
+    """AimCLR's and SMIE's, for ST-GCN: `[M, T, 25, 3]` -> float32 `[2, frames, 25, 3]` (METHODS.md 8.3, "P3").
 
-    PKU-MMD: the middle 300 frames, SpineShoulder the origin of every frame, turned about y until the shoulders lie
-    along x (METHODS.md 8.3). NTU: placed as in P1, then resized (INFERRED; METHODS.md 7.1 has only the 50 frames).
+    NTU and PKU-MMD alike: the middle 300 frames up to the last with anybody (INFERRED), each person's SpineShoulder the
+    origin of each of their frames, resized in time as OpenCV does it, then each person in each frame turned about y
+    until the shoulders, left to right, lie along +x.
     """
     clip = _two(joints)
-    there = np.flatnonzero(clip[0].any(axis=(1, 2)))
-    clip = clip[:, there[0] : there[-1] + 1] if len(there) else clip
+    there = np.flatnonzero(clip.any(axis=(0, 2, 3)))
+    clip = clip[:, : there[-1] + 1] if len(there) else clip
     spare = max(0, clip.shape[1] - LONGEST) // 2
     clip = clip[:, spare : spare + LONGEST]
-    if dataset == "pku":
-        clip = _centred(clip, clip[:1, :, NECK : NECK + 1])
-        across = (clip[0, 0, RIGHT] - clip[0, 0, LEFT]) * [1, 0, 1]
-        clip = clip @ turn_onto(across, np.array([1.0, 0.0, 0.0])).T
-    else:
-        clip = _turned(_centred(clip, clip[:1, :, SPINE_MID : SPINE_MID + 1]))
-    at = np.linspace(0, clip.shape[1] - 1, frames)
+    clip = resized(clip - clip[:, :, NECK : NECK + 1], frames)
+    across = clip[:, :, RIGHT] - clip[:, :, LEFT]
+    length = np.hypot(across[..., 0], across[..., 2])
+    unit = np.where(length > 1e-6, across.transpose(2, 0, 1) / np.maximum(length, 1e-6), [[[1.0]], [[0.0]], [[0.0]]])
+    (cosine, sine), (x, y, z) = unit[::2, :, :, None], clip.transpose(3, 0, 1, 2)
+    return np.stack([cosine * x + sine * z, y, cosine * z - sine * x], axis=-1).astype(np.float32)
+
+
+def resized(clip: np.ndarray, frames: int) -> np.ndarray:
+    """`[M, T, ...]` -> `[M, frames, ...]`, linear, the middles of frames being where they are, as in `cv2.resize`."""
+    length = clip.shape[1]
+    at = ((np.arange(frames) + 0.5) * length / frames - 0.5).clip(0, length - 1)
     before = at.astype(int)
-    after, part = np.minimum(before + 1, clip.shape[1] - 1), (at - before)[:, None, None]
-    return (clip[:, before] * (1 - part) + clip[:, after] * part).astype(np.float32)
+    after, part = np.minimum(before + 1, length - 1), (at - before)[:, None, None]
+    return clip[:, before] * (1 - part) + clip[:, after] * part
 
 
 def _two(joints: np.ndarray) -> np.ndarray:
@@ -64,11 +69,11 @@ def _two(joints: np.ndarray) -> np.ndarray:
     return two
 
 
-def _repeated(person: np.ndarray, frames: int) -> np.ndarray:
+def _repeated(person: np.ndarray, frames: int, gaps: bool) -> np.ndarray:
     there = np.flatnonzero(person.any(axis=(1, 2)))
     if not len(there):
         return np.zeros((frames, *person.shape[1:]))
-    person = person[there[0] : there[-1] + 1]
+    person = person[there[0] : there[-1] + 1] if gaps or there[0] == 0 else person[there]
     return person[np.arange(frames) % len(person)]
 
 

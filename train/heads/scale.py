@@ -21,7 +21,7 @@ def fit_scale(samples: Samples, config: ScaleConfig, recipe: Recipe, text_map: T
     torch.manual_seed(recipe.seed)
     texts, names = samples.texts, samples.names
     model = Scale(dataclasses.replace(config, feature=samples.features.shape[1], text=texts.dim))
-    x, frozen = torch.from_numpy(samples.features), torch.from_numpy(texts.pooled(names))
+    x, frozen = torch.from_numpy(samples.features), torch.from_numpy(texts.pooled(names)).to(recipe.device)
     model.feature_mean.copy_(x.mean(0))
     model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
     model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))

@@ -17,7 +17,7 @@ def fit_sa_dvae(samples: Samples, config: SaDvaeConfig, recipe: Recipe) -> SaDva
     """Train an SA-DVAE head; returns its exponential average, in evaluation mode.
 
     AdamW and OneCycle are this project's; the authors' code has Adam at a constant rate (METHODS.md 4.3). The
-    discriminator learns at that constant rate, every `config.every` steps.
+    discriminator learns at that constant rate, every `config.every` steps, before the autoencoders or after them.
 
     Raises:
         UsageError: features or texts that do not fit the config.
@@ -27,6 +27,7 @@ def fit_sa_dvae(samples: Samples, config: SaDvaeConfig, recipe: Recipe) -> SaDva
     model = SaDvae(config)
     if config.standardised:
         _standardise(model, samples, [config.feature], [config.text])
+    model = model.to(recipe.device)
     optimiser = torch.optim.Adam(model.discriminator.parameters(), recipe.lr)
 
     def loss(b: Batch, step: int) -> Tensor:
@@ -39,7 +40,8 @@ def fit_sa_dvae(samples: Samples, config: SaDvaeConfig, recipe: Recipe) -> SaDva
             optimiser.step()
 
     learned = [p for name, p in model.named_parameters() if not name.startswith("discriminator.")]
-    return fit(model, samples, recipe, loss, learned=learned, after=discriminate)
+    before, after = (discriminate, None) if config.discriminator_first else (None, discriminate)
+    return fit(model, samples, recipe, loss, learned=learned, before=before, after=after, also=[optimiser])
 
 
 def fit_fs_vae(samples: Samples, config: FsVaeConfig, recipe: Recipe) -> FsVae:

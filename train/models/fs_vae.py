@@ -6,6 +6,7 @@ enhancement over time instead of over channels, and body parts with latents of t
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ class FsVaeConfig:
     part_feature, part_text: widths of each of arms, legs and torso; 0 for the whole body alone.
     part_weight: share of the parts in loss and energy, where features of parts are given.
     one_epsilon, rectified, standardised: as in SA-DVAE.
+    cross_from, kl_from, rise: of `released_weights`, shares of a cycle.
     calibration: lambda of 5.3. cross: alpha. both_sides: also the feature's error is set against a negative, and
         negatives are of another class; as coded, they are any sample, and the feature's error has none.
     contrast, temperature: ours, cross-entropy over energies.
@@ -63,6 +65,8 @@ class FsVaeConfig:
     cross: float = 0.5
     calibration: float = 100.0
     cross_from: float = 1400 / 1700
+    kl_from: float = 0.588
+    rise: float = 1.765
     both_sides: bool = False
     contrast: float = 0.0
     temperature: float = 0.1
@@ -73,8 +77,12 @@ class FsVaeConfig:
         return self.feature + self.steps * self.channels
 
 
-FAITHFUL = FsVaeConfig()
-"""NTU-60 as released (5.3)."""
+FAITHFUL = FsVaeConfig(kl_from=1000 / 1700, rise=3000 / 1700)
+"""NTU-60 as released (5.3): cycles of 1,700 iterations."""
+NTU120 = dataclasses.replace(
+    FAITHFUL, latent=200, cross=0.1, cross_from=1500 / 1900, kl_from=1000 / 1900, rise=3000 / 1900
+)
+"""NTU-120 as released: cycles of 1,900."""
 IMPROVED = FsVaeConfig(
     latent=200,
     frequency="time",
@@ -237,7 +245,8 @@ class FsVae(nn.Module):
 
     def weights(self, step: int, steps: int) -> Weights:
         """The schedule (5.3) at a step of the whole training."""
-        return released_weights(step, steps, self.config.cross_from)
+        c = self.config
+        return released_weights(step, steps, c.cross_from, c.kl_from, c.rise)
 
     def loss(self, feature: Tensor, own: Tensor, text: Tensor, weights: Weights, same: Tensor | None = None) -> Tensor:
         """Total of 5.3, over levels.
@@ -276,5 +285,5 @@ class FsVae(nn.Module):
     def negatives(self, own: Tensor) -> Tensor:
         """A row to set against each row: a random order, or of another class where there is one."""
         if not self.config.both_sides:
-            return torch.randperm(len(own))
+            return torch.randperm(len(own), device=own.device)
         return torch.multinomial((own[:, None] != own).float() + 1e-9, 1)[:, 0]

@@ -24,16 +24,17 @@ class Weights:
     cross: float
 
 
-def released_weights(step: int, steps: int, cross_from: float) -> Weights:
-    """The schedule as coded, in shares of a cycle (METHODS.md 4.2; 5.3 gives the same one in iterations).
+def released_weights(step: int, steps: int, cross_from: float, kl_from: float = 0.588, rise: float = 1.765) -> Weights:
+    """The schedule as coded, in shares of a cycle (METHODS.md 4.2; 5.3 gives it in iterations).
 
     Args:
         step: 0 to `steps` - 1 of the whole training.
-        cross_from: share of each cycle after which cross-alignment is on.
+        cross_from, kl_from: shares of each cycle after which cross-alignment is on, and the feature's KL grows.
+        rise: shares of a cycle in which a KL's weight would grow by 0.1.
     """
     cycle, place = divmod(step * CYCLES / steps, 1)
-    kl_text = 0.0 if cycle < 2 else max(0.0, 0.1 * (place - cross_from) / 1.765)
-    return Weights(max(0.0, 0.1 * (place - 0.588) / 1.765), kl_text, float(place > cross_from))
+    kl_text = 0.0 if cycle < 2 else max(0.0, 0.1 * (place - cross_from) / rise)
+    return Weights(max(0.0, 0.1 * (place - kl_from) / rise), kl_text, float(place > cross_from))
 
 
 def linear(inputs: int, outputs: int, parts: int = 1) -> nn.Linear:
@@ -56,9 +57,18 @@ def posterior(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, log_variance.clamp(-8, 8)
 
 
-def draw(mean: Tensor, log_variance: Tensor, one_epsilon: bool) -> Tensor:
-    """A sample of each row. one_epsilon: one number for all dimensions of a row, as coded (METHODS.md 4.1)."""
-    noise = torch.randn(len(mean), 1 if one_epsilon else mean.shape[1], device=mean.device)
+def draw(mean: Tensor, log_variance: Tensor, one_epsilon: bool, parts: tuple[int, ...] = ()) -> Tensor:
+    """A sample of each row.
+
+    Args:
+        one_epsilon: one number for all dimensions of a row, as coded (METHODS.md 4.1).
+        parts: widths of parts of a row that have such a number each; by default the row is one.
+    """
+    if not one_epsilon:
+        noise = torch.randn(mean.shape, device=mean.device)
+    else:
+        each = [torch.randn(len(mean), 1, device=mean.device).expand(-1, width) for width in parts or mean.shape[1:]]
+        noise = torch.cat(each, dim=1)
     return mean + (0.5 * log_variance).exp() * noise
 
 
@@ -102,12 +112,14 @@ def train_classifier(
     Returns:
         A module `[B, Z] -> [B, K]` of logits. Torch's global random state stays as it was.
     """
-    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+    device = mean.device
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
-        layer = linear(mean.shape[1], len(mean))
+        layer = linear(mean.shape[1], len(mean)).to(device)
         classifier = nn.Sequential(layer, nn.ReLU()) if rectified else layer
         x = draw(mean.detach().repeat(latents, 1), log_variance.detach().repeat(latents, 1), one_epsilon)
-        y = torch.arange(len(mean)).repeat(latents)
+        y = torch.arange(len(mean), device=device).repeat(latents)
         optimiser = torch.optim.Adam(classifier.parameters(), lr)
         for _ in range(steps):
             optimiser.zero_grad()

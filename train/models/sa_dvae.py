@@ -32,7 +32,10 @@ class SaDvaeConfig:
     """Widths, quirks and weights. A loss weight of 0 switches its term off; the schedule multiplies the others.
 
     related, irrelevant: widths of the latent's parts (d_r, d_v of 4.3).
-    one_epsilon, rectified: quirks of the code (4.1): one random number a sample; ReLU after decoders and classifier.
+    one_epsilon, rectified: quirks of the code (4.1): one random number a sample, drawn for each part of the latent and
+        each text by itself; ReLU after decoders and classifier.
+    redrawn: the discriminator's pairs with texts draw the irrelevant part anew, as coded. discriminator_first: it
+        learns from a batch before the autoencoders do, as coded.
     standardised: features by the training's statistics, texts centred; ours.
     schedule: "released" (4.2, first form), or "paper" (4.2, INFERRED from notes) with its `cycles`, and the targets
         `kl_feature` and `kl_text` that it rises to. The discriminator's term has the weight of the text's KL, as coded.
@@ -46,6 +49,8 @@ class SaDvaeConfig:
     irrelevant: int = 8
     one_epsilon: bool = True
     rectified: bool = True
+    redrawn: bool = True
+    discriminator_first: bool = True
     standardised: bool = False
     schedule: Literal["released", "paper"] = "released"
     cycles: int = 10
@@ -63,7 +68,16 @@ class SaDvaeConfig:
 
 FAITHFUL = SaDvaeConfig()
 """NTU-60 by the SynSE splits, as released (4.3)."""
-IMPROVED = SaDvaeConfig(one_epsilon=False, rectified=False, standardised=True, schedule="paper", cycles=4, contrast=1.0)
+IMPROVED = SaDvaeConfig(
+    one_epsilon=False,
+    rectified=False,
+    redrawn=False,
+    discriminator_first=False,
+    standardised=True,
+    schedule="paper",
+    cycles=4,
+    contrast=1.0,
+)
 """The quirks mended, and a contrast of energies, for our features and texts."""
 
 
@@ -134,6 +148,11 @@ class SaDvae(nn.Module):
         risen = max(0.0, 1.5 * (place - 1 / 3))
         return Weights(c.kl_feature * risen, c.kl_text * risen, float(cycle >= 1))
 
+    def draw(self, of_x: tuple[Tensor, Tensor]) -> Tensor:
+        """A sample of both parts of the latent: 2 x `[B, related + irrelevant]` -> as much."""
+        c = self.config
+        return draw(*of_x, c.one_epsilon, (c.related, c.irrelevant))
+
     def loss(self, feature: Tensor, own: Tensor, text: Tensor, weights: Weights, same: Tensor | None = None) -> Tensor:
         """The autoencoders' loss (4.2).
 
@@ -144,7 +163,7 @@ class SaDvae(nn.Module):
         c, x, t = self.config, self.standardise(feature), self.text_of(text)
         of_x, of_text = posterior(self.feature_encoder, x), posterior(self.text_encoder, t)
         of_t, t = (of_text[0][own], of_text[1][own]), t[own]
-        z, z_t = draw(*of_x, c.one_epsilon), draw(*of_t, c.one_epsilon)
+        z, z_t = self.draw(of_x), draw(*of_t, c.one_epsilon)
         related, irrelevant = z[:, : c.related], z[:, c.related :]
 
         mse = functional.mse_loss
@@ -164,14 +183,16 @@ class SaDvae(nn.Module):
         """Pairs of one skeleton or its text against shuffled ones (4.2); only the discriminator gets a gradient."""
         c = self.config
         with torch.no_grad():
-            z = draw(*posterior(self.feature_encoder, self.standardise(feature)), c.one_epsilon)
+            of_x = posterior(self.feature_encoder, self.standardise(feature))
             mean, log_variance = posterior(self.text_encoder, self.text_of(text))
+            z = self.draw(of_x)
             z_t = draw(mean[own], log_variance[own], c.one_epsilon)
-            irrelevant = z[:, c.related :]
+            again = self.draw(of_x) if c.redrawn else z
             pairs = []
-            for part in (z[:, : c.related], z_t):
-                mixed = part[torch.randperm(len(z))], irrelevant[torch.randperm(len(z))]
+            for part, irrelevant in ((z[:, : c.related], z[:, c.related :]), (z_t, again[:, c.related :])):
+                orders = [torch.randperm(len(z), device=z.device) for _ in range(2)]
+                mixed = part[orders[0]], irrelevant[orders[1]]
                 pairs += [torch.cat([part, irrelevant], 1), torch.cat(mixed, 1)]
         logits = self.discriminator(torch.stack(pairs))[..., 0]
-        real = torch.tensor([1.0, 0.0, 1.0, 0.0])[:, None].expand_as(logits)
+        real = logits.new_tensor([1.0, 0.0, 1.0, 0.0])[:, None].expand_as(logits)
         return c.correlation * weights.kl_text * functional.binary_cross_entropy_with_logits(logits, real)

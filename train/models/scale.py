@@ -149,7 +149,7 @@ class Scale(nn.Module):
         k, c, anchor = self.config, self.condition(text), self.anchor(text)
         x = self.standardise(feature)
         rows = torch.arange(len(x), device=x.device)
-        passed_over = torch.zeros(len(x), len(text), dtype=torch.bool) if same is None else same
+        passed_over = torch.zeros(len(x), len(text), dtype=torch.bool, device=x.device) if same is None else same
 
         condition = c[own]
         dropped = torch.rand(len(x), 1, device=x.device) < k.condition_dropout
@@ -162,7 +162,7 @@ class Scale(nn.Module):
 
         if k.listwise:
             energies, spread = self._energies(x, c, anchor)
-            uncertain = self._uncertainty(spread[rows, own].detach())
+            uncertain = self._uncertainty(spread[rows, own].detach().float())
             bias = semantic_bias(frozen_text, k.semantic)[own]
             margin = k.margin * (1 - k.uncertain_margin * uncertain)
             logits = -energies / k.temperature + bias

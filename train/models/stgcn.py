@@ -2,7 +2,7 @@
 
 METHODS.md has only its size, 3.1 M, and that these splits use it on 50 frames (6.4, 7.1 "P3"). The network is the
 paper's: three adjacencies by distance to the centre of the body, each with learned weights of its edges, and a
-convolution over nine frames. Widths, dropout and the centre are its code's for NTU, from memory: INFERRED.
+convolution over nine frames. Widths, dropout and the centre are its code's for NTU. SMIE's is narrower (`NARROW`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,19 @@ class StConfig:
     dropout: float = 0.5
 
 
-def adjacency(parents: tuple[int, ...], centre: int) -> np.ndarray:
+NARROW = (16, 16, 16, 16, 32, 32, 32, 64, 64, 256)
+"""SMIE's widths (`hidden_channels` 16), and AimCLR's."""
+
+
+def adjacency(parents: tuple[int, ...], centre: int, released: bool = False) -> np.ndarray:
     """Who passes what to whom: float32 `[3, V, V]`, from row to column (Yan et al., 3.3, "spatial configuration").
 
-    The three: a joint itself and neighbours as far from the centre as it; neighbours that are farther; nearer ones.
+    The three: a joint itself; neighbours that are farther from the centre; nearer ones.
     Columns of the sum of the three add up to 1.
+
+    Args:
+        released: as the authors' code computes it: distances of more than one bone count as equal, so that most of the
+            nearer neighbours stand among the farther ones.
     """
     linked = np.eye(len(parents), dtype=bool)
     for joint, parent in enumerate(parents):
@@ -42,9 +50,13 @@ def adjacency(parents: tuple[int, ...], centre: int) -> np.ndarray:
     while (far < 0).any():
         far[reached & (far < 0)] = hop
         reached, hop = linked[reached].any(axis=0), hop + 1
-    share = linked / linked.sum(axis=0)
-    difference = far[:, None] - far[None]
-    return np.stack([share * (difference == 0), share * (difference > 0), share * (difference < 0)]).astype(np.float32)
+    share, itself = linked / linked.sum(axis=0), np.eye(len(parents), dtype=bool)
+    far = np.minimum(far, 2) if released else far
+    nearer = far[:, None] < far[None]
+    return np.stack([share * itself, share * (~nearer & ~itself), share * nearer]).astype(np.float32)
+
+
+CENTRE = NTU25.joints.index("spine_shoulder")
 
 
 class GraphConvolution(nn.Module):
@@ -95,8 +107,7 @@ class STGCN(nn.Module):
     def __init__(self, config: StConfig = StConfig()) -> None:
         super().__init__()
         self.config = c = config
-        centre = NTU25.joints.index("spine_shoulder")
-        self.register_buffer("edges", torch.from_numpy(adjacency(NTU25.parents, centre)))
+        self.register_buffer("edges", torch.from_numpy(adjacency(NTU25.parents, CENTRE)))
         parts, joints = self.edges.shape[:2]
         self.data_bn = nn.BatchNorm1d(joints * c.coordinates)
         inputs = (c.coordinates, *c.widths)
@@ -105,6 +116,10 @@ class STGCN(nn.Module):
         )
         self.importance = nn.ParameterList(nn.Parameter(torch.ones_like(self.edges)) for _ in c.strides)
         self.fc = nn.Linear(c.widths[-1], c.classes)
+
+    def take_released_edges(self) -> None:
+        """The authors' adjacency in place of the paper's; state dicts keep it."""
+        self.edges.copy_(torch.from_numpy(adjacency(NTU25.parents, CENTRE, released=True)))
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         batch, people, steps, joints, coordinates = clips.shape

@@ -19,7 +19,8 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from train.data.preprocess import Clips, load_clips, p1, p3
 from train.data.provenance import git_revision
 from train.data.splits import Split, find_split, pseudo_unseen
 from train.models.shiftgcn import ShiftConfig, ShiftGCN, TemporalShift
-from train.models.stgcn import STGCN, StConfig
+from train.models.stgcn import NARROW, STGCN, StConfig
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 EVALUATED_EVERY = 10
@@ -66,8 +67,17 @@ RECIPES = {
         lambda classes: ShiftGCN(ShiftConfig(classes=classes)), p1, (0, 4, 2, 3, 1), 300, 140, (60, 80, 100)
     ),
     "st-gcn": Recipe(lambda classes: STGCN(StConfig(classes=classes)), p3, (0, 1, 2, 3, 4), 50, 80, (10, 50)),
+    "st-gcn-narrow": Recipe(
+        lambda classes: STGCN(StConfig(classes=classes, widths=NARROW)), p3, (0, 1, 2, 3, 4), 50, 80, (10, 50)
+    ),
 }
-"""Shift-GCN's from METHODS.md 7.2. ST-GCN's schedule is INFERRED: its authors' for NTU, from memory."""
+"""Shift-GCN's from METHODS.md 7.2; ST-GCN's schedule is its authors' for NTU; the narrow one is SMIE's."""
+
+
+def recipe_of(encoder: str, skeletons: str | None) -> Recipe:
+    """An encoder's recipe; with `skeletons` "mended", P1 keeps empty frames in the middle of a clip."""
+    recipe = RECIPES[encoder]
+    return replace(recipe, read=partial(p1, gaps=True)) if skeletons == "mended" and recipe.read is p1 else recipe
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", required=True, help="a split of train/data/splits.yaml, such as synse-55-5")
     parser.add_argument("--pseudo", action="store_true", help="keep the pseudo-unseen classes from training too")
     parser.add_argument("--encoder", choices=RECIPES, default="shift-gcn")
+    parser.add_argument(
+        "--adjacency", choices=("distances", "released"), help="ST-GCN's: the paper's, or as its code computes it"
+    )
+    parser.add_argument(
+        "--skeletons",
+        choices=("authors", "mended"),
+        help="how empty frames are read: as the paper's code does, or ours",
+    )
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--frames", type=int, help="of a clip; else the paper's")
     parser.add_argument("--epochs", type=int, help="else the paper's; the rate's drops move in proportion")
@@ -224,7 +242,7 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = pick_device(arguments.device)
-    recipe = RECIPES[arguments.encoder]
+    recipe = recipe_of(arguments.encoder, arguments.skeletons)
     for name in ("frames", "epochs", "batch", "lr"):
         if getattr(arguments, name) is None:
             setattr(arguments, name, getattr(recipe, name))
@@ -232,6 +250,8 @@ def run(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} {getattr(arguments, name)}: expected more than 0")
     if arguments.encoder == "shift-gcn" and arguments.frames % 4:
         raise UsageError(f"--frames {arguments.frames}: Shift-GCN halves them twice, a multiple of 4 expected")
+    if arguments.adjacency and arguments.encoder == "shift-gcn":
+        raise UsageError(f"--adjacency {arguments.adjacency}: only of st-gcn and st-gcn-narrow, shift-gcn has no graph")
     clips = load_clips(arguments.prepared)
     split = find_split(clips.dataset, arguments.split)
     rows = training_rows(clips, split, arguments.pseudo)
@@ -244,6 +264,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     torch.manual_seed(arguments.seed)
     encoder = recipe.build(len(clips.names)).to(device)
+    if arguments.adjacency == "released" and isinstance(encoder, STGCN):
+        encoder.take_released_edges()
     reader = Reader(clips, recipe, arguments.frames)
     if world > 1:
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")

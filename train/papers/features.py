@@ -5,7 +5,8 @@
 
 All are .npy files: features `[N, D]`, labels int `[N]` from 0 over all classes, and the encoder's own logits `[N, C]`.
 The second folder's encoder has not seen the pseudo-unseen classes either; its ztest is of these, its val of the others.
-Folders that others published can be read as they are. The labels' names in the second folder are INFERRED.
+Folders that others published can be read as they are, and other layouts too: `train.papers.released`. The labels' names
+in the second folder are INFERRED.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import torch
 from edge_app.errors import UsageError
 from train.data.preprocess import Clips
 from train.data.splits import CLASSES, Split, pseudo_unseen
-from train.papers.encoder import RECIPES, Reader, extract, held_groups, training_rows
+from train.papers.encoder import Reader, extract, held_groups, recipe_of, training_rows
+from train.papers.released import LABELS, read_arrays
 
 FILES = ("train", "train_label", "ztest", "z_label", "gtest", "g_label", "gtest_out")
 PSEUDO_FILES = ("train", "train_label", "ztest", "z_label", "ztest_out", "val", "val_label", "val_out")
@@ -32,8 +34,8 @@ class Features:
     """What a head learns from, and what it is measured on.
 
     unseen: classes of which `train` has no clip: the split's, or the pseudo-unseen ones. train: `[N, D]`, seen classes.
-    ztest: `[Z, D]`, unseen classes. gtest: `[G, D]`, both. logits: `[G, C]` of gtest by the encoder, None where the
-    folder has none. Labels are int, over all C classes.
+    ztest: `[Z, D]`, unseen classes. gtest: `[G, D]`, both; with unseen ones alone there is no GZSL. logits: `[G, C]` of
+    gtest by the encoder, None where the folder has none. Labels are int, over all C classes.
     """
 
     unseen: tuple[int, ...]
@@ -46,47 +48,25 @@ class Features:
     logits: np.ndarray | None
 
 
-def folder_name(split: Split, pseudo: bool) -> str:
-    return f"shift_{split.dataset}_{'val_' if pseudo else ''}{len(split.unseen)}_r"
-
-
-def find_folder(home: Path, split: Split, pseudo: bool) -> Path | None:
-    """The folder of a split below `home`, or below `home/SPLIT`; None where there is none."""
-    short = folder_name(split, pseudo).replace(f"_{split.dataset}_", "_")
-    for place in (home / split.name, home):
-        for name in (folder_name(split, pseudo), short):
-            if (place / name).is_dir():
-                return place / name
-    return None
-
-
 def read_features(folder: Path, split: Split, pseudo: bool) -> Features:
     """Features of a split, of either folder.
 
     Raises:
         UsageError: a file is missing or does not fit the others, or labels that are not this split's.
     """
-    arrays: dict[str, np.ndarray] = {}
-    for name in PSEUDO_FILES if pseudo else FILES:
-        try:
-            arrays[name] = np.load(folder / f"{name}.npy", allow_pickle=False)
-        except FileNotFoundError as error:
-            if not name.endswith("_out"):
-                raise UsageError(f"features {folder}: no {name}.npy found ({error.strerror})") from None
-        except (OSError, ValueError) as error:
-            raise UsageError(f"features {folder}/{name}.npy: {error}; an array expected") from None
-    pairs = {"train": "train_label", "ztest": "z_label", **({"val": "val_label"} if pseudo else {"gtest": "g_label"})}
-    for name, own in pairs.items():
+    arrays = read_arrays(folder, PSEUDO_FILES if pseudo else FILES)
+    for name in ("train", "ztest", "val" if pseudo else "gtest"):
+        own = LABELS[name]
         arrays[own] = arrays[own].astype(np.int64).reshape(-1)
         if arrays[name].ndim != 2 or len(arrays[name]) != len(arrays[own]) or not len(arrays[own]):
             found = f"{name} of shape {arrays[name].shape} with {len(arrays[own])} labels"
             raise UsageError(f"features {folder}: {found} found, as many rows as labels expected")
         arrays[name] = arrays[name].astype(np.float32)
-    unseen = pseudo_unseen(split) if pseudo else split.unseen
-    wrong = set(arrays["z_label"].tolist()) - set(unseen) | set(arrays["train_label"].tolist()) & set(unseen)
-    hidden = set(arrays["train_label"].tolist()) & set(split.unseen)
-    if wrong or hidden:
-        raise UsageError(f"features {folder}: labels {sorted(wrong | hidden)[:5]} do not belong to split {split.name}")
+    shown, novel = (frozenset(arrays[name].tolist()) for name in ("train_label", "z_label"))
+    unseen = _pseudo_unseen(split, shown, novel) if pseudo else split.unseen
+    wrong = novel - set(unseen) | shown & set(unseen) | shown & set(split.unseen)
+    if wrong:
+        raise UsageError(f"features {folder}: labels {sorted(wrong)[:5]} do not belong to split {split.name}")
     if not pseudo:
         given = (arrays["gtest"], arrays["g_label"], arrays.get("gtest_out"))
     else:
@@ -95,10 +75,35 @@ def read_features(folder: Path, split: Split, pseudo: bool) -> Features:
             np.concatenate([arrays["val"], arrays["ztest"]]), np.concatenate([arrays["val_label"], arrays["z_label"]]),
             np.concatenate(outs) if len(outs) == 2 else None,
         )  # fmt: skip
-    if given[2] is not None and given[2].shape != (len(given[1]), CLASSES[split.dataset]):
-        expected = f"{(len(given[1]), CLASSES[split.dataset])} expected, one for every class of {split.dataset}"
-        raise UsageError(f"features {folder}: logits of shape {given[2].shape} found, {expected}")
-    return Features(unseen, arrays["train"], arrays["train_label"], arrays["ztest"], arrays["z_label"], *given)
+    features, label, logits = given
+    if logits is not None:
+        logits = _for_all_classes(logits, len(label), shown, CLASSES[split.dataset], folder)
+    return Features(
+        unseen, arrays["train"], arrays["train_label"], arrays["ztest"], arrays["z_label"], features, label, logits
+    )
+
+
+def _pseudo_unseen(split: Split, shown: frozenset[int], novel: frozenset[int]) -> tuple[int, ...]:
+    """Our own, or the published ones; where the folder's training has some of these, those that its ztest has."""
+    own = pseudo_unseen(split)
+    fits = not shown & set(own) and novel <= set(own)
+    return own if fits or novel & {*shown, *split.unseen} else tuple(sorted(novel))
+
+
+def _for_all_classes(logits: np.ndarray, clips: int, shown: frozenset[int], classes: int, folder: Path) -> np.ndarray:
+    """Logits `[N, C]`; those of an encoder with outputs for its training's classes alone are minus infinity elsewhere.
+
+    Raises:
+        UsageError: of neither width, or of another number of clips.
+    """
+    if logits.shape == (clips, classes):
+        return logits
+    if logits.shape == (clips, len(shown)):
+        whole = np.full((clips, classes), -np.inf, np.float32)
+        whole[:, sorted(shown)] = logits
+        return whole
+    allowed = f"{(clips, classes)} expected, one for every class, or {(clips, len(shown))}, for those that it learned"
+    raise UsageError(f"features {folder}: logits of shape {logits.shape} found, {allowed}")
 
 
 def write_features(
@@ -115,7 +120,7 @@ def write_features(
     settings = saved["settings"]
     if (settings["dataset"], settings["split"], settings["pseudo"]) != (split.dataset, split.name, pseudo):
         raise UsageError(f"{encoder}: trained for {settings['dataset']} {settings['split']}, {split.name} expected")
-    recipe = RECIPES[settings["encoder"]]
+    recipe = recipe_of(settings["encoder"], settings.get("skeletons"))
     network = recipe.build(len(clips.names))
     network.load_state_dict(saved["model"])
     network.to(device)
@@ -128,13 +133,12 @@ def write_features(
         rows |= {"ztest": np.flatnonzero(shown & novel), "val": np.flatnonzero(shown & ~novel)}
     else:
         rows |= {"gtest": np.flatnonzero(clips.test), "ztest": np.flatnonzero(clips.test & novel)}
-    labels = {"train": "train_label", "ztest": "z_label", "gtest": "g_label", "val": "val_label"}
     arrays: dict[str, np.ndarray] = {}
     for name, own in rows.items():
         if not len(own):
             raise UsageError(f"split {split.name} of {split.dataset}: not one clip for {name} found")
         feature, logits = extract(network, reader, own, device, workers)
-        arrays |= {name: feature, labels[name]: clips.label[own], f"{name}_out": logits}
+        arrays |= {name: feature, LABELS[name]: clips.label[own], f"{name}_out": logits}
     partial = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

@@ -25,6 +25,33 @@ THRESHOLDS = np.arange(25, 75) / 100
 TEMPERATURES = tuple(map(float, range(1, 10)))
 HELD_OUT = 5
 """One in so many clips chooses a gate's temperature and threshold; the others train the gate."""
+RIDGE = 0.5
+"""scikit-learn's multinomial regression of two classes (C = 1) pays for w and -w: half a ridge on their difference."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How SynSE's gate comes by its temperature and threshold.
+
+    kind: "mended" and "released" search both; the released search takes the threshold of p(unseen) for one of p(seen)
+        (METHODS.md 5.4), and the first of equals. "fixed" has them given, as FS-VAE and SA-DVAE on NTU-120 do, and
+        trains on all clips (INFERRED).
+    most, share: of clips of a kind at most `most`, and one in `share`, choose; the others train. FS-VAE's is one in
+        five, SA-DVAE's one in six and at most 300.
+    """
+
+    kind: Literal["mended", "released", "fixed"] = "mended"
+    temperature: float = 2.0
+    threshold: float = 0.5
+    share: int = HELD_OUT
+    most: int = 1_000_000
+
+    @property
+    def rule(self) -> str:
+        return "SynSE gate" + {"mended": "", "released": ", as released", "fixed": ", fixed"}[self.kind]
+
+
+MENDED = Gate()
 
 
 @dataclass(frozen=True)
@@ -32,7 +59,8 @@ class Scores:
     """What was found for clips.
 
     energies: `[N, K]`, lower is better. truth: int `[N]`. unseen: bool `[K]`, classes that training never saw.
-    logits: `[N, K]`, the encoder's own classifier, of which only the seen classes' columns are read; for SynSE's gate.
+    logits: `[N, K]`, the encoder's own classifier, of which the best seen class is taken; for SynSE's gate.
+    every: `[N, C]`, all outputs of that classifier, where it has others than the K; the gate reads their highest.
 
     Raises:
         UsageError: arrays that do not fit, or clips that are all of seen classes, or all of unseen ones.
@@ -42,6 +70,7 @@ class Scores:
     truth: np.ndarray
     unseen: np.ndarray
     logits: np.ndarray | None = None
+    every: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.truth), len(self.unseen))
@@ -59,8 +88,8 @@ class Scores:
         return self.unseen[self.truth]
 
     def rows(self, chosen: np.ndarray) -> Scores:
-        logits = None if self.logits is None else self.logits[chosen]
-        return Scores(self.energies[chosen], self.truth[chosen], self.unseen, logits)
+        logits, every = (None if given is None else given[chosen] for given in (self.logits, self.every))
+        return Scores(self.energies[chosen], self.truth[chosen], self.unseen, logits, every)
 
     def normalized(self, mean: np.ndarray, std: np.ndarray) -> Scores:
         """Energies less each class's mean over its spread, both `[K]` over the seen training clips (2.11)."""
@@ -148,13 +177,13 @@ def energy_gate(
 
 
 def synse_gate(
-    test: Scores, validation: Scores, *, energy_temperature: float = 1.0,
+    test: Scores, validation: Scores, *, gate: Gate = MENDED, energy_temperature: float = 1.0,
     average: Average = "class", select_on_test: bool = False, seed: int = 0,
 ) -> Gzsl:  # fmt: skip
     """SynSE's gate (5.4): sorted probabilities of both classifiers, logistic regression, then one of the classifiers.
 
     Temperature and threshold are those with the best accuracy of the gate on clips held out, which METHODS.md leaves
-    open; ties go to the threshold nearest 0.5.
+    open; ties go to the threshold nearest 0.5. Or they are as `gate` has them.
 
     Args:
         energy_temperature: divides unseen classes' energies before the softmax; 1 for a classifier's negative logits.
@@ -169,27 +198,32 @@ def synse_gate(
         raise UsageError(f"gzsl: {int(validation.unseen.sum())} pseudo-unseen classes found, the gate needs {count}")
     if min(int((~test.unseen).sum()), int((~validation.unseen).sum())) < count:
         raise UsageError(f"gzsl: SynSE's gate needs at least {count} seen classes")
-    train, held = _halves(validation, seed)
+    train, held = (validation, test) if gate.kind == "fixed" else _halves(validation, seed, gate.share, gate.most)
     judged = test if select_on_test else held
     best = (-1.0, 0.0, 0.0, np.zeros(0))
-    for temperature in TEMPERATURES:
-        weights = logistic_regression(_synse_numbers(train, temperature, energy_temperature), ~train.of_unseen)
+    for temperature in (gate.temperature,) if gate.kind == "fixed" else TEMPERATURES:
+        numbers = _synse_numbers(train, temperature, energy_temperature)
+        weights = logistic_regression(numbers, ~train.of_unseen, on_weights=RIDGE)
+        if gate.kind == "fixed":
+            best = 0.0, temperature, gate.threshold, weights
+            break
         p_seen = _sigmoid(_synse_numbers(judged, temperature, energy_temperature), weights)
-        threshold, accuracy = choose_threshold(p_seen, ~judged.of_unseen)
+        choose = released_threshold if gate.kind == "released" else choose_threshold
+        threshold, accuracy = choose(p_seen, ~judged.of_unseen)
         if accuracy > best[0]:
             best = accuracy, temperature, threshold, weights
     _, temperature, threshold, weights = best
     p_seen = _sigmoid(_synse_numbers(test, temperature, energy_temperature), weights)
     guess = _gated(test, p_seen > threshold, test.logits)
     constants = {"temperature": temperature, "threshold": threshold}
-    return _result("SynSE gate", guess, test, average, constants, select_on_test)
+    return _result(gate.rule, guess, test, average, constants, select_on_test and gate.kind != "fixed")
 
 
 def choose_threshold(p_seen: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
     """The threshold on p(seen) at which most clips are judged rightly, and their share.
 
     SynSE's released code looks for it with p(unseen) > threshold for "unseen", then applies it as p(seen) > threshold
-    for "seen": a bug, since the two agree only at 0.5 (METHODS.md 5.4). It is not repeated here.
+    for "seen": a bug, since the two agree only at 0.5 (METHODS.md 5.4). `released_threshold` repeats it.
 
     Args:
         p_seen: `[N]`; seen: bool `[N]`.
@@ -197,6 +231,13 @@ def choose_threshold(p_seen: np.ndarray, seen: np.ndarray) -> tuple[float, float
     accuracy = [float(((p_seen > t) == seen).mean()) for t in THRESHOLDS]
     best = np.flatnonzero(np.array(accuracy) == max(accuracy))
     at = int(best[np.abs(THRESHOLDS[best] - 0.5).argmin()])
+    return float(THRESHOLDS[at]), accuracy[at]
+
+
+def released_threshold(p_seen: np.ndarray, seen: np.ndarray) -> tuple[float, float]:
+    """With the released code's slip: the first threshold of p(unseen) at which most clips are judged rightly."""
+    accuracy = [float(((1 - p_seen > t) != seen).mean()) for t in THRESHOLDS]
+    at = int(np.argmax(accuracy))
     return float(THRESHOLDS[at]), accuracy[at]
 
 
@@ -217,13 +258,11 @@ def _gate_numbers(scores: Scores, temperature: float) -> np.ndarray:
 
 
 def _synse_numbers(scores: Scores, temperature: float, energy_temperature: float) -> np.ndarray:
-    """The highest U probabilities of each classifier, sorted: `[N, 2 U]`."""
-    assert scores.logits is not None
+    """The highest U probabilities of each classifier, sorted: `[N, 2 U]`; the encoder's are shares of all outputs."""
+    every = scores.logits if scores.every is None else scores.every
+    assert every is not None
     count, found = int(scores.unseen.sum()), []
-    for logits in (
-        -scores.energies[:, scores.unseen] / energy_temperature,
-        scores.logits[:, ~scores.unseen] / temperature,
-    ):
+    for logits in (-scores.energies[:, scores.unseen] / energy_temperature, every / temperature):
         p = np.exp(logits.astype(np.float64) - log_sum_exp(logits.astype(np.float64))[:, None])
         found.append(-np.sort(-p, axis=1)[:, :count])
     return np.concatenate(found, axis=1)
@@ -236,7 +275,7 @@ def _gated(scores: Scores, seen: np.ndarray, seen_logits: np.ndarray) -> np.ndar
     return np.where(seen, among_seen, novel[scores.energies[:, novel].argmin(axis=1)])
 
 
-def _halves(validation: Scores, seed: int) -> tuple[Scores, Scores]:
+def _halves(validation: Scores, seed: int, share: int = HELD_OUT, most: int = 1_000_000) -> tuple[Scores, Scores]:
     """As many clips of seen as of unseen classes, in a part that trains a gate and a part that chooses its constants.
 
     Sub-sampling to equal counts is SA-DVAE's, the share held out FS-VAE's (5.4).
@@ -246,8 +285,9 @@ def _halves(validation: Scores, seed: int) -> tuple[Scores, Scores]:
     count = min(map(len, kinds))
     if count < HELD_OUT:
         raise UsageError(f"gzsl: a gate needs {HELD_OUT} validation clips of seen and of unseen classes, {count} found")
-    held = [kind[: count // HELD_OUT] for kind in kinds]
-    train = [kind[count // HELD_OUT : count] for kind in kinds]
+    kept = max(1, min(most, count // share))
+    held = [kind[:kept] for kind in kinds]
+    train = [kind[kept:count] for kind in kinds]
     return validation.rows(np.concatenate(train)), validation.rows(np.concatenate(held))
 
 

@@ -1,8 +1,9 @@
 """Zero-shot heads on the papers' features, with the papers' settings, all fitted and asked in the same way.
 
 `fit_head` gives a head: for the texts of some classes, a function from features to energies. "faithful" is the papers'
-settings where METHODS.md has them; "improved" is this project's own variant of each. Fitting is this project's in both
-(AdamW, OneCycle, clips of rare classes more often, an exponential average). Seen classes' texts alone are learned from.
+settings where METHODS.md has them; "improved" is this project's own variant of each. Either is fitted as this project
+does it (AdamW, OneCycle, clips of rare classes more often, an exponential average), or as the papers' codes do
+(`AUTHORS`). Seen classes' texts alone are learned from.
 """
 
 from __future__ import annotations
@@ -10,24 +11,65 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from edge_app.errors import UsageError
 from train.data.splits import Split
 from train.data.texts import ConceptTexts, FixedTexts
-from train.heads.loop import Recipe, Samples
+from train.heads.fdsm import names_alone
+from train.heads.loop import Keeper, Recipe, Samples, Style
 from train.heads.systems import SYSTEMS
 from train.models import fdsm, fs_vae, sa_dvae
 from train.models.baselines import BASELINES
 from train.models.fs_vae import FsVae
+from train.models.latents import CYCLES
 from train.models.sa_dvae import SaDvae
 from train.models.scale import ScaleConfig
 
 Head = Callable[[Tensor], Callable[[Tensor], Tensor]]
 """Texts `[K, E]` -> (features `[B, D]` -> energies `[B, K]`, lower is better)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A head, and for the faithful FDSM also the same network asked with the rich text (METHODS.md 3.2 d).
+
+    period: number of the epoch or cycle that was kept, from 0; None for the last. scores: of all that were looked at.
+    """
+
+    head: Head
+    rich: Head | None = None
+    period: int | None = None
+    scores: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class How:
+    """What a head is, and how it is fitted.
+
+    fit: "ours", or "authors". epoch: the last one, or the best: on the test classes with `select_on_test`, as in the
+    papers' codes, else on pseudo-unseen ones. steps: None for the paper's. precision: of `train.heads.loop.DTYPES`.
+    changes: SYSTEM.FIELD to a value, of a system's config, or its rate or batch. checkpoint: where unfinished fits are
+    kept, each with an ending of its own.
+    """
+
+    variant: str = "faithful"
+    fit: str = "ours"
+    epoch: str = "last"
+    steps: int | None = None
+    seed: int = 0
+    select_on_test: bool = False
+    device: str = "cpu"
+    precision: str = "fp32"
+    changes: tuple[tuple[str, Any], ...] = ()
+    checkpoint: Path | None = None
+
+
 VARIANTS = ("faithful", "improved")
 SA_DVAE = {
     ("ntu60", "synse"): (160, 8, 3.39e-5, 32, 5),
@@ -40,26 +82,35 @@ SA_DVAE = {
 SA_DVAE_EPOCHS = 10
 
 
+FAITHFULLY = How()
+
+
 @dataclass(frozen=True)
 class Job:
-    """What is learned from, seen classes alone, and how. steps: None for the paper's."""
+    """What is learned from, seen classes alone, and how."""
 
     split: Split
-    variant: str
     samples: Samples
-    steps: int | None
-    seed: int
+    how: How
 
     @property
     def improved(self) -> bool:
-        return self.variant == "improved"
+        return self.how.variant == "improved"
 
     @property
     def widths(self) -> dict[str, Any]:
         return {"feature": self.samples.features.shape[1], "text": self.samples.texts.dim}
 
     def recipe(self, steps: int, batch: int, lr: float) -> Recipe:
-        return Recipe(self.steps or steps, batch, lr, self.seed)
+        how = self.how
+        return Recipe(
+            how.steps or steps, batch, lr, how.seed, device=how.device, precision=how.precision,
+            checkpoint=how.checkpoint, period=self.epoch(batch),
+        )  # fmt: skip
+
+    def epoch(self, batch: int) -> int:
+        """Steps of an epoch, the last of which may be smaller."""
+        return -(-len(self.samples.features) // batch)
 
 
 def _scale(job: Job) -> tuple[ScaleConfig, Recipe]:
@@ -80,18 +131,17 @@ def _sa_dvae(job: Job) -> tuple[sa_dvae.SaDvaeConfig, Recipe]:
         sa_dvae.IMPROVED if job.improved else sa_dvae.FAITHFUL,
         **job.widths, related=related, irrelevant=irrelevant, every=every,
     )  # fmt: skip
-    return config, job.recipe(max(1, SA_DVAE_EPOCHS * len(job.samples.features) // batch), batch, lr)
+    return config, job.recipe(SA_DVAE_EPOCHS * job.epoch(batch), batch, lr)
 
 
 def _fs_vae(job: Job) -> tuple[fs_vae.FsVaeConfig, Recipe]:
     """METHODS.md 5.1, 5.3, with NTU-60's settings for PKU-MMD (INFERRED)."""
     large = job.split.dataset == "ntu120"
     recipe = job.recipe(19_000 if large else 17_000, batch=64, lr=1e-4)
+    recipe = dataclasses.replace(recipe, period=-(-recipe.steps // CYCLES))
     if job.improved:
         return dataclasses.replace(fs_vae.IMPROVED, **job.widths), recipe
-    latent, cross, cross_from = (200, 0.1, 1500 / 1900) if large else (100, 0.5, 1400 / 1700)
-    config = dataclasses.replace(fs_vae.FAITHFUL, **job.widths, latent=latent, cross=cross, cross_from=cross_from)
-    return config, recipe
+    return dataclasses.replace(fs_vae.NTU120 if large else fs_vae.FAITHFUL, **job.widths), recipe
 
 
 SETTINGS: dict[str, Callable[[Job], tuple[Any, Recipe]]] = {
@@ -99,40 +149,103 @@ SETTINGS: dict[str, Callable[[Job], tuple[Any, Recipe]]] = {
 }  # fmt: skip
 """The papers' settings, or our own variant's, of `train.heads.systems.SYSTEMS`."""
 NAMES = (*SETTINGS, *BASELINES)
+AUTHORS = {
+    "scale": Style("adamw", 1e-4, "cosine", 1000, "epochs", mixed=False),
+    "fdsm": Style("adamw", 1e-2, "cosine", 100, "epochs", 0, False, False),
+    "sa_dvae": Style("adam", 0, "constant", 0, "epochs", 0, False, False),
+    "fs_vae": Style("adam", 0, "constant", 0, "batches", 0, False, False),
+}
+"""As the papers' codes fit (METHODS.md 3.1, 4.3, 5.3). SCALE has no public code: its is INFERRED (2.9), and keeps our
+bound on gradients and our average."""
+RECIPE_FIELDS = ("lr", "batch")
+
+
+def settings_of(system: str, job: Job) -> tuple[Any, Recipe]:
+    """A system's config and recipe, with all changes.
+
+    Raises:
+        UsageError: a change of what there is not.
+    """
+    config, recipe = SETTINGS[system](job)
+    if job.how.fit == "authors":
+        recipe = dataclasses.replace(recipe, style=AUTHORS[system])
+    for name, value in job.how.changes:
+        owner, _, key = name.partition(".")
+        if owner != system:
+            continue
+        if key in RECIPE_FIELDS:
+            recipe = dataclasses.replace(recipe, **{key: type(getattr(recipe, key))(value)})
+            continue
+        fields = [each.name for each in dataclasses.fields(config)]
+        if key not in fields:
+            raise UsageError(f"--set {name}: no such field; allowed are {', '.join([*RECIPE_FIELDS, *fields])}")
+        before = getattr(config, key)
+        value = float(value) if type(before) is float and type(value) is int else value
+        if type(value) is not type(before):
+            raise UsageError(f"--set {name}={value}: a value like {before} expected")
+        config = dataclasses.replace(config, **{key: value})
+    return config, recipe
 
 
 def fit_head(
     system: str, split: Split, features: np.ndarray, label: np.ndarray, names: tuple[str, ...],
-    texts: ConceptTexts | FixedTexts, *, variant: str, steps: int | None, seed: int,
-) -> Head:  # fmt: skip
+    texts: ConceptTexts | FixedTexts, how: How = FAITHFULLY, *, score: Callable[[Head], float] | None = None,
+    wanted: int | None = None,
+) -> Fitted:  # fmt: skip
     """Fit one of `NAMES` on seen classes' features.
 
     Args:
         features: float32 `[N, D]`; label: int `[N]`, index into `names`, those of all classes; texts: know them all.
+        score: of a head, higher is better; the best epoch or cycle is kept. wanted: that one is kept instead.
     """
     seen, concept = np.unique(label, return_inverse=True)
     samples = Samples(features, concept, [names[k] for k in seen], texts)
     if system in BASELINES:
         text = torch.from_numpy(texts.pooled(samples.names))
         baseline = BASELINES[system].fit(torch.from_numpy(features), torch.from_numpy(concept), text)
-        return lambda text: lambda x: baseline.energies(x, text)
-    twice = False
-    if system == "fdsm" and isinstance(texts, FixedTexts):
-        twice, samples = True, dataclasses.replace(samples, texts=texts.twice())
-    config, recipe = SETTINGS[system](Job(split, variant, samples, steps, seed))
-    model = SYSTEMS[system].fit(samples, config, recipe)
+        return Fitted(lambda text: lambda x: baseline.energies(x, text))
+    twice = system == "fdsm" and isinstance(texts, FixedTexts)
     if twice:
-        return lambda text: lambda x: model.energies(x, torch.cat([text, text], dim=1) / 2**0.5)
-    if variant == "faithful" and isinstance(model, SaDvae | FsVae):
-        return lambda text: _by_classifier(model, text, seed)
-    return lambda text: lambda x: model.energies(x, text)
+        samples = dataclasses.replace(samples, texts=texts.twice())  # type: ignore[union-attr]
+
+    def heads(model: Any) -> Fitted:
+        return _heads(system, model, how, twice)
+
+    config, recipe = settings_of(system, Job(split, samples, how))
+    keeper = None
+    if score is not None or wanted is not None:
+        keeper = Keeper(lambda model: score(heads(model).head) if score else 0.0, wanted)
+    model = SYSTEMS[system].fit(samples, config, dataclasses.replace(recipe, keeper=keeper))
+    fitted = heads(model)
+    if keeper is None:
+        return fitted
+    return dataclasses.replace(fitted, period=keeper.number, scores=tuple(keeper.scores))
 
 
-def _by_classifier(model: SaDvae | FsVae, text: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
+def _heads(system: str, model: Any, how: How, twice: bool) -> Fitted:
+    """How a fitted model is asked."""
+
+    def asked(of: Callable[[Tensor], Tensor] = lambda text: text) -> Head:
+        def head(text: Tensor) -> Callable[[Tensor], Tensor]:
+            own = of(text.to(how.device))
+            return lambda x: model.energies(x.to(how.device), own).cpu()
+
+        return head
+
+    if twice:
+        return Fitted(asked(lambda text: torch.cat([text, text], dim=1) / 2**0.5))
+    if how.variant == "faithful" and isinstance(model, SaDvae | FsVae):
+        return Fitted(lambda text: _by_classifier(model, text.to(how.device), how))
+    if how.variant == "faithful" and system == "fdsm":
+        return Fitted(asked(names_alone), rich=asked())
+    return Fitted(asked())
+
+
+def _by_classifier(model: SaDvae | FsVae, text: Tensor, how: How) -> Callable[[Tensor], Tensor]:
     """Minus the logits of the classifier that the papers train for each set of candidates (METHODS.md 4.4)."""
-    classifier = model.classifier(text, seed=seed)
+    classifier = model.classifier(text, seed=how.seed)
     latent = model.related if isinstance(model, SaDvae) else model.latent
-    return lambda x: -classifier(latent(x))
+    return lambda x: -classifier(latent(x.to(how.device))).cpu()
 
 
 @torch.no_grad()

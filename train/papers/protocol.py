@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from train.data.texts import ConceptTexts, FixedTexts
 from train.evaluate.metrics import class_mean, places
 from train.models.baselines import BASELINES
 from train.papers.features import Features
-from train.papers.gzsl import HELD_OUT, Scores, energy_gate, plain, stacking, synse_gate
-from train.papers.heads import Head, fit_head, ranker
+from train.papers.gzsl import HELD_OUT, MENDED, Gate, Scores, energy_gate, plain, stacking, synse_gate
+from train.papers.heads import Fitted, Head, How, fit_head, ranker
 
 NORMALISED_BY = 2000
 """Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
@@ -66,34 +67,68 @@ def read_texts(dataset: str, lines: Path | None, features: Path | None) -> Texts
 
 
 def measure(
-    system: str, split: Split, main: Features, pseudo: Features | None, texts: Texts, *, variant: str,
-    steps: list[int | None], seed: int, select_on_test: bool,
+    system: str, split: Split, main: Features, pseudo: Features | None, texts: Texts, how: How, steps: list[int | None],
+    gate: Gate = MENDED,
 ) -> dict[str, Any]:  # fmt: skip
     """Figures of one system on one split.
 
+    Where a head can also be asked with rich texts, "rich" has the figures of that.
+
     Args:
         pseudo: features by an encoder without the pseudo-unseen classes; None leaves GZSL's rules out.
-        steps: of them, those that do best on pseudo-unseen classes are taken, or on the test with `select_on_test`.
+        steps: of them, those that do best on pseudo-unseen classes are taken, or on the test with `select_on_test`; and
+            so is the best epoch, if `how` wants it.
+
+    Raises:
+        UsageError: something is to be chosen on pseudo-unseen classes, and there are none.
     """
 
-    def fit(features: Features, count: int | None) -> Head:
-        how: dict[str, Any] = {"variant": variant, "steps": count, "seed": seed}
-        return fit_head(system, split, features.train, features.train_label, texts.names, texts.vectors, **how)
+    def fit(features: Features, count: int | None, **keep: Any) -> Fitted:
+        own = dataclasses.replace(how, steps=count)
+        if how.checkpoint is not None:
+            part = "main" if features is main else "pseudo"
+            own = dataclasses.replace(
+                own, checkpoint=how.checkpoint.with_name(f"{how.checkpoint.name}-{part}-{count}.pt")
+            )
+        given = features.train, features.train_label
+        return fit_head(system, split, *given, texts.names, texts.vectors, own, **keep)
 
-    candidates = [None] if system in BASELINES else steps
-    best, judged = candidates[0], main if select_on_test else pseudo
-    if len(candidates) > 1:
+    trained = system not in BASELINES
+    candidates = steps if trained else [None]
+    best, judged = candidates[0], main if how.select_on_test else pseudo
+    by_epoch = trained and how.epoch == "best"
+    if len(candidates) > 1 or by_epoch:
         if judged is None:
-            raise UsageError("--steps: several found, but no pseudo-unseen classes to choose by; one expected")
-        best = max(candidates, key=lambda count: zsl(fit(judged, count), judged, texts)["top1"])
-    head = fit(main, best)
-    row: dict[str, Any] = {"system": system, "split": split.name, "seed": seed, "steps": best}
-    row |= {"zsl": zsl(head, main, texts), "chance": round(1 / len(main.unseen), 4)}
+            what = "--epoch best" if by_epoch else "--steps: several found"
+            raise UsageError(f"{what}, but no pseudo-unseen classes to choose by; one fixed choice expected")
+        assert judged is not None
+    if len(candidates) > 1 and judged is not None:
+        best = max(candidates, key=lambda count: zsl(fit(judged, count).head, judged, texts)["top1"])
+    chooser = None
+    if by_epoch and judged is not None:
+        chosen = fit(judged, best, score=lambda head: zsl(head, judged, texts)["top1"])
+        fitted = chosen if judged is main else fit(main, best, wanted=chosen.period)
+        if pseudo is not None:
+            chooser = chosen if judged is pseudo else fit(pseudo, best, wanted=chosen.period)
+    else:
+        chosen = fitted = fit(main, best)
+        chooser = None if pseudo is None else fit(pseudo, best)
+    row: dict[str, Any] = {"system": system, "split": split.name, "seed": how.seed, "steps": best}
+    row |= {"period": fitted.period, "period_scores": list(chosen.scores), "chance": round(1 / len(main.unseen), 4)}
     row |= {"clips": {"train": len(main.train), "ztest": len(main.ztest), "gtest": len(main.gtest)}}
-    validation = None if pseudo is None else (fit(pseudo, best), pseudo)
-    temperature = 1.0 if variant == "faithful" and system in ("sa_dvae", "fs_vae") else 0.1
-    row["gzsl"] = gzsl(head, main, validation, texts, split, temperature, select_on_test)
-    return row
+    if system == "sa_dvae" and gate.kind == "released":
+        gate = dataclasses.replace(gate, share=6, most=300)
+    temperature = 1.0 if how.variant == "faithful" and system in ("sa_dvae", "fs_vae") else 0.1
+
+    def figures(of: Callable[[Fitted], Head | None]) -> dict[str, Any]:
+        head, other = of(fitted), None if chooser is None else of(chooser)
+        assert head is not None
+        validation = None if pseudo is None or other is None else (other, pseudo)
+        by_rule = gzsl(head, main, validation, texts, split, temperature, how.select_on_test, gate)
+        return {"zsl": zsl(head, main, texts), "gzsl": by_rule}
+
+    row |= figures(lambda one: one.head)
+    return row if fitted.rich is None else row | {"rich": figures(lambda one: one.rich)}
 
 
 def zsl(head: Head, features: Features, texts: Texts) -> dict[str, float]:
@@ -106,9 +141,11 @@ def zsl(head: Head, features: Features, texts: Texts) -> dict[str, float]:
 
 def gzsl(
     head: Head, main: Features, validation: tuple[Head, Features] | None, texts: Texts, split: Split,
-    temperature: float, select_on_test: bool,
+    temperature: float, select_on_test: bool, gate: Gate = MENDED,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Every rule that what is at hand allows; accuracies over clips."""
+    if set(main.g_label.tolist()) <= set(main.unseen):
+        return []
     test, normal, gated = scores(head, main, texts, np.arange(len(texts.names)))
     found = [plain(test, "sample")]
     held = None if validation is None else scores(*validation, texts, np.array(split.seen))
@@ -120,7 +157,7 @@ def gzsl(
         counts = [int(part.unseen.sum()) for part in (test, held[0])]
         fits = counts[0] == counts[1] <= min(int((~part.unseen).sum()) for part in (test, held[0]))
         if fits and gated.logits is not None and held[2].logits is not None:
-            how: dict[str, Any] = {"average": "sample", "select_on_test": select_on_test}
+            how: dict[str, Any] = {"average": "sample", "select_on_test": select_on_test, "gate": gate}
             found.append(synse_gate(gated, held[2], energy_temperature=temperature, **how))
     return [dataclasses.asdict(rule) for rule in found]
 
@@ -130,7 +167,9 @@ def scores(head: Head, features: Features, texts: Texts, classes: np.ndarray) ->
     text, unseen = texts.pooled(classes), np.isin(classes, features.unseen)
     logits = None if features.logits is None else features.logits[:, classes]
     among_all = ranker(head, text)
-    found = Scores(among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits)
+    found = Scores(
+        among_all(features.gtest), np.searchsorted(classes, features.g_label), unseen, logits, features.logits
+    )
     some = np.random.default_rng(0).permutation(len(features.train))[:NORMALISED_BY]
     of_train = among_all(features.train[some])
     normal = found.normalized(of_train.mean(axis=0), of_train.std(axis=0) + 1e-9)

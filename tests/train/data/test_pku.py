@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from edge_app.errors import UsageError
 from tests.train.formats import acting, write_pku_folder, write_pku_list
+from train.__main__ import main
 from train.data.pku import Action, cut, is_name, read_actions, read_list, read_stream
+from train.data.prepared import read_prepared
 
 
 def test_streams_and_their_clips_are_read_as_written(tmp_path):
@@ -87,3 +89,19 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, text):
             read(path)
         except UsageError as error:
             assert "\n" not in str(error)
+
+
+def test_part_two_has_names_and_lists_of_its_own(tmp_path, capsys):
+    write_pku_folder(tmp_path / "set", videos=(2, 3), views="L", frames=200)
+    for name in ("subject", "view"):
+        (tmp_path / f"set/cross-{name}.txt").unlink()
+    for folder in ("skeleton", "label"):
+        for number in (2, 3):
+            (tmp_path / f"set/{folder}/000{number}-L.txt").rename(tmp_path / f"set/{folder}/A01N0{number}-L.txt")
+    lists = "Training video IDs\nA01N02-L,\nValidation video IDs\nA01N03-L,\n"
+    (tmp_path / "set/cross-subject_v2.txt").write_text(lists)
+    assert is_name("A01N02-L") and not is_name("A1N2-L")
+    assert main(["prepare", "--dataset", "pku", "--root", str(tmp_path / "set"), "--out", str(tmp_path / "out")]) == 0
+    shard = next(read_prepared(tmp_path / "out"))
+    train = shard.in_part[:, shard.parts.index("xsub_train")]
+    assert {name[:6] for name in shard.name[train]} == {"A01N02"} and {n[:6] for n in shard.name[~train]} == {"A01N03"}

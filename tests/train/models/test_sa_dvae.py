@@ -63,6 +63,13 @@ def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.randn(8, 24), torch.tensor([0, 1, 2, 3, 4, 0, 1, 2]), torch.nn.functional.normalize(torch.randn(5, 16))
 
 
+def noise_of_x(one_epsilon: bool) -> np.ndarray:
+    """Of both parts of a skeleton's latent: the released code draws one number for each of them."""
+    if not one_epsilon:
+        return torch.randn(8, 14).numpy()
+    return np.concatenate([np.repeat(torch.randn(8, 1).numpy(), width, 1) for width in (10, 4)], 1)
+
+
 def by_hand(made: SaDvae, seed: int, one_epsilon: bool) -> dict[str, np.ndarray]:
     """Everything that the loss is made of, in numpy, with the noise that torch draws after this seed."""
     w = {name: value.numpy().astype(np.float64) for name, value in made.state_dict().items()}
@@ -72,7 +79,7 @@ def by_hand(made: SaDvae, seed: int, one_epsilon: bool) -> dict[str, np.ndarray]
     q = x @ w["feature_encoder.weight"].T + w["feature_encoder.bias"]
     p = t @ w["text_encoder.weight"].T + w["text_encoder.bias"]
     torch.manual_seed(seed)
-    noise_x = torch.randn(8, 1 if one_epsilon else 14).numpy()
+    noise_x = noise_of_x(one_epsilon)
     noise_t = torch.randn(8, 1 if one_epsilon else 10).numpy()
     found = {"x": x, "t": t, "x_mean": q[:, :14], "x_log": q[:, 14:], "t_mean": p[:, :10], "t_log": p[:, 10:]}
     found["z"] = found["x_mean"] + np.exp(found["x_log"] / 2) * noise_x
@@ -138,15 +145,35 @@ def test_the_discriminator_tells_pairs_from_shuffled_ones_and_teaches_nobody_els
     torch.manual_seed(5)
     loss = made.discriminator_loss(feature, own, text, ON)
     h = by_hand(made, 5, True)
+    again = h["x_mean"] + np.exp(h["x_log"] / 2) * noise_of_x(True)
     orders = [torch.randperm(8).numpy() for _ in range(4)]
-    irrelevant, expected = h["z"][:, 10:], []
-    for i, part in enumerate((h["z"][:, :10], h["z_t"])):
+    expected = []
+    for i, (part, irrelevant) in enumerate(((h["z"][:, :10], h["z"][:, 10:]), (h["z_t"], again[:, 10:]))):
         real = judge(h["weights"], np.concatenate([part, irrelevant], 1))
         fake = judge(h["weights"], np.concatenate([part[orders[2 * i]], irrelevant[orders[2 * i + 1]]], 1))
         expected += [-np.log(real).mean(), -np.log(1 - fake).mean()]
     assert loss.item() == pytest.approx(0.2 * np.mean(expected), rel=1e-4)
     loss.backward()
     assert {n.split(".")[0] for n, p in made.named_parameters() if p.grad is not None} == {"discriminator"}
+
+
+def test_the_parts_of_a_latent_have_noise_of_their_own():
+    made = model(FAITHFUL)
+    of_x = torch.zeros(4000, 14), torch.zeros(4000, 14)
+    torch.manual_seed(0)
+    related, irrelevant = made.draw(of_x).split([10, 4], 1)
+    assert (related == related[:, :1]).all() and (irrelevant == irrelevant[:, :1]).all(), "one number a call"
+    assert abs(np.corrcoef(related[:, 0], irrelevant[:, 0])[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
+def test_the_discriminator_learns_first_in_the_released_code(base, toy, monkeypatch):
+    asked, plain = [], (SaDvae.loss, SaDvae.discriminator_loss)
+    monkeypatch.setattr(SaDvae, "loss", lambda *how: (asked.append("loss"), plain[0](*how))[1])
+    monkeypatch.setattr(SaDvae, "discriminator_loss", lambda *how: (asked.append("discriminator"), plain[1](*how))[1])
+    fit_sa_dvae(toy.samples, dataclasses.replace(base, **SMALL, every=2), Recipe(4, batch=8))
+    both = ["discriminator", "loss"] if base is FAITHFUL else ["loss", "discriminator"]
+    assert asked == ["loss", *both] * 2
 
 
 def test_the_schedules_are_those_of_the_code_and_of_the_paper():

@@ -1,13 +1,14 @@
 """ST-GCN: its adjacencies, its convolution against slow loops, its shapes and size; and clips as encoders read them."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from edge_app.window.skeleton import NTU25
-from tests.train.formats import STANDING, acting
+from tests.train.formats import acting
 from train.data.preprocess import p1, p3
-from train.models.stgcn import STGCN, GraphConvolution, StConfig, adjacency
+from train.models.stgcn import NARROW, STGCN, GraphConvolution, StConfig, adjacency
 
 CHAIN = (0, 0, 1, 2)
 """Four joints in a row."""
@@ -19,6 +20,30 @@ def test_the_adjacencies_of_a_chain_are_as_written_by_hand():
     np.testing.assert_array_equal(itself, np.diag([half, third, third, half]))
     np.testing.assert_array_equal(farther, [[0, third, 0, 0], [0, 0, 0, 0], [0, third, 0, 0], [0, 0, third, 0]])
     np.testing.assert_array_equal(nearer, [[0, 0, 0, 0], [half, 0, third, 0], [0, 0, 0, half], [0, 0, 0, 0]])
+
+
+def test_the_released_adjacency_takes_most_nearer_neighbours_for_farther_ones():
+    """Its rule written anew: hop distances of a graph of one hop, infinite beyond; the root's and the farther ones'
+    lists of hop 1 are added together."""
+    parents, centre, size = NTU25.parents, NTU25.joints.index("spine_shoulder"), 25
+    hop = np.full((size, size), np.inf)
+    for i, p in enumerate(parents):
+        hop[i, p] = hop[p, i] = 1
+    np.fill_diagonal(hop, 0)
+    degree = (hop <= 1).sum(axis=0)
+    expected = np.zeros((3, size, size))
+    for j in range(size):
+        for i in range(size):
+            if hop[j, i] == 0:
+                expected[0, j, i] = 1 / degree[i]
+            elif hop[j, i] == 1:
+                expected[1 if hop[j, centre] >= hop[i, centre] else 2, j, i] = 1 / degree[i]
+    found, ours = adjacency(parents, centre, released=True), adjacency(parents, centre)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert ((found > 0) != (ours > 0)).any(axis=0).sum() == 16 and (ours > 0).sum() == 73
+    made = STGCN(StConfig(classes=3, widths=(8,), strides=(1,)))
+    made.take_released_edges()
+    np.testing.assert_allclose(made.state_dict()["edges"], expected, rtol=1e-6)
 
 
 def test_every_joint_of_ntu_takes_from_itself_and_its_neighbours_alone():
@@ -49,6 +74,8 @@ def test_graph_convolution_is_a_sum_over_neighbours():
 def test_shapes_and_size():
     model = STGCN()
     assert sum(p.numel() for p in model.parameters()) == pytest.approx(3.14e6, rel=0.02)  # METHODS.md 6.4
+    narrow = STGCN(StConfig(widths=NARROW))
+    assert sum(p.numel() for n, p in narrow.named_parameters() if not n.startswith("fc.")) == 821_380, "SMIE's"
     small = STGCN(StConfig(classes=7, widths=(8, 12), strides=(1, 2), kernel=3)).eval()
     clips = torch.randn(3, 2, 9, 25, 3)
     feature, logits = small(clips)
@@ -81,17 +108,48 @@ def test_p1_places_the_first_person_and_repeats(people):
     assert out[1].any() == (people == 2)
 
 
-def test_p3_resizes_whole_clips_and_centres_pku_at_the_shoulders():
-    joints = np.repeat(STANDING[None, None], 101, axis=1) + np.linspace(0, 1, 101)[:, None, None] * [0.0, 0, 1] + 3
-    joints[0, :, 7, 1] += np.linspace(0, 2, 101)
-    pku, ntu = p3(joints, 51, "pku"), p3(joints, 51, "ntu60")
-    assert pku.shape == ntu.shape == (2, 51, 25, 3) and not pku[1].any() and not ntu[1].any()
-    names = NTU25.joints.index
-    np.testing.assert_allclose(pku[0, :, names("spine_shoulder")], 0, atol=1e-6)
-    np.testing.assert_allclose(ntu[0, :, names("spine_mid")], 0, atol=1e-6)
-    np.testing.assert_allclose(np.diff(pku[0, :, 7, 1]), 2 / 50, atol=1e-5)
-    across = pku[0, 0, names("right_shoulder")] - pku[0, 0, names("left_shoulder")]
-    np.testing.assert_allclose(across, [0.36, 0, 0], atol=1e-5)
+def test_p1_takes_all_empty_frames_from_those_who_come_late():
+    """Their rule written anew: only if the first frame is empty do the others go; the end is filled from the start."""
+    joints = clip(2, 20)
+    joints[0, 8:10] = joints[1, :2] = joints[1, 8:10] = joints[:, 18:] = 0
+    two = []
+    for person in joints.astype(np.float64):
+        shown = [frame for frame in person if frame.any()] if not person[0].any() else [*person[:18]]
+        two.append([shown[t % len(shown)] for t in range(40)])
+    expected = p1(np.array(two), 40, "ntu60")
+    np.testing.assert_allclose(p1(joints, 40, "ntu60"), expected, atol=1e-6)
+    kept = p1(joints, 40, "ntu60", gaps=True)
+    np.testing.assert_array_equal(kept[0], expected[0])
+    assert not kept[1, 6:8].any() and expected[1, 6:8].any(), "ours: a gap stays a gap"
+
+
+def aimclr(joints: np.ndarray, frames: int) -> np.ndarray:
+    """AimCLR's steps as its code has them, one person and one frame at a time, resized by OpenCV itself."""
+    out = np.zeros((2, frames, 25, 3))
+    last = max(t for t in range(joints.shape[1]) if joints[:, t].any())
+    for m, person in enumerate(joints[:2, : last + 1].astype(np.float64)):
+        start = max(0, len(person) - 300) // 2
+        relative = [frame - frame[20] for frame in person[start : start + 300]]
+        flat = cv2.resize(np.reshape(relative, (len(relative), 75)), (75, frames), interpolation=cv2.INTER_LINEAR)
+        for t, frame in enumerate(flat.reshape(frames, 25, 3)):
+            right = frame[8] - frame[4]
+            angle = np.arctan2(right[2], right[0]) if right.any() else 0.0
+            turn = [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+            out[m, t] = frame @ np.transpose(turn)
+    return out
+
+
+@pytest.mark.parametrize("dataset", ["ntu60", "pku"])
+@pytest.mark.parametrize("frames", [20, 120, 340])
+def test_p3_is_aimclrs_written_anew(dataset, frames):
+    joints = clip(2, frames)
+    joints[0, :3] = joints[1, 7:12] = joints[:, -2:] = 0
+    joints[1, :, :, 2] += np.linspace(0, 1, frames)[:, None]
+    np.testing.assert_allclose(p3(joints, 50, dataset), aimclr(joints, 50), atol=1e-5)
+    alone = p3(joints[:1], 50, dataset)
+    assert alone.shape == (2, 50, 25, 3) and not alone[1].any()
+    across = (alone[0, :, 8] - alone[0, :, 4])[10:]
+    assert (across[:, 0] > 0.2).all() and np.abs(across[:, 2]).max() < 1e-5, "shoulders along +x in every frame"
 
 
 def test_a_clip_of_nobody_stays_zero():

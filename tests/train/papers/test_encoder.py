@@ -21,7 +21,9 @@ from train.papers.encoder import (
     epoch_rows,
     held_groups,
     learning_rate,
+    p1,
     parameter_groups,
+    recipe_of,
     sign_shift_gradients,
     training_rows,
 )
@@ -137,7 +139,7 @@ def test_two_processes_learn_what_one_learns_with_all_of_the_batch(prepared, tmp
 
 
 def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, tmp_path):
-    words = ["--encoder", "st-gcn", "--epochs", "3", "--lr", "0.01"]
+    words = ["--encoder", "st-gcn-narrow", "--adjacency", "released", "--epochs", "3", "--lr", "0.01"]
     assert main(command(prepared, tmp_path / "whole", *words)) == 0
     process = subprocess.Popen(
         [sys.executable, "-m", "train", *command(prepared, tmp_path / "cut", *words)],
@@ -157,7 +159,7 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "cut/metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3] and "seen_test_top1" in rows[-1]
     config = json.loads((tmp_path / "cut/config.json").read_text())
-    assert config["encoder"] == "st-gcn" and config["split"] == "synse-55-5" and "git" in config
+    assert config["encoder"] == "st-gcn-narrow" and config["split"] == "synse-55-5" and "git" in config
 
 
 def test_mixed_precision_is_a_switch(prepared, tmp_path):
@@ -166,11 +168,22 @@ def test_mixed_precision_is_a_switch(prepared, tmp_path):
     assert all(value.dtype != torch.bfloat16 and value.isfinite().all() for value in kept.values())
 
 
+def test_mended_skeletons_keep_gaps_and_only_where_there_is_such_a_choice(prepared, tmp_path):
+    joints = np.ones((1, 9, 25, 3))
+    joints[0, [0, 4]] = 0
+    ours, theirs = (recipe_of("shift-gcn", how).read(joints, 8, "ntu60") for how in ("mended", None))
+    assert not ours[0, 3].any() and ours.shape == theirs.shape
+    assert recipe_of("st-gcn", "mended") is RECIPES["st-gcn"] and recipe_of("shift-gcn", "authors").read is p1
+    assert main(command(prepared, tmp_path / "run", "--epochs", "1", "--skeletons", "mended")) == 0
+    assert json.loads((tmp_path / "run/config.json").read_text())["skeletons"] == "mended"
+
+
 def test_wrong_arguments_are_refused(prepared, tmp_path, capsys):
     for more, said in (
         (["--split", "synse-9"], "allowed are synse-55-5"),
         (["--epochs", "0"], "--epochs 0: expected more than 0"),
         (["--frames", "10"], "a multiple of 4 expected"),
+        (["--adjacency", "released"], "only of st-gcn and st-gcn-narrow"),
         (["--prepared", str(tmp_path)], "expected a folder of `train prepare`"),
     ):
         assert main(command(prepared, tmp_path / "run", *more)) == 2

@@ -1,15 +1,21 @@
 """ZSL and GZSL figures by hand; gates; nothing chosen on test unasked."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 
 from edge_app.errors import UsageError
 from train.evaluate.metrics import logistic_regression
 from train.papers.gzsl import (
+    RIDGE,
+    Gate,
     Scores,
     choose_threshold,
     energy_gate,
     plain,
+    released_threshold,
     stacking,
     synse_gate,
     zsl,
@@ -123,6 +129,82 @@ def test_the_logistic_regression_is_at_its_minimum():
             moved[i] += step
             assert loss(moved) > loss(weights)
     np.testing.assert_allclose(weights, [1.0, -2, 0.5, 0.3], atol=0.5)
+
+
+def by_scikit(numbers: np.ndarray, seen: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """p(seen) by what `LogisticRegression(C=1, multi_class="multinomial")` minimises: two rows of weights, each paid
+    for with half its square, biases free, and the cross-entropy of a softmax."""
+    x, y = torch.from_numpy(numbers), torch.from_numpy(seen).long()
+    w, b = (torch.zeros(size, dtype=torch.float64, requires_grad=True) for size in ((2, x.shape[1]), (2,)))
+    optimiser = torch.optim.LBFGS([w, b], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        value = 0.5 * w.square().sum() + torch.nn.functional.cross_entropy(x @ w.T + b, y, reduction="sum")
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return (torch.from_numpy(asked) @ w.T + b).softmax(1)[:, 1].detach().numpy()
+
+
+def numbers_by_loops(scores: Scores, temperature: float) -> np.ndarray:
+    """The highest probabilities among unseen classes, then among all of the encoder's outputs; as many of both."""
+    count, rows = int(scores.unseen.sum()), []
+    for energies, logits in zip(scores.energies, scores.every, strict=True):
+        novel, every = np.exp(-energies[scores.unseen]), np.exp(logits / temperature)
+        both = [sorted(p / p.sum(), reverse=True)[:count] for p in (novel, every)]
+        rows.append([*both[0], *both[1]])
+    return np.array(rows)
+
+
+def test_the_fixed_gate_is_the_released_one_written_anew():
+    test, validation = (dataclasses.replace(problem(seed), every=problem(seed + 5).logits) for seed in (0, 1))
+    found = synse_gate(test, validation, gate=Gate("fixed", temperature=2.0, threshold=0.5))
+    trained, asked = (numbers_by_loops(scores, 2.0) for scores in (validation, test))
+    p_seen = by_scikit(trained, ~validation.of_unseen, asked)
+    known, novel = np.flatnonzero(~test.unseen), np.flatnonzero(test.unseen)
+    guess = [
+        known[test.logits[i, known].argmax()] if p > 0.5 else novel[test.energies[i, novel].argmin()]
+        for i, p in enumerate(p_seen)
+    ]
+    hits = np.array(guess) == test.truth
+    assert (found.seen, found.unseen) == pytest.approx((
+        np.mean([hits[test.truth == k].mean() for k in known]), np.mean([hits[test.truth == k].mean() for k in novel])
+    ))  # fmt: skip
+    assert found.rule == "SynSE gate, fixed" and found.constants == {"temperature": 2.0, "threshold": 0.5}
+    assert not synse_gate(test, validation, gate=Gate("fixed"), select_on_test=True).selected_on_test
+
+
+def test_the_gates_probabilities_are_scikits():
+    """Half a ridge on the difference of its two rows of weights, no more and no less."""
+    validation = dataclasses.replace(problem(1), every=problem(6).logits)
+    trained, asked = (
+        numbers_by_loops(validation, 3.0),
+        numbers_by_loops(dataclasses.replace(problem(2), every=problem(7).logits), 3.0),
+    )
+    weights = logistic_regression(trained, ~validation.of_unseen, on_weights=RIDGE)
+    found = 1 / (1 + np.exp(-(asked @ weights[:-1] + weights[-1])))
+    expected = by_scikit(trained, ~validation.of_unseen, asked)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for ridge in (0.4, 0.6):
+        other = logistic_regression(trained, ~validation.of_unseen, on_weights=ridge)
+        assert np.abs(1 / (1 + np.exp(-(asked @ other[:-1] + other[-1]))) - expected).max() > 1e-4
+
+
+def test_the_released_search_takes_p_unseen_for_p_seen():
+    p_seen = np.array([0.3, 0.36, 0.38, 0.9])
+    seen = np.array([False, True, True, True])
+    assert choose_threshold(p_seen, seen) == (0.35, 1.0)
+    threshold, accuracy = released_threshold(p_seen, seen)
+    assert accuracy == 1.0 and threshold == 0.64, (
+        "the first at which 1 - p tells them apart; p(seen) is then held to it"
+    )
+    test, validation = problem(0), problem(1)
+    mended, released = (synse_gate(test, validation, gate=Gate(kind)) for kind in ("mended", "released"))
+    assert (
+        released.rule == "SynSE gate, as released" and mended.constants["threshold"] != released.constants["threshold"]
+    )
 
 
 def test_what_makes_no_sense_is_refused():

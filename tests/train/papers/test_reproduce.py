@@ -1,9 +1,11 @@
 """`train reproduce`: from raw files to tables, features as SynSE has them, what is chosen by what, the papers' own."""
 
 import json
+from argparse import Namespace
 
 import numpy as np
 import pytest
+import torch
 
 import train.papers.encoder
 import train.papers.heads
@@ -15,20 +17,26 @@ from train.__main__ import main
 from train.data.splits import CLASSES, Split, all_splits, class_names, find_split
 from train.data.texts import FixedTexts
 from train.evaluate.metrics import harmonic
-from train.models.fdsm import EDGE
+from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
-from train.papers.features import FILES, Features, find_folder, read_features
-from train.papers.heads import fit_head, ranker
+from train.papers.features import FILES, Features, read_features
+from train.papers.heads import Fitted, How, fit_head, ranker
 from train.papers.protocol import Texts, measure, read_texts
 from train.papers.published import all_published, find_published
-from train.papers.reproduce import published_splits
+from train.papers.released import find_released
+from train.papers.report import report_text
+from train.papers.reproduce import encoder_of, published_splits
 
 TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
 SMALL = Recipe(
     lambda n: ShiftGCN(ShiftConfig(classes=n, widths=(8, 16), strides=(1, 2))), p1, (0, 4, 2, 3, 1), 8, 1, ()
 )
 SELECTED = "SELECTED ON TEST"
+REPORT = {
+    "table": "ntu60", "data": "made up", "features": True, "encoder_options": {}, "test_clips_expected": 16_487,
+    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +78,15 @@ def test_from_raw_files_to_tables(raw, tiny, tmp_path, capsys, monkeypatch):
             assert rule["harmonic"] == pytest.approx(harmonic(rule["seen"], rule["unseen"]))
     assert "| tiny | scale | 2 |" in text and " ± " in text and "| tiny | ridge | 1 |" in text
 
+    assert sorted(path.name for path in out.glob("prepared*")) == ["prepared-shift-gcn"]
+    used = {split.name.split("-")[0]: encoder_of(Namespace(encoder=None), split) for split in all_splits()}
+    assert (used["smie"], used["sa"], used["synse"]) == ("st-gcn-narrow", "st-gcn", "shift-gcn")
+
+    gates = ("--systems", "ridge", "--gate", "fixed", "--gate-temperature", "3")
+    assert reproduce(raw, out, *gates) == 0
+    gate = json.loads((out / "reproduce.json").read_text())["rows"][0]["gzsl"][-1]
+    assert (gate["rule"], gate["constants"]) == ("SynSE gate, fixed", {"temperature": 3.0, "threshold": 0.5})
+
     monkeypatch.setattr(train.papers.reproduce, "measure", None)
     assert reproduce(raw, out) == 0, "what is done is not done again"
 
@@ -99,6 +116,7 @@ def test_wrong_arguments_are_refused(raw, tmp_path, capsys):
     for more, said in (
         (["--systems", "scale,clip"], "['clip'] not known; allowed are scale, fdsm"),
         (["--splits", "synse-9"], "allowed are synse-55-5"),
+        (["--set", "clip.depth=3"], "SYSTEM one of scale, fdsm"),
         (["--seeds", "a"], "numbers with commas between expected"),
         (["--steps", "10"], "--steps 10: more than 10 expected"),
         (["--texts", str(tmp_path / "texts.txt")], "60 rows expected, one a class of ntu60"),
@@ -133,21 +151,21 @@ def one_hot(unseen: tuple[int, ...], seen: tuple[int, ...], mark: float) -> Feat
 
 @pytest.mark.parametrize("select_on_test", [False, True])
 def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
-    def fake(system, split, features, label, names, texts, *, variant, steps, seed):
-        good = steps == (20 if features.max() == 1 else 10)
-        return lambda text: lambda x: (-1 if good else 1) * x @ text.T
+    def fake(system, split, features, label, names, texts, how):
+        good = how.steps == (20 if features.max() == 1 else 10)
+        return Fitted(lambda text: lambda x: (-1 if good else 1) * x @ text.T)
 
     monkeypatch.setattr(train.papers.protocol, "fit_head", fake)
     main_set = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1)
     pseudo = one_hot((3, 6), (0, 1, 4, 7), 2)
     texts = Texts(class_names("ntu60"), FixedTexts(class_names("ntu60"), np.eye(60, dtype=np.float32)), "one-hot")
-    how = {"variant": "faithful", "seed": 0, "select_on_test": select_on_test}
-    row = measure("scale", TINY, main_set, pseudo, texts, steps=[10, 20], **how)
+    how = How(select_on_test=select_on_test)
+    row = measure("scale", TINY, main_set, pseudo, texts, how, [10, 20])
     assert row["steps"] == (20 if select_on_test else 10)
     assert row["zsl"]["top1"] == (1.0 if select_on_test else 0.0)
     with pytest.raises(UsageError, match="no pseudo-unseen classes to choose by"):
-        measure("scale", TINY, main_set, None, texts, steps=[10, 20], **{**how, "select_on_test": False})
-    assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, steps=[None], **how)["gzsl"]] == (
+        measure("scale", TINY, main_set, None, texts, How(), [10, 20])
+    assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, how, [None])["gzsl"]] == (
         ["plain", "stacking"] if select_on_test else ["plain"]
     )
 
@@ -166,11 +184,34 @@ def test_every_system_is_fitted_on_seen_texts_alone(toy, system, monkeypatch):
     monkeypatch.setattr(FixedTexts, "twice", lambda self: SeenOnly(names, np.tile(self.vectors, 2) / 2**0.5))
     variant = "improved" if system == "fdsm" else "faithful"
     split = find_split("ntu60", "synse-55-5")
-    head = fit_head(system, split, toy.features, toy.concept, names, texts, variant=variant, steps=3, seed=0)
-    found = ranker(head, toy.unseen_texts)(toy.unseen_features)
+    head = fit_head(system, split, toy.features, toy.concept, names, texts, How(variant, steps=3))
+    found = ranker(head.head, toy.unseen_texts)(toy.unseen_features)
     assert found.shape == (160, 8) and np.isfinite(found).all()
     if system == "ridge":
         assert toy.unseen_top1(found) > 0.5, "chance is 0.125"
+
+
+@pytest.mark.parametrize("variant", ["faithful", "improved"])
+def test_fdsm_as_released_is_asked_with_the_sparse_text_and_once_more_with_the_rich_one(monkeypatch, variant):
+    """Their inference has the sparse text alone. Ours has descriptions, as the device has."""
+    small = {"hidden": 16, "heads": 2, "depth": 1, "time": 8, "gate": 4}
+    for name, config in (("FAITHFUL", FAITHFUL), ("EDGE", EDGE)):
+        monkeypatch.setattr(train.papers.heads.fdsm, name, train.papers.heads.dataclasses.replace(config, **small))
+    asked = []
+    energies = Fdsm.energies
+    monkeypatch.setattr(Fdsm, "energies", lambda self, x, text: (asked.append(text), energies(self, x, text))[1])
+    texts = read_texts("ntu60", None, None)
+    row = measure(
+        "fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, How(variant), [12],
+    )  # fmt: skip
+    names, description = asked[0].chunk(2, dim=1)
+    assert torch.equal(names, description) == (variant == "faithful") == ("rich" in row)
+    text = report_text(REPORT | {"variant": variant, "rows": [row | {"encoder": "as published"}]})
+    assert text.count("| fdsm, rich texts |") == 2 * (variant == "faithful"), "a row of its own in both tables"
+    if variant == "faithful":
+        rich = torch.from_numpy(texts.pooled(np.arange(60)))
+        assert any(len(t) == 60 and torch.allclose(t, rich) for t in asked)
+        assert row["rich"].keys() == {"zsl", "gzsl"}
 
 
 def test_features_of_others_are_found_and_checked(tmp_path):
@@ -183,12 +224,12 @@ def test_features_of_others_are_found_and_checked(tmp_path):
         np.save(folder / f"{name}.npy", np.array(label, float))
         part = {"train_label": "train", "z_label": "ztest", "g_label": "gtest"}[name]
         np.save(folder / f"{part}.npy", rng.normal(size=(len(label), 256)))
-    assert find_folder(tmp_path, split, False) == folder and find_folder(tmp_path, split, True) is None
+    assert find_released(tmp_path, split, False) == folder and find_released(tmp_path, split, True) is None
     found = read_features(folder, split, False)
     assert found.train.shape == (3, 256) and found.train.dtype == np.float32 and found.logits is None
     assert found.g_label.tolist() == [0, 10, 56] and found.unseen == split.unseen
     for name, content, said in (
-        ("gtest_out", np.zeros((3, 55)), r"\(3, 60\) expected"),
+        ("gtest_out", np.zeros((3, 55)), r"\(3, 60\) expected, one for every class, or \(3, 3\)"),
         ("z_label", np.array([10, 12]), r"labels \[12\] do not belong"),
         ("train_label", np.array([0, 11, 1]), r"labels \[11\] do not belong"),
         ("train", np.zeros((2, 256)), "as many rows as labels"),
