@@ -89,7 +89,7 @@ def test_action_has_the_keys_of_the_contract(samples):
     contract = (
         "schema type run seq camera track event label score energy margin topk t_capture_mono_ns t_publish_mono_ns "
         "t_capture_wall boot onset_mono_ns window_s fps_in age_ms bundle labels_version provider flags "
-            "reps cadence_hz"
+        "reps cadence_hz"
     )
     message = full(samples.action("start", T))
     assert set(message) == set(contract.split())
