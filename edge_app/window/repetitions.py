@@ -85,6 +85,7 @@ class RepetitionCounter:
     def start(self, t_ns: int) -> None:
         """Count from this stamp on."""
         self._since_ns, self._counted, self._told = t_ns, 0, 0
+        self._under_way = False  # whether the side is known to which the first swing goes
         self._looks: list[_Motion | None] = [None] * len(LOOKS_S)
         self._turn, self._due = 0, True
         self._motion: _Motion | None = None
@@ -95,8 +96,9 @@ class RepetitionCounter:
             return
         step_ns, rows, seen = 1e9 / self._rate, self._rows(window), window.joints[..., 3] >= VISIBLE
         ahead = (window.t_ns - self._end_ns) / step_ns
-        if not len(self._samples) or not 0 <= ahead < len(rows) - 1:
+        if not len(self._samples) or not 0 <= ahead < len(rows) - 2:
             self._forget()
+            self._counted, self._under_way = self._told, False
             self._samples, self._seen, self._end_ns = rows, seen, window.t_ns
             return
         new, known = int(ahead), min(int(len(rows) - 1 - ahead), len(self._samples))
@@ -144,10 +146,10 @@ class RepetitionCounter:
         """
         place = self._samples @ motion.direction
         earlier = np.arange(begin, len(place)) - round(motion.period / 2)
-        swing = place[begin:] - place[np.maximum(earlier, 0 if self._counted else begin)]
+        swing = place[begin:] - place[np.maximum(earlier, 0 if self._under_way else begin)]
         far = np.flatnonzero(np.abs(swing) >= SWING * motion.usual)
         there = swing[far] > 0
-        if not self._counted and len(far) and not there[0]:  # the first swing is there, not back
+        if not self._under_way and len(far) and not there[0]:  # the first swing is there, not back
             there, motion = ~there, replace(motion, direction=-motion.direction)
         turned = far[1:][there[:-1] != there[1:] if motion.sides else there[:-1] & ~there[1:]]
         newest = far[np.flatnonzero(~there)[-1] + 1 :] if (~there).any() else far
@@ -155,7 +157,7 @@ class RepetitionCounter:
         self._told = max(self._told, self._counted + len(turned) + bool(full and not motion.sides))
         old = turned[begin + turned < self._length // 3]
         if len(old) and len(place) == self._length:
-            self._motion, self._counted = motion, self._counted + len(old)
+            self._motion, self._counted, self._under_way = motion, self._counted + len(old), True
             self._since_ns = self._end_ns - round((len(swing) - 1 - old[-1]) * 1e9 / self._rate)
         return self._told, len(far) > 0 and len(swing) - far[-1] <= motion.period
 

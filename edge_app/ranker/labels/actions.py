@@ -90,9 +90,9 @@ def action_key(name: str) -> str:
 
 
 _SMALL = frozenset(
-    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "s")  # s: of "child_s pose"
-    + ("do", "does", "doing", "perform", "performs", "performing")
-)
+    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do", "does", "doing", "perform", "performs",
+     "performing", "s")  # s: of "child_s pose"
+)  # fmt: skip
 _WHO = re.compile(
     r"^(((a|an|the) )?(person|man|woman|human|someone|somebody|people) |(he|she|they|i|we|you) )?"
     r"((who|that) )?((is|are|am|was|were|to be) |to )?((the )?(act|action|motion) of )?(?=.)"
