@@ -113,6 +113,7 @@ def _readable(message: Message) -> tuple[str, str]:
     if message.kind == "action":
         heading = str(data.get("type")).upper()
         rest = [data.get("label"), data.get("score"), *([f"({data['reason']})"] if "reason" in data else [])]
+        rest += [f"{data['reps']} times"] if data.get("reps") else []
         news = "end" if data.get("type") == "end" else "open"
     elif message.kind == "state":
         rest = [data.get("state")]

@@ -51,6 +51,7 @@ def _readable(result: dict[str, Any]) -> str:
     lines = [f"{result['file']}: {best}"]
     lines += [
         f"  {event['onset_s']:7.2f} to {event['offset_s']:7.2f} s  {event['label']} ({event['score']:.2f})"
+        + (f"  {event['reps']} times" if event["reps"] else "")
         for event in result["events"]
     ]
     states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
@@ -129,8 +130,11 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}
+    cadence: dict[str, float] = {}
     for event in tally.events:
         best[event.id] = max(best.get(event.id, 0.0), event.score)
+        if event.cadence_hz is not None:
+            cadence[event.id] = event.cadence_hz
     return {
         "schema": "recognition/1",
         "file": Path(uri).name if "://" not in uri else redact(uri),
@@ -149,6 +153,8 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
                 "onset_s": round(start.onset_ns / 1e9, 3),
                 "offset_s": round(ends[name].t_ns / 1e9, 3),
                 "score": round(best[name], 4),
+                "reps": ends[name].reps,
+                "cadence_hz": round(cadence[name], 3) if name in cadence else None,
             }
             for name, start in starts.items()
         ],

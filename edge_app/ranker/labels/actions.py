@@ -83,23 +83,27 @@ def find_action(name: str) -> Action | None:
 def action_key(name: str) -> str:
     """A name reduced to what is looked up: "Waving your left hand" and "wave a hand" have the same key.
 
-    Articles, possessives, who acts ("a person is"), the side of the body, plural -s and -ing go. "Hands" and "arms"
-    stay, since one hand and both hands move differently.
+    Articles, possessives, who acts ("a person is", "he is", "to"), the side of the body, the -s of plurals and of the
+    third person, and -ing go. "Hands" and "arms" stay, since one hand and both hands move differently.
     """
     return " ".join(map(_stem, _reduced(name)))
 
 
 _SMALL = frozenset(
-    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do", "doing", "perform", "performing")
+    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do", "does", "doing", "perform", "performs",
+     "performing", "s")  # s: of "child_s pose"
+)  # fmt: skip
+_WHO = re.compile(
+    r"^(((a|an|the) )?(person|man|woman|human|someone|somebody|people) |(he|she|they|i|we|you) )?"
+    r"((who|that) )?((is|are|am|was|were|to be) |to )?((the )?(act|action|motion) of )?(?=.)"
 )
-_WHO = re.compile(r"^((a|an|the) )?(person|man|woman|someone|somebody|people)( is| are)? (?=.)")
 _LIMB = r"(?P<count>left|right|one|two|both) (?P<limb>hand|arm|leg|foot|feet)(s|ed)?"
 _BESIDE = (rf"{_LIMB} (?P<rest>.+)", rf"(?P<rest>.+) (with|using) ((the|your|my|his|her|a) )?{_LIMB}")
 
 
 def _spaced(name: str) -> str:
     """The words of a name, one space between: of "JumpRope", "jump_rope" and "Jump-rope" the same."""
-    text = fold(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    text = fold(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name))
     return " ".join(re.findall(r"[^\W_]+", re.sub(r"['’]s\b", "", text)))
 
 
@@ -115,6 +119,8 @@ def _stem(word: str) -> str:
         word = word[:-3]
         if len(word) > 2 and word[-1] == word[-2] and word[-1] not in "lsz":
             word = word[:-1]
+        if word == "ty":  # tying; lying down, a state, is kept from to lie down
+            return "ti"
     if word.endswith("y") and len(word) > 2:
         return word[:-1] + "i"
     return word[:-1] if word.endswith("e") and len(word) > 2 else word

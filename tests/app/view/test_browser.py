@@ -60,6 +60,7 @@ def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, t
     tab.goto(page.url)
     kind(tab, "action")
     assert tab.inner_text("#label") == "wave"
+    assert tab.inner_text("#detail").startswith("4 × · for ")
     assert tab.get_attribute("#pulse", "data-pulse") == "live"
     assert "ms old" in tab.inner_text("#pulse")
     assert tab.get_attribute("#stage", "aria-label") == "The skeleton of one person"
@@ -68,7 +69,7 @@ def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, t
     app.label = "bow"
     says(tab, "#label", "bow")
     says(tab, "#announcer", "bow")
-    assert "wave" in tab.inner_text("#log")
+    assert "wave" in tab.inner_text("#log") and "4 ×" in tab.inner_text("#log")
     app.state = "no_person"
     kind(tab, "quiet")
     assert tab.inner_text("#label") == "Nobody in view"
