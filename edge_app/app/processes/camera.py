@@ -77,6 +77,8 @@ def _watch(
         if item is not None:
             poses = poser.estimate(item)
             child.progress()
+            if poses is None:
+                continue
             if recorder is not None:
                 recorder.poses(poses)
             seen = front.update(poses)
