@@ -142,7 +142,7 @@ def print_result(result: dict[str, Any]) -> None:
 
 
 def compare(one: Path, other: Path) -> int:
-    """Print how many times as long (or large) the second result is.
+    """Print how many times as long (or large) the second result is; what found the poses may differ, and is named then.
 
     Raises:
         UsageError: a file is no `bench/1` result, or the two are not of the same environment and source.
@@ -152,6 +152,8 @@ def compare(one: Path, other: Path) -> int:
         difference = _difference(a.get(place), b.get(place), place)
         if difference:
             raise UsageError(f"bench: {other.name} cannot be compared with {one.name}: {difference}")
+    if _pose(a) != _pose(b):
+        print(f"poses by {_pose(b)} / {_pose(a)}")
     print(f"{other.name} / {one.name}" + "".join(f"{name.replace('_', '.'):>10}" for name in COLUMNS))
     width = len(f"{other.name} / {one.name}")
     rows = {name: (a["stages"][name], b["stages"][name]) for name in a["stages"] if name in b["stages"]}
@@ -161,6 +163,11 @@ def compare(one: Path, other: Path) -> int:
     print(f"{'processor':{width}}{_ratio(a.get('cpu', {}), b.get('cpu', {}), 'ms_per_decision'):>10}")
     print(f"{'energy':{width}}{_ratio(a.get('power', {}), b.get('power', {}), 'joules_per_decision'):>10}")
     return 0
+
+
+def _pose(result: dict[str, Any]) -> str:
+    """What found the poses."""
+    return str(result.get("cameras", {}).get("cam", {}).get("pose") or "nothing")
 
 
 def _ratio(a: dict[str, Any], b: dict[str, Any], key: str) -> str:

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes
 from edge_app.app.processes.child import Child
@@ -39,6 +41,7 @@ def run_camera(task: CameraTask, child: Child) -> None:
     Raises:
         SourceError: the source cannot be opened at the first start. Later it is waited for.
     """
+    cv2.setNumThreads(1)  # as every stage; a second one only waits beside pictures of this size
     with ExitStack() as stack:
         sender = stack.enter_context(ReportSender(task.endpoint))
         times = StageTimes()
@@ -74,6 +77,8 @@ def _watch(
         if item is not None:
             poses = poser.estimate(item)
             child.progress()
+            if poses is None:
+                continue
             if recorder is not None:
                 recorder.poses(poses)
             seen = front.update(poses)

@@ -96,15 +96,15 @@ class PersonSource:
             index, self._next = self._next, self._next + 1
             if not self._loop and index >= len(self.joints):
                 return None
-            media_ns = round(index * 1e9 / self.fps)
-            t_ns = self._pace.stamp(media_ns, round(1e9 / self.fps))
-            if t_ns is None:
+            media_ns, period_ns = round(index * 1e9 / self.fps), round(1e9 / self.fps)
+            if self._pace.late(media_ns, period_ns):
                 continue
-            if self._start_ns is None:
-                self._start_ns = t_ns - media_ns
             round_s = index % len(self.joints) / self.fps
             seats = [seat for t0, seat in self._seats if t0 <= round_s] or [seat for _, seat in self._seats[:1]]
             image = self._painter.draw(self.joints[index % len(self.joints)], seats[-1] if seats else None)
+            t_ns = self._pace.wait(media_ns)  # drawn before it is due: a camera has its picture at the stamp
+            if self._start_ns is None:
+                self._start_ns = t_ns - media_ns
             return None if self._pace.stopped else Frame(self._name, index, t_ns, image)
         return None
 
