@@ -3,9 +3,12 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
+from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber
 from tests.running import SQUATS, START_S, action, alive, children, running, wait_for
 
@@ -63,6 +66,18 @@ def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
         lines = process.stderr.read().splitlines()
     assert len(lines) == 1, "of three processes too"
     assert lines[0].startswith("edge-app: ") and "video.mp4" in lines[0]
+
+
+def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
+    """A recording of a second camera later on; a restart would begin it anew, for ever."""
+    with RecordingFile(tmp_path / "two.mcap") as file:
+        for item in islice(read_recording(SQUATS), 30):
+            file.poses(item)
+        file.poses(replace(item, camera="other", t_ns=item.t_ns + 10_000_000))
+    with running(endpoint, f"pose://{tmp_path}/two.mcap") as process:
+        assert process.wait(START_S) == 4
+        (line,) = process.stderr.read().splitlines()
+    assert "holds several cameras" in line and "?camera=" in line
 
 
 def test_the_demo_prints_the_stream_and_stops_by_itself():

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawValue
@@ -20,7 +19,7 @@ from typing import Any
 
 from edge_app.app.log import log
 from edge_app.app.processes.camera import CameraTask, run_camera
-from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
+from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child, start
 from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
 from edge_app.app.processes.run_folder import run_folder
@@ -107,6 +106,7 @@ class Stage:
         self._row: Row = RawValue(Row)
         board[name] = self._row
         self.finished = self.was_ready = False
+        self.code = 0
 
     def start(self) -> None:
         self._run = self._spawn(go=True)
@@ -120,12 +120,7 @@ class Stage:
             target=run_child, name=self.name,
             args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid(), said),
         )  # fmt: skip
-        resource_tracker.ensure_running()  # at its own start it would let the signals through
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        start(process)
         return Run(process, pulse, said)
 
     def look(self, elapsed_s: float) -> int | None:
@@ -164,6 +159,8 @@ class Stage:
                 self._next.end()
         elif code in _FATAL and not self.was_ready:
             return code
+        elif code == SourceError.exit_code:  # of a source that has an end: to start again would not help
+            self.finished, self.code = True, code
         elif self._next is not None and self._next.pulse.loaded:
             self._follow("")
         else:
@@ -252,7 +249,7 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
         while not stop.is_set():
             now = time.monotonic()
             if all(stage.finished for stage in stages) or (seconds and now - begun >= seconds):
-                return 0
+                return max(stage.code for stage in stages)
             elapsed_s, looked = min(now - looked, 10 * WATCH_S), now  # what we slept through ourselves is no silence
             for stage in stages:
                 code = stage.look(elapsed_s)
