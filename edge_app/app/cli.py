@@ -175,6 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
     doctor.add_argument("--json", action="store_true")
 
+    status = commands.add_parser("status", help="show which apps run on this machine, where, and what they see")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
+
     _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
     _add_keys(commands.add_parser("keys", help="say who may read the stream and change the labels over a network"))
 

@@ -218,6 +218,10 @@ def open_network(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:
     Raises:
         SourceError: nothing there, refused, or silent for 5 s; never with the credentials.
     """
+    try:
+        _ = urlsplit(uri).port
+    except ValueError as error:
+        raise UsageError(f"{redact(uri)}: {str(error).lower()}") from None
     parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
     capture = _capture(uri, cv2.CAP_FFMPEG, parameters)
     if not capture.isOpened():

@@ -19,6 +19,7 @@ from edge_app.app.processes.child import start, stopped_by_parent
 from edge_app.app.processes.lifetime import stop_all
 from edge_app.app.processes.supervisor import STOP_S, run_app
 from edge_app.app.view.process import live_page
+from edge_app.bundles.user_folders import short_folder
 from edge_app.camera import open_source
 from edge_app.errors import SourceError
 from edge_app.runtime.die_with import die_with
@@ -46,7 +47,7 @@ def demo(
         AppError: as `edge-app run`.
     """
     source = source or find_source()
-    with tempfile.TemporaryDirectory(prefix="edge-app-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edge-app-demo-", dir=short_folder(40)) as folder:
         endpoint = f"ipc://{Path(folder) / 'stream'}"
         task = default_task(source, labels, endpoint, assignments)
         log.info("watching %s for %s", source, ", ".join(label.name for label in task.labels))

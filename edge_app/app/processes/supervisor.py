@@ -29,6 +29,8 @@ from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
 from edge_app.pose.native_stderr import last_words, memory_file
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.shots import taught_folder
+from edge_app.stream.control import control_beside
+from edge_app.stream.endpoint import check_free
 from edge_app.window.skeleton import WindowSpec
 
 WATCH_S = 0.05
@@ -228,10 +230,20 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
     """Run until the sources end, `stop` is set, `seconds` pass, or a signal to stop arrives. Returns the exit code.
 
     Raises:
-        GaveUpError: a stage's restart budget is spent.
+        GaveUpError: a stage's restart budget is spent. PortError: where it is to listen is taken.
     """
+    for endpoint in _listening(task):
+        check_free(endpoint)
     with stop_signals(stop) as stop, run_folder() as folder:
         return supervise(_stages(task, folder), stop, seconds)
+
+
+def _listening(task: AppTask) -> list[str]:
+    """The endpoints that the app will open."""
+    publish, metrics = task.settings.publish, task.settings.metrics.endpoint
+    any_port = task.publish.endswith((":*", ":0"))  # the control socket will be named after the one that is taken
+    control = publish.control or ("" if any_port else control_beside(task.publish))
+    return [task.publish, *([control] if control else []), *([f"tcp://{metrics}"] if metrics else [])]
 
 
 def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | None = None) -> int:
