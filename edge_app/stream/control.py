@@ -75,7 +75,7 @@ def ask(
                 f"{where}: {zmq.strerror(error.errno or 0)}; allowed: ipc://PATH or tcp://HOST:PORT"
             ) from None
     if reply.get("ok") is not True:
-        raise UsageError(f"{op}: {reply.get('error')}")
+        raise UsageError(str(reply.get("error")))
     return reply
 
 

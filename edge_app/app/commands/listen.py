@@ -94,7 +94,8 @@ def _board() -> Board | None:
         from edge_app.app.commands.board import Board
     except ImportError:  # of the extra "view"
         return None
-    return Board()
+    board = Board()
+    return None if board.live.console.is_dumb_terminal else board  # where it would draw nothing, ever
 
 
 def _readable(message: Message) -> tuple[str, str]:
