@@ -14,6 +14,7 @@ from edge_app.app.settings import Settings, load_settings
 from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import gives_poses
+from edge_app.camera.uri import normalized
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label, parse_labels
@@ -80,7 +81,7 @@ def make_task(
         check_bind(settings.publish.control, with_keys=bool(keys))
     if settings.metrics.endpoint:
         loopback_address(settings.metrics.endpoint)
-    sources = [_listening(source, keys) for source in sources]
+    sources = [_listening(normalized(source), keys) for source in sources]
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
     return AppTask(
         sources=tuple(zip(names, sources, strict=True)),

@@ -204,6 +204,10 @@ def test_nobody_there_is_exit_4_in_one_line(tmp_path):
     with pytest.raises(SourceError, match="no app answers within") as error:
         ask(f"ipc://{tmp_path}/nobody", "labels.list", timeout_s=0.1)
     assert error.value.exit_code == 4
+    assert f"{tmp_path}/nobody" in str(error.value) and "edge-app status" in str(error.value)
+    for wrong in ("tcp://127.0.0.1:99999", "nonsense", "ipc:///" + "d" * 107):
+        with pytest.raises(UsageError, match=r"control socket .*(expected|possible)"):
+            ask(wrong, "labels.list")
 
 
 def test_where_the_control_socket_is(tmp_path, monkeypatch):

@@ -83,11 +83,14 @@ def test_labels_are_no_markup_and_odd_messages_change_nothing(board, samples):
 
 
 def test_the_verb_on_a_terminal_and_beside_one(tmp_path, samples):
-    """A board on a terminal, lines with --plain."""
-    for options, wanted, unwanted in (([], "▶", "state "), (["--plain"], "front  state", "▶")):
+    """A board on a terminal; lines with --plain, and on a terminal that can draw none."""
+    lines = "front  state", "▶"
+    for term, options, wanted, unwanted in (
+        ("xterm", [], "▶", "state "), ("xterm", ["--plain"], *lines), ("dumb", [], *lines), ("unknown", [], *lines)
+    ):  # fmt: skip
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "edge_app", "listen", f"ipc://{tmp_path}/s", "--timeout", "20", *options]
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        environment = {**os.environ, "TERM": term, "COLUMNS": "100", "LINES": "40"}
         with Publisher(f"ipc://{tmp_path}/s") as publisher:
             process = subprocess.Popen([*command, "--count", "12"], stdout=theirs, env=environment)
             os.close(theirs)

@@ -13,10 +13,10 @@ import numpy as np
 
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import Moment, draw_run
-from edge_app.app.log import log
+from edge_app.app.log import log, say
 from edge_app.bundles.files import write_text
 from edge_app.camera import redact
-from edge_app.errors import SourceError, UsageError
+from edge_app.errors import SourceError, UsageError, legible
 from edge_app.recognizer import Recognizer
 from edge_app.types import Event, Ranking
 
@@ -37,13 +37,13 @@ def main(arguments: argparse.Namespace) -> int:
             log.error("%s", error, extra={"kind": "source"})
             code = error.exit_code
             continue
-        print(json.dumps(result) if arguments.json else _readable(result), flush=True)
+        say(*([json.dumps(result)] if arguments.json else _readable(result)))
         for picture in drawn:  # after the result, which must not be lost by a full disk
             write_text(arguments.picture, picture, parents=False)
     return code
 
 
-def _readable(result: dict[str, Any]) -> str:
+def _readable(result: dict[str, Any]) -> list[str]:
     best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3])
     if not best:
         slow = "degraded" in result["states"]
@@ -55,7 +55,7 @@ def _readable(result: dict[str, Any]) -> str:
         for event in result["events"]
     ]
     states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
-    return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
+    return [*lines, *(["  " + ", ".join(states)] if states else [])]
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
@@ -137,7 +137,7 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
             cadence[event.id] = event.cadence_hz
     return {
         "schema": "recognition/1",
-        "file": Path(uri).name if "://" not in uri else redact(uri),
+        "file": legible(Path(uri).name if "://" not in uri else redact(uri)),
         "seconds": round(seconds, 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,

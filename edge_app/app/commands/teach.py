@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge_app.app.log import put, say
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
@@ -46,16 +47,16 @@ def main(arguments: argparse.Namespace) -> int:
         how = {"seconds": arguments.seconds, "shots": arguments.shots, "camera": arguments.camera}
         reply = teach(label, app, _say(arguments), **how)
     if arguments.json:
-        print(json.dumps(reply))
+        put(json.dumps(reply))
     elif reply is None:
-        print("no app answers here: it counts from the next start on")
+        say("no app answers here: it counts from the next start on")
     else:
-        print(f"version {reply['labels_version']}: {reply['count']} labels")
+        say(f"version {reply['labels_version']}: {reply['count']} labels")
     return 0
 
 
 def _say(arguments: argparse.Namespace) -> Callable[[str], None]:
-    return lambda line: print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    return lambda line: say(line, file=sys.stderr if arguments.json else sys.stdout)
 
 
 def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
