@@ -64,11 +64,11 @@ class Control:
                 break
             self._take(peer, body)
         for answer in self._labels.answers():
-            peer, number = answer.asker
+            peer, number, notes = answer.asker
             if answer.error:
                 self._refuse(peer, number, answer.error)
             else:
-                self._reply(peer, number, answer.reply)
+                self._reply(peer, number, answer.reply | ({"notes": notes} if notes else {}))
 
     def reopen(self) -> None:
         """Cut every connection, so that all must authenticate anew."""
@@ -112,8 +112,11 @@ class Control:
         lines = request.get("labels")
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError("'labels' must be a list of lines of a label file")
-        given = parse_lines(lines, "label", may_be_empty=op == "labels.set")
-        self._labels.ask((peer, request.get("id")), op, given, request.get("camera"), request.get("seconds"))
+        notes: list[str] = []
+        note = None if op in ("labels.remove", "labels.forget") else notes.append
+        given = parse_lines(lines, "label", may_be_empty=op == "labels.set", note=note)
+        asker = (peer, request.get("id"), notes)
+        self._labels.ask(asker, op, given, request.get("camera"), request.get("seconds"))
         return None
 
     def _refuse(self, peer: list[bytes], number: Any, error: str) -> None:
