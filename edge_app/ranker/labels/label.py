@@ -121,10 +121,9 @@ def parse_text(text: str, *, note: Note | None = log.warning) -> tuple[Label, ..
         return parse_lines(lines, note=note)
     line = _punctuated(text.strip())
     items = [item for item in line.split(";" if ";" in line else ",") if item.strip()]
-    all_meant = all("=" in item for item in items)
     for number, item in enumerate(items, 1):
-        odd = ":" in item or ("=" in item and not all_meant)
-        if odd and ";" not in line and len(items) > 1 and len(item) <= MAX_LINE:
+        more_words = "=" in item and number < len(items) and "=" not in items[number]  # or is that the next label?
+        if (":" in item or more_words) and ";" not in line and len(items) > 1 and len(item) <= MAX_LINE:
             raise UsageError(
                 f"label {number}: found {_show(item)}; ':' and '=' are allowed only in a label file, or with ';' "
                 "between the labels"

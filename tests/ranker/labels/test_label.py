@@ -52,6 +52,7 @@ def test_a_line_of_nothing_else_is_refused_but_a_blank_one_is_not() -> None:
     ("text", "labels"),
     [
         ("鼓掌 = clap, 跳舞 = dance", (Label("鼓掌", ("clap",)), Label("跳舞", ("dance",)))),
+        ("wave, 鼓掌 = clap", (Label("wave"), Label("鼓掌", ("clap",)))),
         ("鼓掌＝clap；跳舞：all moves", (Label("鼓掌", ("clap",)), Label("跳舞", (), "all moves"))),
         ("drink = sip, gulp; wave @ 0.6", (Label("drink", ("sip", "gulp")), Label("wave", enter=0.6))),
         ("agitar la mano @ 0.7 = wave", (Label("agitar la mano", ("wave",), enter=0.7),)),
@@ -66,6 +67,6 @@ def test_meanings_and_descriptions(text: str, labels: tuple[Label, ...]) -> None
     assert parse_text(text) == labels
 
 
-def test_a_list_in_which_only_some_have_a_meaning_is_not_guessed_at() -> None:
+def test_whether_a_label_or_more_words_follow_a_meaning_is_not_guessed_at() -> None:
     with pytest.raises(UsageError, match=r"label 1: found 'drink = sip'; .* or with ';' between the labels"):
         parse_text("drink = sip, gulp")
