@@ -105,8 +105,10 @@ class Control:
             return {"status": self._status()}
         if op == "labels.list":
             table = self._labels.ranker.table
-            listed = [line_of(label) for label in table.labels]
-            return {"labels": listed, "labels_version": table.version, "taught": self._labels.taught}
+            return {
+                "labels": [line_of(label) for label in table.labels], "names": table.names,
+                "labels_version": table.version, "taught": self._labels.taught,
+            }  # fmt: skip
         if not isinstance(op, str) or op not in (*CHANGES, *TEACHING):
             raise ValueError(f"op {show(op)} found; allowed: status, labels.list, {', '.join((*CHANGES, *TEACHING))}")
         lines = request.get("labels")

@@ -175,6 +175,7 @@ def test_words_of_another_language_are_understood_noted_or_refused(private):
         "label 2: spaces of other kinds, or marks that are not seen, were cleaned away"
     ]
     assert labels(private) == ["鼓掌 = clap", "agitar la mano"]
+    assert answer(private, HEAD + b'"op":"labels.list"}')["names"] == ["鼓掌", "agitar la mano"]
     assert "notes" not in change(private, "add", ["跳舞"])
     assert "not understood" in change(private, "add", ["махать"])["error"]
     assert "means the same as 'agitar la mano' (label 2)" in change(private, "add", ["winken"])["error"]

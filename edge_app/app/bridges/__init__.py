@@ -23,6 +23,11 @@ def add_bridges(verbs: Any) -> None:
     mqtt.add_argument("--username", metavar="NAME")
     mqtt.add_argument("--password-file", type=Path, metavar="FILE", help="or set EDGE_APP_MQTT_PASSWORD")
     mqtt.add_argument("--ca", type=Path, metavar="FILE", help="use TLS, and trust only what this certificate signed")
+    mqtt.add_argument(
+        "--home-assistant", nargs="?", const="homeassistant", metavar="PREFIX",
+        help="announce cameras and labels to Home Assistant (its discovery prefix; default homeassistant)",
+    )  # fmt: skip
+    mqtt.add_argument("--control", metavar="ENDPOINT", help="the app's control socket, which knows the labels")
     ros2 = kinds.add_parser("ros2", help="to ROS 2 nodes, over DDS; needs no ROS here")
     ros2.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
     ros2.add_argument("--domain", type=int, metavar="N", help="default: ROS_DOMAIN_ID, or 0")
