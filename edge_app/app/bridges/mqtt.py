@@ -17,7 +17,6 @@ import ipaddress
 import json
 import os
 import ssl
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_app.app.bridges import LIMIT_S, nothing_heard, subscribe
+from edge_app.app.bridges import LIMIT_S, nothing_heard, read_secret, subscribe
 from edge_app.app.bridges.home_assistant import HomeAssistant, LabelNames
 from edge_app.app.log import log
 from edge_app.client import SELF_TOLD, Message, Subscriber
@@ -104,7 +103,7 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
         host = None
     if not host or parts.netloc != address or parts.username:
         raise UsageError("--broker: expected HOST, HOST:PORT or [IPV6]:PORT, and the user by --username")
-    password = _read_secret(password_file) if password_file else os.environ.get(PASSWORD_ENVIRONMENT)
+    password = read_secret("--password-file", password_file) if password_file else os.environ.get(PASSWORD_ENVIRONMENT)
     if password and not username:
         raise UsageError("a password was given, but no --username")
     if password and not ca and not _is_this_machine(host):
@@ -115,15 +114,6 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
         except OSError as error:
             raise UsageError(f"--ca {ca}: {error.strerror or error}") from None
     return Broker(host, port, username, password, ca)
-
-
-def _read_secret(file: Path) -> str:
-    try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise UsageError(f"--password-file {file}: others may read it; allowed is mode 600")
-        return file.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--password-file {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
 
 
 def _is_this_machine(host: str) -> bool:

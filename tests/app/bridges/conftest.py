@@ -9,11 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 import zmq
 
+import edge_app
 from edge_app.app.control import Control
 from edge_app.app.label_service import LabelService
 from edge_app.ranker.labels.label import Label
@@ -24,7 +27,14 @@ from edge_app.stream.publisher import Publisher
 from edge_app.types import Decision, Event, Ranking, Window
 from tests.security.conftest import build
 
+SCHEMAS = Path(edge_app.__file__).parent / "stream/schemas"
 ABOUT = {"fps_in": 28.7, "bundle": "sha256:ab12", "labels_version": 7, "provider": "onnxruntime-cpu"}
+
+
+def is_valid(payload: str) -> bool:
+    data = json.loads(payload)
+    jsonschema.validate(data, json.loads((SCHEMAS / f"{data['schema'].replace('/', '-')}.json").read_text()))
+    return True
 
 
 class Stream:
@@ -122,8 +132,9 @@ def bridging(stream):
     """bridging(kind, *options): a context manager around `edge-app bridge KIND`, a process of its own."""
 
     @contextmanager
-    def start(kind: str, *options: str, **popen) -> Iterator[subprocess.Popen]:
-        command = [sys.executable, "-m", "edge_app", "bridge", kind, stream.endpoint, *options]
+    def start(kind: str, *options: str, endpoint: bool = True, **popen) -> Iterator[subprocess.Popen]:
+        where = [stream.endpoint] if endpoint else []
+        command = [sys.executable, "-m", "edge_app", "bridge", kind, *where, *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **popen)
         try:
             yield process

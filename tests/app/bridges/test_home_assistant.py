@@ -13,7 +13,8 @@ pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed (pip install
 
 from edge_app.app.bridges.home_assistant import STATES, discovery, entity_id, node_id
 from edge_app.app.cli import main
-from tests.app.bridges.test_mqtt import BRIDGE, SCHEMAS, Reader, broker, is_state, needs_mosquitto  # noqa: F401
+from tests.app.bridges.conftest import SCHEMAS
+from tests.app.bridges.test_mqtt import BRIDGE, Reader, broker, is_state, needs_mosquitto  # noqa: F401
 
 NODE, LIVE, NOW = node_id("edge-app", "front"), "edge-app/front/live", "edge-app/front/now"
 TEXT, TOPIC = {"type": "string", "minLength": 1, "maxLength": 255}, {"type": "string", "pattern": "^[^+#]+$"}
