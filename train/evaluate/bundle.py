@@ -26,8 +26,9 @@ from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.camera.person import ACTIONS
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
+from edge_app.ranker.labels.actions import fold
 from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.label import Label, fold, parse_labels
+from edge_app.ranker.labels.label import Label, parse_labels
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker

@@ -20,7 +20,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.op == "describe":
         lines = [line_of(Label(arguments.name, (), arguments.description))]
     elif arguments.op == "remove":
-        lines = [label.name for label in parse_text(",".join(arguments.labels))]
+        lines = [label.name for label in parse_text(",".join(arguments.labels), note=None)]
     elif arguments.op != "list":
         given = arguments.labels
         lines = [line_of(each) for each in (parse_labels(given[0]) if len(given) == 1 else parse_text(",".join(given)))]

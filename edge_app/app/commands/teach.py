@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_app.app.log import put, say
+from edge_app.app.log import log, put, say
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
@@ -19,7 +19,7 @@ from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.events import EventDetector
 from edge_app.pose.choose import pose_backend
 from edge_app.pose.model_file import ensure_pose_model
-from edge_app.ranker.labels.label import Label, line_of, parse_lines
+from edge_app.ranker.labels.label import Label, Note, line_of, parse_lines
 from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder, taught_folder
 from edge_app.recognizer import FrontEnd, watch
 from edge_app.stream.control import ask
@@ -35,7 +35,8 @@ Ask = Callable[..., dict[str, Any]]
 
 def main(arguments: argparse.Namespace) -> int:
     """Teach or forget a label, and print the reply of the app, if one is running."""
-    label, app = one_label(arguments.name), asking(arguments.control, arguments.keys)
+    app = asking(arguments.control, arguments.keys)
+    label = one_label(arguments.name, None if arguments.op == "forget" else log.warning)
     if arguments.op == "forget":
         reply = forget(label, app, _taught(arguments)[1])
     elif arguments.clip:
@@ -64,14 +65,16 @@ def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
     return bundle, TaughtFolder(taught_folder(), bundle.spec)
 
 
-def one_label(line: str) -> Label:
+def one_label(line: str, note: Note | None = log.warning) -> Label:
     """A name, or a line of a label file with one.
 
     Raises:
         UsageError: anything else.
     """
-    (label,) = parse_lines([line], "label")
-    return label
+    labels = parse_lines([line], "label", note=note)
+    if len(labels) != 1:
+        raise UsageError(f"{len(labels)} labels found, one is allowed")
+    return labels[0]
 
 
 def teach(

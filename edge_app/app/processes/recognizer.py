@@ -120,7 +120,7 @@ class RecognizerProcess:
 
         labels = support.extended(task.labels) if support else task.labels
         if task.remember is not None and task.remember.exists():
-            labels = read_labels(task.remember, may_be_empty=True)
+            labels = read_labels(task.remember, may_be_empty=True, note=None)
         self._labels = LabelService(labels, build, support, [name for name, _ in task.cameras])
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import configparser
 import re
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from edge_app.ranker.labels.label import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +40,41 @@ def more_actions() -> tuple[Action, ...]:
     return _read("more_actions.ini")
 
 
-def _read(file: str) -> tuple[Action, ...]:
+def read_table(file: str) -> dict[str, dict[str, str]]:
+    """The entries of a table that ships beside this module, by name."""
     parser = configparser.ConfigParser(delimiters=(":",), comment_prefixes=("#",), interpolation=None)
     parser.read_string((Path(__file__).parent / file).read_text("utf-8"))
+    return {name: dict(entry) for name, entry in parser.items() if name != parser.default_section}
+
+
+def _read(file: str) -> tuple[Action, ...]:
     return tuple(
         Action(
             name=name,
-            paraphrases=_listed(entry["also"]),
+            paraphrases=listed(entry["also"]),
             description=entry["body"],
             arms=entry["arms"],
             legs=entry["legs"],
             torso=entry["torso"],
-            asked=_listed(entry.get("asked", "")),
+            asked=listed(entry.get("asked", "")),
         )
-        for name, entry in parser.items()
-        if name != parser.default_section
+        for name, entry in read_table(file).items()
     )
 
 
-def _listed(names: str) -> tuple[str, ...]:
+def listed(names: str) -> tuple[str, ...]:
+    """The names of a list in a table, ";" between."""
     return tuple(part.strip() for part in names.split(";") if part.strip())
+
+
+def fold(name: str) -> str:
+    """What is the same for two names that are the same label."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def named_action(name: str) -> Action | None:
+    """The entry that has this very name or paraphrase, or is asked for so, or None."""
+    return _by(_plain).get(_plain(name))
 
 
 def find_action(name: str) -> Action | None:
@@ -74,7 +88,7 @@ def find_action(name: str) -> Action | None:
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):
-        action = _by(_plain).get(_plain(part)) or _by(action_key).get(action_key(part))
+        action = named_action(part) or _by(action_key).get(action_key(part))
         if action is not None:
             return action
     return _by(_words).get(_words(name)) or _by(_together).get(_together(name)) or _without_limb(name)

@@ -42,9 +42,9 @@ async function change() {
   asking = apply.disabled = true;
   say("Reading the words …");
   try {
-    const { count, labels_version: version } = await ask("PUT", JSON.stringify({ lines: words }));
+    const { count, labels_version: version, notes = [] } = await ask("PUT", JSON.stringify({ lines: words }));
     delete lines.dataset.touched;
-    say(`In force: ${count} ${count === 1 ? "word" : "words"}, version ${version}`, "done");
+    say([`In force: ${count} ${count === 1 ? "word" : "words"}, version ${version}`, ...notes].join("; "), "done");
   } catch (error) {
     say(error.message, "error");
   }
