@@ -43,7 +43,7 @@ class ScaleConfig:
     free_bits: float = 0.02
     text_dropout: float = 0.1
     anchor: bool = True
-    text_head: float = 1.0
+    text_head: float = 0.5
 
 
 class Scale(nn.Module):
