@@ -127,7 +127,7 @@ def table(title: str, clips: Sequence[Clip], labels: str, every: bool) -> tuple[
             continue
         if half == "nothing repeated":
             wrong, said = sum(one > 0 for _, one, _ in of), sum(other > 0 for *_, other in of)
-            lines.append(f"| {half} | {len(of)} | {wrong} clips with a count | | {said} clips with a count |")
+            lines.append(f"| {half} | {len(of)} | {wrong} with a count | | {said} with a count |")
             continue
         true, one, other = np.array(of, float).T
         errors, said = np.abs(one - true) / true, np.abs(other - true) / true

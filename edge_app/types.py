@@ -205,7 +205,7 @@ class Event:
     """A step in the life of one action: one start, updates while it lasts, one end.
 
     Attributes:
-        type: "start", "update" (about one a second) or "end".
+        type: "start", "update" (about one a second, and one at each repetition) or "end".
         id: the action's, the same from its start to its end.
         camera: name of the camera.
         track: number of the person.
