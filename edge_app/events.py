@@ -21,6 +21,7 @@ class EventConfig:
     smooth_s: time constant of the exponential average over rankings, seconds.
     enter: a label starts at this share of the belief (all labels and "unknown" share 1), exit: it ends under this one.
         A label with a threshold of its own (`Ranking.enter`) starts there, and ends under it if that is less than exit.
+    sudden: a label that means a fall starts at once where one ranking alone believes it this much.
     hold_s: how long a label must lead before it starts; release_s: how long it must be under `exit` before it ends.
     idle_motion: torso lengths per second under which a person is idle, unless a label holds more than `still`.
     min_body: mean visibility of the shoulders and arms under which nobody is taken to be there.
@@ -35,6 +36,7 @@ class EventConfig:
     smooth_s: float = 0.4
     enter: float = 0.35
     exit: float = 0.2
+    sudden: float = 0.6
     hold_s: float = 0.3
     release_s: float = 0.5
     idle_motion: float = 0.2
@@ -155,6 +157,11 @@ class EventDetector:
             self._leader = None
         elif label != self._leader:
             self._leader, self._leader_since_ns = label, window.t_ns
+        sudden = self._sudden(ranking)
+        if sudden is not None:
+            belief[sudden] = top = float(ranking.scores[sudden] * ranking.known)
+            self._leader = label = ranking.labels[sudden]
+            self._leader_since_ns = window.t_ns - round(self._config.hold_s * 1e9)
 
         if self._open is not None:
             events += self._continue(window, ranking, belief, quiet)
@@ -167,6 +174,14 @@ class EventDetector:
         state: State = "running" if self._open else "idle" if quiet else "unknown"
         why = self._why(window, loose, ranking, label or "", top, quiet, tuple(events))
         return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
+
+    def _sudden(self, ranking: Ranking) -> int | None:
+        """The label that starts at once, if any."""
+        if not ranking.sudden:
+            return None
+        now = ranking.scores * ranking.known * ranking.sudden
+        best = int(np.argmax(now))
+        return best if now[best] >= self._config.sudden else None
 
     def _why(
         self, window: Window, loose: float, ranking: Ranking, best: str, belief: float, quiet: bool,

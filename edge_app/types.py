@@ -149,6 +149,7 @@ class Ranking:
         known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration. A label's belief is
             its score times this.
         enter: the belief at which each label starts, None for that of the settings; empty where no label has its own.
+        sudden: which labels mean something that is over at once, a fall; empty where none does.
 
     Example:
         >>> import numpy as np
@@ -166,6 +167,7 @@ class Ranking:
     scores: np.ndarray
     known: float
     enter: tuple[float | None, ...] = ()
+    sudden: tuple[bool, ...] = ()
 
     def order(self) -> np.ndarray:
         """Indices of the labels, best first.

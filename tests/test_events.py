@@ -21,7 +21,8 @@ def window(t_ns: int, *, track: int = 1, motion: float = 1.0, seen: float = 1.0)
 
 def step(
     detector: EventDetector, number: int, label: int | None, *, known: float = 0.95, version: int = 1,
-    state: str = "running", labels: tuple[str, ...] = LABELS, enter: tuple[float | None, ...] = (), **shape: float,
+    state: str = "running", labels: tuple[str, ...] = LABELS, enter: tuple[float | None, ...] = (), sudden: tuple[bool, ...] = (),
+    **shape: float,
 ):  # fmt: skip
     """One report in which `label` has nearly all of the score; None: nobody in view."""
     t_ns = (number + 1) * STEP_NS
@@ -30,7 +31,7 @@ def step(
     if seen is not None:
         scores = np.full(len(labels), 0.02, np.float32)
         scores[label : label + 1] = 0.96
-        ranking = Ranking(seen, labels, version, -scores, scores, known, enter)
+        ranking = Ranking(seen, labels, version, -scores, scores, known, enter, sudden)
     return detector.update(CameraReport("cam", state, 0, t_ns, 30.0, number, 0, (seen,) if seen else ()), ranking)
 
 
@@ -55,6 +56,14 @@ def test_a_flash_of_another_label_starts_nothing():
     events, _ = run([0] * 15 + [1] + [0] * 15)
     assert {e.label for e in events} == {"wave"}
     assert [e.type for e in events].count("start") == 1
+
+
+def test_a_fall_starts_with_the_first_ranking_that_is_sure_of_it_and_ends_like_any_other():
+    events, _ = run([0] * 15 + [1] + [0] * 15, sudden=(False, True, False))
+    order = [(e.type, e.label) for e in events if e.type != "update"]
+    assert order == [("start", "wave"), ("end", "wave"), ("start", "squat"), ("end", "squat"), ("start", "wave")]
+    assert next(e.t_ns for e in events if e.label == "squat") == 16 * STEP_NS
+    assert not run([1] * 3, known=0.5, sudden=(False, True, False))[0], "one that is not sure has to hold"
 
 
 def test_one_action_after_another_ends_the_first_before_the_second_starts():

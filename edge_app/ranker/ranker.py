@@ -85,6 +85,7 @@ class Ranker:
         self.adjustments, self.table = tuple(adjustments), table
         self._window, self._falls = window, are_falls(table.labels)
         self._names, self._enter = table.names, table.enter
+        self._sudden = tuple(self._falls.tolist()) if self._falls.any() else ()
         _check_width("background", background, model)
         if not table.labels:
             return
@@ -135,7 +136,9 @@ class Ranker:
         labels = len(table.labels)
         scores, known = calibrate_scores(both[:, :labels], both[:, labels:], self.calibration)
         return [
-            Ranking(feature.window, self._names, table.version, energies, score, float(likely), self._enter)
+            Ranking(
+                feature.window, self._names, table.version, energies, score, float(likely), self._enter, self._sudden
+            )
             for feature, energies, score, likely in zip(features, both[:, :labels], scores, known, strict=True)
         ]
 

@@ -160,7 +160,11 @@ def freeze(path: Path, data: Path, rounds: int, seed: int) -> Frozen:
     encoder, spec, saved = load_encoder(path)
     settings = saved["settings"]
     clips = load_training_clips(
-        data, generated=int(settings["generated"]), named=int(settings["named"]), seed=int(settings["motion_seed"])
+        data,
+        sets=settings.get("sets", ""),
+        generated=int(settings["generated"]),
+        named=int(settings["named"]),
+        seed=int(settings["motion_seed"]),
     )
     filmed_in = Path(settings["drawn"]) if settings["drawn"] != "None" else None
     composed, filmed = load_generated(

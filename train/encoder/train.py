@@ -61,6 +61,7 @@ class TextAlignedEncoder(nn.Module):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of core15 npz sets with concepts.csv")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--sets", default="", help="data sets to train on, comma-separated; else all that are there")
     parser.add_argument("--leave-out", default="", help="data sets not to train on, comma-separated")
     parser.add_argument("--withhold", default="", help="concepts not to train on, comma-separated")
     parser.add_argument("--hold-people", type=float, default=0.0, help="share of each set's people not to train on")
@@ -148,7 +149,11 @@ def run(arguments: argparse.Namespace) -> None:
     leave_out = {name.strip() for name in arguments.leave_out.split(",") if name.strip()}
     withhold = {name.strip() for name in arguments.withhold.split(",") if name.strip()}
     clips = load_training_clips(
-        arguments.data, generated=arguments.generated, named=arguments.named, seed=arguments.motion_seed
+        arguments.data,
+        sets=arguments.sets,
+        generated=arguments.generated,
+        named=arguments.named,
+        seed=arguments.motion_seed,
     )
     composed, filmed = load_generated(
         arguments.composed, arguments.motion_seed, arguments.cache, arguments.drawn, withhold

@@ -14,13 +14,20 @@ from train.synthetic.named_actions import named_clips
 from train.synthetic.person_clips import generated_clips
 
 
-def load_training_clips(folder: Path, *, generated: int, named: int, seed: int) -> list[Clip]:
+def load_training_clips(folder: Path, *, sets: str = "", generated: int, named: int, seed: int) -> list[Clip]:
     """The sets at hand, `generated` clips of each of the generator's actions, `named` of each composed action.
 
+    Args:
+        sets: names, comma-separated; all that are there without any.
+
     Raises:
-        UsageError: no `concepts.csv` or none of the sets is there.
+        UsageError: no `concepts.csv`, none of the sets is there, or a set that there is not.
     """
-    return load_sets(folder, seed) + generated_clips(generated, seed) + named_clips(named, seed)
+    wanted = {name.strip() for name in sets.split(",") if name.strip()}
+    if wanted - set(SETS):
+        raise UsageError(f"--sets {sets}: {sorted(wanted - set(SETS))[0]} is none; allowed are {', '.join(SETS)}")
+    own = [clip for clip in load_sets(folder, seed) if not wanted or clip.dataset in wanted]
+    return own + generated_clips(generated, seed) + named_clips(named, seed)
 
 
 def load_sets(folder: Path, seed: int) -> list[Clip]:

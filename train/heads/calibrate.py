@@ -154,7 +154,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--encoder {arguments.encoder}: no concepts were withheld in its training; nothing to fit on")
     settings = saved["settings"]
     clips = load_training_clips(
-        arguments.data, generated=int(settings["generated"]), named=0, seed=int(settings["motion_seed"])
+        arguments.data,
+        sets=settings.get("sets", ""),
+        generated=int(settings["generated"]),
+        named=0,
+        seed=int(settings["motion_seed"]),
     )
     clips = [c for c in clips if c.dataset not in saved["left_out"]]
     bank = Bank(clips)
