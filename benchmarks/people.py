@@ -1,4 +1,4 @@
-"""Several people: MediaPipe's own several poses against `edge_app.pose.multi_person` and `edge_app.pose.people`.
+"""Several people: MediaPipe's own several poses against `edge_app.pose.multi_person`, `people`, and all of the stage.
 
     python -m benchmarks.people --videos VIDEOS --out benchmarks/people
 
@@ -25,10 +25,11 @@ from edge_app.camera import open_source
 from edge_app.pose.body import describe
 from edge_app.pose.choose import choose_pose
 from edge_app.pose.figure import draw_figure
+from edge_app.pose.idle import PoseStage
 from edge_app.pose.mediapipe import PoseBackend, PoseEstimator
 from edge_app.pose.multi_person import PeopleEstimator
 from edge_app.track import MotionTracker, Tracker
-from edge_app.types import Frame, Track
+from edge_app.types import Frame, Poses, Track
 
 TRUTH = Path(__file__).with_name("people-truth.json")
 PEOPLE = {
@@ -37,12 +38,39 @@ PEOPLE = {
 }  # fmt: skip
 """Clip -> `--people`."""
 
+
+class Stage:
+    """What a camera's process runs. Where it passes a frame over, the poses of the last one stand."""
+
+    def __init__(self, people: int) -> None:
+        self._stage = PoseStage("camera://0", people)
+        self._last = Poses("cam", 0, 0, ())
+
+    def estimate(self, frame: Frame) -> Poses:
+        self._last = self._stage.estimate(frame) or self._last
+        return self._last
+
+    def reset(self) -> None:
+        self._stage.reset()
+
+    def close(self) -> None:
+        self._stage.__exit__()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
 PATHS: dict[str, Callable[[int], PoseBackend]] = {
     "mediapipe": lambda people: PoseEstimator(max_people=people),
     "people": lambda people: PoseEstimator() if people == 1 else PeopleEstimator(people),
     "runtime": lambda people: choose_pose().open(people),
+    "stage": Stage,
 }
-"""MediaPipe's own several poses; landmarkers of MediaPipe, one for each person; what `--pose auto` takes here."""
+"""MediaPipe's own several poses; landmarkers of MediaPipe, one for each person; what `--pose auto` takes here; the same
+as a live camera's process runs it."""
 
 Marked = tuple[str, float, float, float]
 
@@ -112,7 +140,7 @@ def cost(shown: int, people: int, path: str, frames: int = 60) -> tuple[float, f
     with PATHS[path](people) as backend:
         for index in range(frames):
             begun = time.process_time()
-            counts.append(len(backend.estimate(Frame("cam", index, index * 66_000_000, image)).poses))
+            counts.append(len(backend.estimate(Frame("cam", index, index * 33_333_333, image)).poses))
             times.append(1e3 * (time.process_time() - begun))
     return round(float(np.mean(counts[frames // 2 :])), 2), round(float(np.mean(times[frames // 2 :])), 1)
 

@@ -144,7 +144,8 @@ class Ranking:
         window: what was ranked.
         labels: names of the labels, K of them.
         labels_version: counts the changes of the labels.
-        energies: float32 `[K]`, lower is better; comparable only within one window.
+        energies: float32 `[K]`, lower is better; comparable only within one window. Of more than 1,000 labels, those of
+            labels far from the window are estimates (`edge_app.ranker.first_pass`).
         scores: float32 `[K]`, sums to 1.
         known: 0 to 1: how far the best label is from "none of these" by the bundle's calibration. A label's belief is
             its score times this.

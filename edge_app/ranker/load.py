@@ -27,7 +27,7 @@ MODELS: dict[str, Callable[[dict[str, np.ndarray]], EnergyModel]] = {
 
 @dataclass(frozen=True, slots=True)
 class RankerConfig:
-    """exact: SCALE looks at every label, also where there are more than a thousand (`edge_app.ranker.scale`)."""
+    """exact: SCALE looks at every label, also where there are more than a thousand (`edge_app.ranker.first_pass`)."""
 
     exact: bool = False
 
