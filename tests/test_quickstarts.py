@@ -66,7 +66,7 @@ class Shell:
         self.environment = {
             "HOME": str(home), "PATH": f"{folder.parent}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "LANG": "C.UTF-8", "TMPDIR": str(folder.parent / "tmp"), "XDG_CACHE_HOME": str(cache),
-            "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "1", "OMP_NUM_THREADS": "1",
+            "PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         self._network = subprocess.Popen(["unshare", "-n", "sleep", "3600"])
         while self.run("ip link set lo up") != 0:

@@ -99,14 +99,14 @@ def put(text: str, file: TextIO | None = None) -> None:
     """Print a text at once as it is, on stdout if no other file is named.
 
     Raises:
-        UsageError: it is full, or closed. BrokenPipeError: its reader has gone.
+        UsageError: stdout is full. BrokenPipeError: its reader has gone. Nothing, where stderr takes no more.
     """
     try:
         print(text, file=file, flush=True)
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        raise unwritable(error) from None
+        if file is sys.stderr:
+            return
+        raise error if isinstance(error, BrokenPipeError) else unwritable(error) from None
 
 
 def unwritable(error: OSError) -> UsageError:

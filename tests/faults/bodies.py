@@ -63,3 +63,12 @@ def leak(folder: str, child: Child) -> None:
             print(time.monotonic_ns(), file=stamps, flush=True)
             child.progress()
             time.sleep(0.01)
+
+
+def done_but_slow(code: int, child: Child) -> None:
+    """Its work is over, and its end takes for ever, as on a busy machine."""
+    child.ready()
+    child.done(code)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    while True:
+        time.sleep(60)

@@ -311,3 +311,15 @@ def test_a_process_that_loads_for_ever_is_killed_after_its_grace():
     with supervised(Stage("slow", bodies.load_for_ever, None, board, config)) as outcome:
         until(lambda: bool(outcome), 60)
     assert isinstance(outcome[0], GaveUpError)
+
+
+@pytest.mark.parametrize("code", [0, 4])
+def test_who_is_done_and_slow_to_end_is_not_begun_anew(monkeypatch, capfd, code):
+    """On a busy machine a file that had ended was played again, and again."""
+    monkeypatch.setattr("edge_app.app.processes.supervisor.CLOSE_S", 1.0)
+    config = SuperviseConfig(progress_s=0.1, max_rss_mb=0)
+    done = Stage("done", bodies.done_but_slow, code, {}, config)
+    with supervised(done) as outcome:
+        until(lambda: bool(outcome), 60)
+    assert (outcome, row(done)) == ([code], ("stopped", 0))
+    assert capfd.readouterr().err == ""

@@ -110,6 +110,7 @@ def _watch(
             )
         )
         if status.state == "ended":
+            child.done(SourceError.exit_code if status.error else 0)
             if status.error:
                 raise SourceError(status.error)
             return

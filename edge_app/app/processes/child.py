@@ -29,7 +29,8 @@ class Pulse(ctypes.Structure):
     """What one process and its supervisor share. Stamps are monotonic nanoseconds, 0 for "not yet".
 
     go: the supervisor lets it open its source. loaded: its models are in memory. ready_ns: it may work. beat_ns: its
-    loop turned. work_ns: it did a piece of work; `work` counts these.
+    loop turned. work_ns: it did a piece of work; `work` counts these. code: -1, or once it only has to close what it
+    opened, the code that it will exit with.
     """
 
     go: bool
@@ -38,9 +39,10 @@ class Pulse(ctypes.Structure):
     beat_ns: int
     work_ns: int
     work: int
+    code: int
     _fields_ = (
         ("go", ctypes.c_bool), ("loaded", ctypes.c_bool), ("ready_ns", ctypes.c_int64), ("beat_ns", ctypes.c_int64),
-        ("work_ns", ctypes.c_int64), ("work", ctypes.c_int64),
+        ("work_ns", ctypes.c_int64), ("work", ctypes.c_int64), ("code", ctypes.c_int64),
     )  # fmt: skip
 
 
@@ -93,6 +95,11 @@ class Child:
         self.alive()
         self._pulse.work_ns = self._pulse.beat_ns
         self._pulse.work += 1
+
+    def done(self, code: int = 0) -> None:
+        """Nothing more will come, and there will be no more signs of life: `code` is what it exits with."""
+        self.alive()
+        self._pulse.code = code
 
     def lifecycles(self) -> Mapping[str, Mapping[str, Any]]:
         return lifecycles(self._board)

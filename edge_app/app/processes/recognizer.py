@@ -329,6 +329,8 @@ def run_recognizer(task: RecognizerTask, child: Child) -> None:
                 child.progress()
             recognizer.tick()
             child.alive()
+        if not child.stopping:
+            child.done()
     finally:
         recognizer.close()
         context.destroy(linger=0)

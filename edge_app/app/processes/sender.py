@@ -71,6 +71,7 @@ def run_sender(task: SenderTask, child: Child) -> None:
                 child.progress()
             sender.send(None if item is None else poser.estimate(item), status.state, status.error)
             if status.state == "ended":
+                child.done(SourceError.exit_code if status.error else 0)
                 if status.error:
                     raise SourceError(status.error)
                 return

@@ -35,6 +35,7 @@ from edge_app.window.skeleton import WindowSpec
 
 WATCH_S = 0.05
 STOP_S = 3.0
+CLOSE_S = 10.0  # for a process whose work is done
 MEMORY_S = 1.0  # between looks at a stage's memory
 IDLE_S = 1.0  # without work a running stage is called degraded
 _FATAL = {error.exit_code for error in (UsageError, PortError, SourceError)}
@@ -64,13 +65,23 @@ class Run:
 
     def __init__(self, process: SpawnProcess, pulse: Pulse, said: Connection) -> None:
         self.process, self.pulse, self.said = process, pulse, said
-        self._beat_ns, self._silent_s = 0, 0.0
+        self.silent_s = 0.0
+        """Seconds without a beat, of the time in which the supervisor was looking."""
+        self._beat_ns = 0
 
-    def silent_s(self, elapsed_s: float) -> float:
-        """Seconds without a beat, of the time in which the supervisor was looking: `elapsed_s` since the last call."""
+    def exitcode(self, elapsed_s: float) -> int | None:
+        """None while it lives; one that is done and does not end is killed, and has the code that it would have had.
+
+        elapsed_s: since the last call.
+        """
+        if self.process.exitcode is not None:
+            return self.process.exitcode
         changed = self.pulse.beat_ns != self._beat_ns
-        self._beat_ns, self._silent_s = self.pulse.beat_ns, 0.0 if changed else self._silent_s + elapsed_s
-        return self._silent_s
+        self._beat_ns, self.silent_s = self.pulse.beat_ns, 0.0 if changed else self.silent_s + elapsed_s
+        if self.pulse.code < 0 or self.silent_s <= CLOSE_S:
+            return None
+        self.end()
+        return self.pulse.code
 
     def memory_mb(self) -> float:
         """Resident memory in MB; 0 where the system does not tell."""
@@ -116,7 +127,7 @@ class Stage:
     def _spawn(self, *, go: bool) -> Run:
         self._budget.started()
         pulse: Pulse = RawValue(Pulse)
-        pulse.go = go
+        pulse.go, pulse.code = go, -1
         said = Connection(memory_file())  # what can be handed to a spawned process
         process = self._context.Process(
             target=run_child, name=self.name,
@@ -147,22 +158,22 @@ class Stage:
                 self.start()
             return None
         self.was_ready = self.was_ready or run.pulse.ready_ns > 0
-        code = run.process.exitcode
-        if code is None:
-            silent_s = run.silent_s(elapsed_s)
+        code = run.exitcode(elapsed_s)
+        if code is None and run.pulse.code < 0:
+            silent_s = run.silent_s
             if silent_s > (self._config.progress_s if run.pulse.ready_ns else self._config.grace_s):
                 run.end()
                 self._follow(f"made no progress for {silent_s:.1f} s")
             elif self._recycle:
                 self._look_at_memory(run)
-        elif code == 0:
-            self.finished = True
-            if self._next is not None:
-                self._next.end()
+        elif code is None:
+            pass  # it closes what it had opened
         elif code in _FATAL and not self.was_ready:
             return code
-        elif code == SourceError.exit_code:  # of a source that has an end: to start again would not help
+        elif code in (0, SourceError.exit_code):  # a source has ended, or broken off: to start again would not help
             self.finished, self.code = True, code
+            if self._next is not None:
+                self._next.end()
         elif self._next is not None and self._next.pulse.loaded:
             self._follow("")
         else:

@@ -1,6 +1,7 @@
 """`recognize`: the contract's JSON, the same answer twice, and the right answer for a drawn person."""
 
 import json
+import shutil
 from importlib.resources import files
 from xml.etree import ElementTree
 
@@ -41,6 +42,19 @@ def test_twice_the_same_and_the_picture_is_svg(capfd, tmp_path):
     assert first["ranking"] and first["events"]
     assert recognized(capfd, source, "--labels", "wave, squat, drink") == first
     assert ElementTree.parse(tmp_path / "run.svg").getroot().tag.endswith("svg")
+
+
+@pytest.mark.parametrize("name", ["bad\udcff.mcap", "a\nb\x1b[2J.mcap"])
+def test_any_file_name_is_told_and_drawn(capfd, tmp_path, name):
+    recording, picture = tmp_path / name, tmp_path / f"{name}.svg"
+    shutil.copy(SQUATS, recording)
+    command = [f"pose://{recording}", "--labels", "squat, wave", "--picture", str(picture)]
+    told = recognized(capfd, *command)["file"].encode()
+    assert told.endswith(rb"bad\xff.mcap" if "bad" in name else name.encode())
+    ElementTree.parse(picture)
+    assert main(["recognize", *command]) == 0
+    first, *_ = capfd.readouterr().out.splitlines()
+    assert first.isprintable() and ".mcap: squat" in first
 
 
 def test_a_picture_that_cannot_be_written_costs_no_result(capfd):
