@@ -19,6 +19,7 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from edge_app.app.bridges.home_assistant import STATES, HomeAssistant, LabelNames
 from edge_app.app.label_service import CHANGES
 from edge_app.app.processes.handover import unpack
 from edge_app.app.settings import Settings, load_settings
@@ -26,7 +27,7 @@ from edge_app.bundles.bundle import load_bundle
 from edge_app.camera import remote
 from edge_app.camera.pose_codec import POSE_BYTES
 from edge_app.camera.recording import RecordingFile, read_recording
-from edge_app.client import Subscriber, client_keys, decode, read_certificate, strict_json
+from edge_app.client import Message, Subscriber, client_keys, decode, read_certificate, strict_json
 from edge_app.errors import AppError, UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import parse_lines, parse_text, read_labels
@@ -197,7 +198,41 @@ def test_X10_label_files(tmp_path, examples):
             assert str(error).isprintable() and len(str(error)) < 400
 
     good = "# list\nwave = hello, hi: an arm\nclap\nfalls down # c\n".encode("utf-8-sig")
-    fuzz(examples, st.one_of(st.binary(max_size=80), damaged(good), texts, st.lists(texts, max_size=5)), check)
+    parts = [*"=;,:，、；：＝ \n", "鼓掌", "winken", "chute", "махать", "zwaaien", "wave", "- ", "1. ", "2、",
+             "\u00a0", "\u200b", "@ 0.5"]  # fmt: skip
+    pasted = st.lists(st.sampled_from(parts), max_size=12).map("".join)
+    wild_lists = st.lists(texts | pasted, max_size=5)
+    fuzz(examples, st.one_of(st.binary(max_size=80), damaged(good), texts, pasted, wild_lists), check)
+
+
+@pytest.mark.parametrize("examples", SIZES)
+def test_messages_on_their_way_to_home_assistant(tmp_path, examples):
+    sent: dict[str, str] = {}
+    labels = LabelNames(f"ipc://{tmp_path}/nobody", None)
+    labels.want = lambda version: None
+    home = HomeAssistant("p", "ha", labels, sent.__setitem__, lambda topics: None)
+    one = st.fixed_dictionaries({"event": texts, "label": texts, "track": st.integers(0, 9) | wild}) | wild
+    known = {
+        "type": st.sampled_from(["start", "update", "end"]) | wild, "event": texts | wild, "label": texts | wild,
+        "track": st.integers(0, 9) | wild, "state": st.sampled_from(STATES) | wild,
+        "open": st.lists(one, max_size=3) | wild,
+    }  # fmt: skip
+    messages = st.tuples(
+        st.sampled_from(["action", "state"]), st.fixed_dictionaries({}, optional=known), st.booleans(), texts
+    )
+
+    def check(value: tuple[str, dict, bool, str]) -> None:
+        kind, data, local, kept = value
+        try:
+            home.take(Message(f"v1/cam/{kind}", data, local=local), "cam")
+        except (LookupError, TypeError, AttributeError):
+            return
+        home.kept(f"{kept}/live")
+        home.poll()
+        assert all(isinstance(payload, str) and payload.isascii() for payload in sent.values())
+        assert all("+" not in topic and "#" not in topic for topic in sent if topic.startswith(("p/cam/", "ha/")))
+
+    fuzz(examples, messages, check)
 
 
 FILES = {

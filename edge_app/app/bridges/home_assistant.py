@@ -127,6 +127,18 @@ class LabelNames:
             self._busy.release()
 
 
+def _opened(one: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Event, and what is kept of it: label, track and score.
+
+    Raises:
+        KeyError, TypeError: it is not as its schema says.
+    """
+    event, label, track = one["event"], one["label"], one["track"]
+    if not isinstance(event, str) or not isinstance(label, str) or not isinstance(track, int):
+        raise TypeError("event, label or track of another type")
+    return event, {"label": label, "track": track, "score": one.get("score")}
+
+
 @dataclass(slots=True)
 class _Camera:
     name: str
@@ -167,7 +179,11 @@ class HomeAssistant:
         self._kept.append(topic)
 
     def take(self, message: Message, topic: str) -> None:
-        """A message of a camera, which stands as `topic` in topics."""
+        """A message of a camera, which stands as `topic` in topics.
+
+        Raises:
+            LookupError, TypeError, AttributeError: it is not as its schema says; it then changes nothing.
+        """
         data = message.data
         if message.kind not in ("action", "state"):
             return
@@ -180,14 +196,13 @@ class HomeAssistant:
             if data["type"] == "end":
                 camera.open.pop(data["event"], None)
             else:
-                camera.open[data["event"]] = {"label": data["label"], "track": data["track"], "score": data["score"]}
-        else:
-            camera.state = data["state"]
-            listed = {} if message.local else {one["event"]: one for one in data["open"]}
-            camera.open = {
-                event: camera.open.get(event) or {"label": one["label"], "track": one["track"], "score": None}
-                for event, one in listed.items()
-            }
+                camera.open.update([_opened(data)])
+        elif data["state"] in STATES:
+            listed = dict(map(_opened, [] if message.local else data["open"]))
+            camera.state, camera.open = (
+                data["state"],
+                {event: camera.open.get(event, listed[event]) for event in listed},
+            )
             self._labels.want((data.get("run"), data.get("labels_version")))
         self._announce(camera)
         self._tell(camera)

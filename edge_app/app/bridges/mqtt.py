@@ -181,7 +181,7 @@ def _forward(stream: Subscriber, client: paho.Client, prefix: str, home: HomeAss
             if home is not None:
                 try:
                     home.take(message, camera)
-                except (LookupError, TypeError, AttributeError, ValueError) as error:  # not as its schema says
+                except (LookupError, TypeError, AttributeError) as error:
                     log.warning(f"left out a message of {message.topic}: {error!r}")
         if home is not None:
             home.poll()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed (pip install 'edge-app[mqtt]')")
 
@@ -217,6 +220,17 @@ def test_ids_are_plain_and_differ() -> None:
 def test_the_states_are_those_of_the_stream() -> None:
     schema = json.loads((SCHEMAS / "state-1.0.json").read_text())
     assert list(STATES) == schema["properties"]["state"]["enum"]
+
+
+def test_the_automation_of_the_guide_names_entities_that_are_there() -> None:
+    page = (Path(__file__).parents[3] / "docs/home-assistant.md").read_text()
+    (rules,) = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, flags=re.S))
+    found = {
+        f"{topic.partition('/')[0]}.{re.sub('[^a-z0-9]+', '_', (each['device']['name'] + ' ' + each['name']).lower())}"
+        for topic, each in discovery("edge-app", "cam", "cam", ["fall down", "hinfallen"], 2).items()
+    }  # as Home Assistant makes them of the device's name and the entity's
+    assert {trigger["entity_id"] for rule in rules["automation"] for trigger in rule["triggers"]} <= found
+    assert set(re.findall(r"(?:binary_)?sensor\.edge_app_\w+", page)) <= found
 
 
 def test_a_bad_prefix_is_named(capfd) -> None:
