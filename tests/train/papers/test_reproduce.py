@@ -12,21 +12,24 @@ import train.papers.heads
 import train.papers.protocol
 import train.papers.reproduce
 from edge_app.errors import UsageError
+from edge_app.ranker.labels.text_encoder import TextEncoder
 from tests.train.formats import write_ntu_folder
 from train.__main__ import main
 from train.data.splits import CLASSES, Split, all_splits, class_names, find_split
 from train.data.texts import FixedTexts
 from train.evaluate.metrics import harmonic
+from train.heads.fdsm import distil_gate
 from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
 from train.papers.features import FILES, Features, read_features
 from train.papers.heads import Fitted, How, fit_head, ranker
-from train.papers.protocol import Texts, measure, read_texts
+from train.papers.protocol import measure
 from train.papers.published import all_published, find_published
 from train.papers.released import find_released
 from train.papers.report import report_text
 from train.papers.reproduce import encoder_of, published_splits
+from train.papers.texts import Texts, read_targets, read_texts
 
 TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
 SMALL = Recipe(
@@ -35,7 +38,9 @@ SMALL = Recipe(
 SELECTED = "SELECTED ON TEST"
 REPORT = {
     "table": "ntu60", "data": "made up", "features": True, "encoder_options": {}, "test_clips_expected": 16_487,
-    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False,
+    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False, "variant": "faithful",
+    "fit": "ours", "epoch": "last", "precision": "fp32", "changes": [], "targets": None, "gate": {"kind": "mended"},
+    "text_rows": None, "prepared": False,
 }  # fmt: skip
 
 
@@ -265,3 +270,67 @@ def test_the_splits_of_a_table_are_those_with_figures(dataset):
     found = published_splits(dataset)
     assert {f"{kind}-{n}" for kind in ("smie", "sa-dvae") for n in (1, 2, 3)} <= set(found)
     assert ("synse-55-5" in found) == (dataset == "ntu60") and not any(name.startswith("star") for name in found)
+
+
+TOKENS = {"hidden": 16, "heads": 2, "depth": 1, "time": 8, "gate": 4}
+
+
+def test_fdsm_reads_tokens_and_a_pair_as_its_code_does(tmp_path, monkeypatch):
+    """35 tokens and the pooled row of both texts as they come, asked with the sparse ones, then with the rich ones."""
+    config = train.papers.heads.dataclasses.replace(FAITHFUL, **TOKENS)
+    monkeypatch.setattr(train.papers.heads.fdsm, "FAITHFUL", config)
+    rng = np.random.default_rng(0)
+    sparse, rich = (5 * rng.normal(size=(60, 4, 8)).astype(np.float32) for _ in range(2))
+    np.save(tmp_path / "sparse.npy", sparse)
+    np.save(tmp_path / "rich.npy", rich)
+    texts = read_texts("ntu60", None, tmp_path / "sparse.npy", None, tmp_path / "rich.npy")
+    given, loss, energies = [], Fdsm.loss, Fdsm.energies
+    monkeypatch.setattr(Fdsm, "loss", lambda self, *how: (given.append((self, *how)), loss(self, *how))[1])
+    asked = []
+    monkeypatch.setattr(Fdsm, "energies", lambda self, x, text: (asked.append(text), energies(self, x, text))[1])
+    targets = tmp_path / "targets.txt"
+    targets.write_text("0.5\n" * 60)
+    how = How(fit="authors", steps=3, targets=read_targets("ntu60", targets))
+    row = measure("fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, how, [3])
+    model, _, _, of_sparse, of_rich, *_ = given[0]
+    assert (model.config.tokens, model.config.pooled, model.config.text) == (3, True, 8)
+    seen = [0, 1, 3, 4, 6, 7]
+    np.testing.assert_array_equal(of_sparse.reshape(6, 4, 8), sparse[seen])
+    np.testing.assert_array_equal(of_rich.reshape(6, 4, 8), rich[seen])
+    first, *_, last = [text.reshape(2, 4, 8) for text in asked if len(text) == 2]
+    np.testing.assert_array_equal(first, sparse[[2, 5]])
+    np.testing.assert_array_equal(last, rich[[2, 5]])
+    assert "rich" in row
+    unit = sparse[:, -1] / np.linalg.norm(sparse[:, -1], axis=1, keepdims=True)
+    np.testing.assert_allclose(texts.of("sa_dvae", how).pooled(np.arange(60)), unit, rtol=1e-5)
+    tokens = texts.of("scale", How(changes=(("scale.tokens", 3),)))
+    assert tokens.pooled(np.arange(60)).shape == (60, 32)
+    scale = measure(
+        "scale", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, How(changes=(("scale.tokens", 3),)), [12]
+    )
+    assert 0 <= scale["zsl"]["top1"] <= 1
+
+
+def test_the_gate_is_distilled_and_then_left_alone():
+    torch.manual_seed(0)
+    gate = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    x = torch.randn(60, 8)
+    goal = (x[:, 0] > 0).float()
+    before = torch.nn.functional.mse_loss(gate(x)[:, 0].sigmoid(), goal).item()
+    distil_gate(gate, x, goal, 0)
+    assert torch.nn.functional.mse_loss(gate(x)[:, 0].sigmoid(), goal).item() < before - 0.001
+
+
+def test_the_authors_csv_and_llm_files_are_read_as_a_pair(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("idx,label\n" + "".join(f'{i},"move, {i}"\n' for i in range(60)))
+    (tmp_path / "a.txt").write_text("".join(f"it means {i}\n" for i in range(60)))
+    texts = read_texts("ntu60", tmp_path / "a.csv", None, tmp_path / "a.txt")
+    assert (texts.rows.count, texts.rows.pair, texts.rows.width) == (1, True, 384)
+    expected = TextEncoder().encode(["move, 7", "it means 7"])
+    np.testing.assert_allclose(texts.rows.pooled([class_names("ntu60")[7]])[0], expected.reshape(-1), atol=1e-5)
+    for wrong in ((None, None, tmp_path / "a.txt"), (tmp_path / "a.csv", tmp_path / "a.txt")):
+        with pytest.raises(UsageError, match=r"expected|goes with"):
+            read_texts("ntu60", *wrong)
+    (tmp_path / "t.txt").write_text("2\n" * 60)
+    with pytest.raises(UsageError, match="60 numbers from 0 to 1 expected"):
+        read_targets("ntu60", tmp_path / "t.txt")
