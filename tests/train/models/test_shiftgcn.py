@@ -222,3 +222,12 @@ def test_the_network_repeats_short_bodies_and_reads_long_ones_whole():
             feature, logits = model(whole)
             for got, wanted in zip(network(part), (feature[0], logits[0]), strict=True):
                 np.testing.assert_allclose(got, wanted, atol=1e-5)
+
+
+def test_weights_begin_as_in_the_authors_code():
+    """Spreads of a 60-way joint stream: classifier, temporal mixing, residual of the last stride."""
+    torch.manual_seed(0)
+    parts = dict(ShiftGCN(ShiftConfig(classes=60)).named_modules())
+    found = [parts[name].weight.std().item() for name in ("fc", "l10.tcn1.temporal_linear", "l8.residual.conv")]
+    assert found == pytest.approx([0.183, 0.088, 0.088], rel=0.03)
+    assert not parts["l8.residual.conv"].bias.any() and not parts["l8.gcn1.down.0"].bias.any()
