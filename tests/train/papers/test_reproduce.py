@@ -265,6 +265,37 @@ def test_every_published_figure_has_a_provenance():
     assert find_published("gzsl", "ntu60", "synse-55-5", "fs_vae").values == (77.0, 74.5, 75.7)
 
 
+def test_every_deviation_is_printed_with_each_table_and_none_that_was_not_active():
+    row = {"split": "synse-55-5", "system": "fdsm", "seed": 0, "steps": None, "chance": 0.2, "gzsl": [],
+           "encoder": "as published", "zsl": {"top1": 0.5}, "clips": {"gtest": 16_487}}  # fmt: skip
+    systems = [row, row | {"system": "sa_dvae"}]
+    ours = report_text(REPORT | {"rows": systems})
+    for said in (
+        "fdsm: fitted our way", "sa_dvae: fitted our way", "35 tokens and the pooled row", "the gate is learned",
+        "the curriculum does nothing", "log-variances", "the last epoch is kept", "--gate released",
+    ):  # fmt: skip
+        assert sum(said in line for line in ours.splitlines()) == 2, said
+    theirs = {"fit": "authors", "epoch": "best", "select_on_test": True, "text_rows": [36, True], "targets": [0.5],
+              "gate": {"kind": "released"}, "rows": systems[:1]}  # fmt: skip
+    assert "Deviates" not in report_text(REPORT | theirs)
+    changed = report_text(REPORT | theirs | {"changes": [["fdsm.depth", 2]], "precision": "bf16"})
+    assert changed.count("Deviates: --set fdsm.depth=2") == 2 == changed.count("Deviates: fdsm: computed in bf16")
+    assert "Epochs or cycles of the heads, the best on the unseen test clips: 3 to 3." in report_text(
+        REPORT | theirs | {"rows": [row | {"period": 2}]}
+    )
+
+
+def test_published_figures_stand_with_their_sources_and_what_they_used():
+    row = {"split": "synse-110-10", "system": "ridge", "seed": 0, "steps": None, "chance": 0.1, "gzsl": [],
+           "encoder": "as published", "zsl": {"top1": 0.5}, "clips": {"gtest": 50_906}}  # fmt: skip
+    text = report_text(REPORT | {"table": "ntu120", "test_clips_expected": 50_906, "rows": [row]})
+    table = text.partition("## Published on these splits")[2]
+    assert "| synse-110-10 | ZSL | fdsm | 75.24 | arXivLens on FDSM, 2604.09063 [2ND] | best epoch on the test" in table
+    assert "posebridge | 80.3 |" in table and "from RGB |" in table and "adapts at test time |" in table
+    figures = [float(line.split("|")[4]) for line in table.splitlines() if "| ZSL |" in line]
+    assert figures == sorted(figures, reverse=True) and "synse-96-24" not in table
+
+
 @pytest.mark.parametrize("dataset", CLASSES)
 def test_the_splits_of_a_table_are_those_with_figures(dataset):
     found = published_splits(dataset)
