@@ -136,7 +136,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         age = row["age_ms"]
         lines.append(
             f"| {row['cameras']} | {row['decisions_per_s']} | {row['slowest_camera_per_s']} | {age['p50']} | "
-            f"{age['p90']} | {age['p99']} | {row['recognizer_cpu_ms']} | {row['cpu_ms']} | {row['rss_mib']} |"
+            f"{age['p90']} | {age['p99']} | {row['recogniser_cpu_ms']} | {row['cpu_ms']} | {row['rss_mib']} |"
         )
     return "\n".join(lines)
 

@@ -38,6 +38,7 @@ SELF_TOLD = ("stale", "camera_lost", "camera_frozen", "failed")  # states that n
 _MAX_DRAIN = 10_000  # frames taken before one is given, so that a flood cannot hold the reader
 _MAX_KEPT = 4096  # messages waiting for a reader; then the oldest goes
 _MAX_TOPICS = 1024
+_MAX_SOCKET_PATH = 107  # bytes; the system's limit
 _MAX_INTEGER = 1 << 63
 _MAX_CERTIFICATE = 4096  # bytes
 _KEY_LINE = re.compile(r'^\s*(public|secret)-key\s*=\s*"([^"\n]*)"', re.MULTILINE)
@@ -129,6 +130,30 @@ def _integer(text: str) -> int:
     if len(text) > 20 or not -_MAX_INTEGER <= int(text) < _MAX_INTEGER:
         _refuse(text[:20])
     return int(text)
+
+
+def as_meant(endpoint: str) -> str:
+    """An endpoint to connect to in full: `HOST:PORT` is tcp, schemes are in lower case, localhost is 127.0.0.1.
+
+    Raises:
+        ValueError: none that ZeroMQ could connect to; says what is wrong.
+    """
+    scheme, separator, address = endpoint.partition("://") if "://" in endpoint else ("tcp", "", endpoint)
+    scheme = scheme.lower()
+    if scheme == "inproc" and address:
+        return f"inproc://{address}"
+    if scheme == "ipc" and address:
+        if (size := len(os.fsencode(address))) > _MAX_SOCKET_PATH:
+            raise ValueError(f"a socket's path of {size} bytes, at most {_MAX_SOCKET_PATH} are possible")
+        return f"ipc://{address}"
+    host, _, port = address.rpartition(":")
+    if scheme != "tcp" or (not separator and not host):
+        raise ValueError("tcp://HOST:PORT or ipc://PATH is expected")
+    if not host or not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
+        raise ValueError("a host and a port from 1 to 65535 are expected, as in tcp://HOST:PORT")
+    if ":" in host and host[:1] + host[-1:] != "[]" and ";" not in host:
+        raise ValueError(f"an IPv6 address stands in brackets: tcp://[{host}]:{port}")
+    return f"tcp://{'127.0.0.1' if host.lower() == 'localhost' else host}:{port}"
 
 
 def client_keys(folder: str | os.PathLike[str]) -> tuple[str, str, str]:
@@ -259,8 +284,8 @@ class Subscriber:
             server_key, public_key, secret_key = client_keys(keys)
         self._socket: zmq.Socket[bytes] = (context or zmq.Context.instance()).socket(zmq.SUB)
         try:
-            self._connect(endpoint, topics, server_key, public_key, secret_key)
-        except (zmq.ZMQError, OSError) as error:
+            self._connect(as_meant(endpoint), topics, server_key, public_key, secret_key)
+        except (zmq.ZMQError, OSError, ValueError) as error:
             self.close()
             raise ValueError(f"cannot subscribe to {endpoint!r}: {error}") from None
 

@@ -50,6 +50,14 @@ def redact(text: str) -> str:
     return _SECRET_OPTION.sub(r"\1***", text)
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def legible(text: str) -> str:
+    """Text that can be encoded: a byte of a file name that is no UTF-8, a lone surrogate here, comes as `\\xff`."""
+    return _SURROGATE.sub(lambda found: f"\\x{ord(found[0]) & 0xFF:02x}", text)
+
+
 def printable(value: object) -> str:
     """Text that cannot move the cursor or forge a line: whatever is not printable comes as its escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(value))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in legible(str(value)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
 
 from edge_app.types import CameraReport, Decision, Event, EventType, Ranking, Reason, State, Window
 from edge_app.window.quality import bone_length_variation
+from edge_app.window.repetitions import RepetitionCounter, Repetitions
 from edge_app.window.skeleton import WindowSpec
 
 
@@ -28,7 +29,7 @@ class EventConfig:
     max_variation_to_start: nothing starts on bones that change by more; those of people do in one window of fifty.
     min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
-    update_s: period of updates of an open action.
+    update_s: period of updates of an open action; each repetition brings one too.
     """
 
     smooth_s: float = 0.4
@@ -59,6 +60,7 @@ class _Open:
     updated_ns: int
     weak_since_ns: int | None = None
     score: float = 0.0
+    repeated: Repetitions = field(default_factory=Repetitions)
 
 
 class EventDetector:
@@ -86,6 +88,7 @@ class EventDetector:
         self._leader: str | None = None
         self._leader_since_ns = 0
         self._present_ns: int | None = None
+        self._repetitions = RepetitionCounter(self._spec)
 
     def update(self, report: CameraReport, ranking: Ranking | None) -> Decision:
         """Decide on one report; `ranking` is of the report's window, None where there is no window to rank."""
@@ -140,6 +143,7 @@ class EventDetector:
         if ranking.labels_version != self._version:
             events += self._relabel(window.t_ns, ranking)
         self._present_ns = window.t_ns
+        self._repetitions.push(window)
         belief = self._smooth(window.t_ns, ranking)
         top = float(belief.max(initial=0.0))
         label = ranking.labels[int(np.argmax(belief))] if len(belief) else None
@@ -234,19 +238,21 @@ class EventDetector:
         onset_ns = max(self._leader_since_ns - int(self._spec.seconds * 0.5e9), 0)
         name = f"{self._camera}-{window.track}-{next(self._numbers)}"
         self._open = _Open(name, self._leader or "", onset_ns, window.t_ns, score=score)
+        self._repetitions.start(onset_ns)
         return [self._event("start", window.t_ns, ranking, None)]
 
     def _continue(self, window: Window, ranking: Ranking, belief: np.ndarray, quiet: bool) -> list[Event]:
         current = self._open
         assert current is not None
         current.score = float(belief[ranking.labels.index(current.label)])
+        told, current.repeated = current.repeated.count, self._repetitions.count()
         if current.score >= self._limits(ranking, current.label)[1] and not quiet:
             current.weak_since_ns = None
         elif current.weak_since_ns is None:
             current.weak_since_ns = window.t_ns
         if current.weak_since_ns is not None and window.t_ns - current.weak_since_ns >= self._config.release_s * 1e9:
             return list(self._end(window.t_ns, "idle" if quiet else "over", ranking))
-        if window.t_ns - current.updated_ns >= self._config.update_s * 1e9:
+        if current.repeated.count > told or window.t_ns - current.updated_ns >= self._config.update_s * 1e9:
             current.updated_ns = window.t_ns
             return [self._event("update", window.t_ns, ranking, None)]
         return []
@@ -264,6 +270,7 @@ class EventDetector:
         return Event(
             type=kind, id=current.id, camera=self._camera, track=self._track or 0, label=current.label,
             score=round(current.score, 4), t_ns=t_ns, onset_ns=current.onset_ns, ranking=ranking, reason=reason,
+            reps=current.repeated.count, cadence_hz=current.repeated.cadence_hz,
         )  # fmt: skip
 
 

@@ -215,6 +215,8 @@ class Event:
         onset_ns: when the action is estimated to have begun, on the same clock.
         ranking: of all labels at this moment; None where an end comes without a window.
         reason: why it ended, such as "over", "idle" or "track_lost"; None for a start or an update.
+        reps: how often the motion has been repeated since the onset; 0 until it is seen to be periodic.
+        cadence_hz: repetitions a second of late; None while nothing is repeated.
 
     Example:
         >>> event = Event("start", "cam-1-1", "cam", 1, "wave", 0.71, 2_500_000_000, 1_250_000_000, None)
@@ -232,6 +234,8 @@ class Event:
     onset_ns: int
     ranking: Ranking | None
     reason: str | None = None
+    reps: int = 0
+    cadence_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from edge_app.bundles.bundle import FORMAT, load_bundle
 from edge_app.bundles.files import put_folder
@@ -32,7 +31,7 @@ from edge_app.recognizer import self_test
 from edge_app.window.normalize import normalize
 from export.to_onnx import export_encoder
 from train.data.clips import clip_windows
-from train.encoder.frozen import load_encoder
+from train.encoder.frozen import device_network, load_encoder, web_classes
 from train.heads.systems import load_heads
 from train.models.edge import Detailed
 from train.synthetic.person_clips import generated_clips
@@ -60,15 +59,17 @@ def run(arguments: argparse.Namespace) -> None:
     background = build_table([Label(action.name) for action in actions()], text, 0)
     known: dict[str, Any] = {"embeddings": background.pooled()}
     entry: dict[str, Any] = {"file": "encoder.onnx", "feature": encoder.feature}
-    network: nn.Module = encoder
     detailed, widths = Detailed(encoder), {kind: len(weights["feature_mean"]) for kind, weights in heads.items()}
     for kind, width in widths.items():
         if width not in (encoder.feature, detailed.width):
             allowed = f"{encoder.feature} or {detailed.width} are allowed"
             raise UsageError(f"--heads {arguments.heads}: {kind}.pt reads {width} numbers of this encoder, {allowed}")
-    if detailed.width in widths.values():
-        network, entry["output"] = detailed, detailed.width
+    long = detailed.width in widths.values()
+    if long:
         known["parts"] = background.pooled(parts=True)[:, known["embeddings"].shape[1] :]
+    network, web = device_network(encoder, spec, saved, detailed=long), web_classes(saved)
+    if long or web:
+        entry["output"] = (detailed.width if long else encoder.feature) + len(web.get("texts", ()))
 
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".bundle-", dir=arguments.out.parent))
@@ -86,6 +87,10 @@ def run(arguments: argparse.Namespace) -> None:
             **{name: vectors.astype(np.float16) for name, vectors in known.items()},
             names=np.array(background.names),
         )
+        if web:
+            texts, mean = (web[name].astype(np.float16) for name in ("texts", "mean"))
+            names = np.array(saved["web"]["names"])
+            np.savez_compressed(work / "web_classes.npz", texts=texts, mean=mean, names=names)
         shutil.copy(arguments.calibration, work / "calibration.json")
         shutil.copy(arguments.card, work / "MODEL_CARD.md")
         manifest: dict[str, Any] = {

@@ -99,6 +99,10 @@ def test_a_recording_needs_no_pose_model_and_ends_what_it_began(recognizer):
     assert [event.type for event in events if event.type != "update"] == ["start", "end"]
     assert {event.label for event in events} == {"squat"}
     assert decisions[-1].state == "stale" and decisions[-1].reason.rule == "ended"
+    assert [event.reps for event in events if event.type == "update"] == sorted(event.reps for event in events[:-1])[1:]
+    assert events[-1].reps == 3
+    assert {event.cadence_hz for event in events[:2]} == {None}
+    assert 0.4 < max(event.cadence_hz or 0.0 for event in events) < 0.6
 
 
 def test_a_recording_loads_no_mediapipe():

@@ -25,11 +25,11 @@ VERBS = {
     "calibrate": ("train.heads.calibrate", "fit temperature and rejection on pseudo-unseen concepts"),
     "extract": ("train.data.extract", "run MediaPipe over videos once and keep the poses"),
     "sensor": ("train.synthetic.fit_sensor_noise", "fit the model of MediaPipe's errors to drawn clips"),
-    "teacher": ("train.encoder.distill", "features of the NTU-120 network for true skeletons, to distill from"),
     "draw": ("train.synthetic.draw", "draw generated motion and run MediaPipe over it"),
     "folds": ("train.studies.folds", "cross-validation: sets, classes and people that training never saw"),
     "quiet": ("train.evaluate.quiet", "make more footage in which nothing happens"),
     "streams": ("train.evaluate.streams", "make streams in which a drawn person does one thing after another"),
+    "develop": ("train.evaluate.development", "figures by which recipes are compared, in two halves"),
     "evaluate": ("train.evaluate.bundle", "measure a bundle: sets, videos, quiet footage, drawn people, scores"),
 }
 

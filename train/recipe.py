@@ -25,7 +25,7 @@ from train.heads import calibrate
 from train.heads import train as head
 
 VERBS = {"encoder": encoder, "merge": merge, "head": head, "calibrate": calibrate}
-SECTIONS = ("encoder", "parts", "head", "calibrate")
+SECTIONS = ("encoder", "parts", "merge", "head", "calibrate")
 DONE = "recipe.json"
 """In the run folder: the options of each step that is done."""
 
@@ -85,7 +85,9 @@ def read_steps(path: Path, data: Path, out: Path) -> list[Step]:
         name, common = file.parent.name, recipe.get("encoder")
         options = _options(path, "encoder", common) | _options(path, name, part)
         steps.append(_step(path, name, "encoder", options, data=data, out=file.parent))
-    steps.append(Step("merge", "merge", {}, argparse.Namespace(encoders=encoders, out=merged)))
+    merging = _options(path, "merge", recipe.get("merge"))
+    steps.append(_step(path, "merge", "merge", merging, encoders=encoders[0], out=merged))
+    steps[-1].arguments.encoders = encoders
     steps.append(
         _step(path, "head", "head", _options(path, "head", recipe["head"]), encoder=merged, data=data, out=out)
     )

@@ -14,6 +14,7 @@ from edge_app.app.settings import Settings, load_settings
 from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
 from edge_app.camera import gives_poses
+from edge_app.camera.uri import normalized
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label, parse_labels
@@ -53,7 +54,7 @@ def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tu
     support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, use=settings.taught.use)
     chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
     log.debug("%s", chosen.why, extra={"kind": "runtime"})
-    ranker = support.with_shots(load_ranker(bundle, arguments.ranker))
+    ranker = support.with_shots(load_ranker(bundle, arguments.ranker, config=settings.ranker))
     recognizer = Recognizer(
         support.extended(labels), bundle=bundle, ranker=ranker, runtime=chosen.encoder,
         pose=settings.pose.backend, camera=settings.camera, events=settings.events,
@@ -80,7 +81,7 @@ def make_task(
         check_bind(settings.publish.control, with_keys=bool(keys))
     if settings.metrics.endpoint:
         loopback_address(settings.metrics.endpoint)
-    sources = [_listening(source, keys) for source in sources]
+    sources = [_listening(normalized(source), keys) for source in sources]
     names = ["cam"] if len(sources) == 1 else [f"cam{i}" for i in range(1, len(sources) + 1)]
     return AppTask(
         sources=tuple(zip(names, sources, strict=True)),

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from edge_app import __version__
 from edge_app.app.bridges import add_bridges
-from edge_app.app.log import log, setup
+from edge_app.app.failure import DEBUG, guarded
+from edge_app.app.log import setup
 from edge_app.app.view.access import DEFAULT_ADDRESS
 from edge_app.client import DEFAULT_ENDPOINT
-from edge_app.errors import AppError, UsageError
+from edge_app.errors import UsageError
 from edge_app.runtime.session import RUNTIMES
 
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
@@ -25,26 +26,21 @@ RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; returns the exit code of DESIGN.md 5."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    return guarded(lambda: _run(_parser().parse_args(argv)))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if getattr(arguments, "debug", False):
+        os.environ[DEBUG] = "1"
     setup(getattr(arguments, "log", None), verbose=getattr(arguments, "verbose", False))
     if getattr(arguments, "rerank", None):
         arguments.ranker = f"{arguments.ranker}+{arguments.rerank}"
-    try:
-        if getattr(arguments, "people", None) is not None:
-            arguments.assignments = [*arguments.assignments, _people(arguments.people)]
-        if getattr(arguments, "pose", None) is not None:
-            arguments.assignments = [*arguments.assignments, f"pose.backend={_pose(arguments.pose)}"]
-        with _stopped_by_signals():
-            return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
-    except AppError as error:
-        log.error("%s", error, extra={"kind": "failed"})
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 0
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: nothing is left to say
-        return 0
+    if getattr(arguments, "people", None) is not None:
+        arguments.assignments = [*arguments.assignments, _people(arguments.people)]
+    if getattr(arguments, "pose", None) is not None:
+        arguments.assignments = [*arguments.assignments, f"pose.backend={_pose(arguments.pose)}"]
+    with _stopped_by_signals():
+        return int(import_module(f"edge_app.app.commands.{arguments.verb}").main(arguments))
 
 
 @contextmanager
@@ -63,10 +59,18 @@ def _stopped_by_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Knows `--debug`, as all parsers of verbs do that are made from it: before the verb and behind it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help="also show the traceback of an error"
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="edge-app", description="A camera, plain words, and a trustworthy label stream."
-    )
+    parser = _Parser(prog="edge-app", description="A camera, plain words, and a trustworthy label stream.")
     parser.add_argument("--version", action="version", version=f"edge-app {__version__}")
     commands = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -170,6 +174,10 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
     doctor.add_argument("--json", action="store_true")
+
+    status = commands.add_parser("status", help="show which apps run on this machine, where, and what they see")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
+    status.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
 
     _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
     _add_keys(commands.add_parser("keys", help="say who may read the stream and change the labels over a network"))

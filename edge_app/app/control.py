@@ -64,11 +64,11 @@ class Control:
                 break
             self._take(peer, body)
         for answer in self._labels.answers():
-            peer, number = answer.asker
+            peer, number, notes = answer.asker
             if answer.error:
                 self._refuse(peer, number, answer.error)
             else:
-                self._reply(peer, number, answer.reply)
+                self._reply(peer, number, answer.reply | ({"notes": notes} if notes else {}))
 
     def reopen(self) -> None:
         """Cut every connection, so that all must authenticate anew."""
@@ -105,15 +105,20 @@ class Control:
             return {"status": self._status()}
         if op == "labels.list":
             table = self._labels.ranker.table
-            listed = [line_of(label) for label in table.labels]
-            return {"labels": listed, "labels_version": table.version, "taught": self._labels.taught}
+            return {
+                "labels": [line_of(label) for label in table.labels], "names": table.names,
+                "labels_version": table.version, "taught": self._labels.taught,
+            }  # fmt: skip
         if not isinstance(op, str) or op not in (*CHANGES, *TEACHING):
             raise ValueError(f"op {show(op)} found; allowed: status, labels.list, {', '.join((*CHANGES, *TEACHING))}")
         lines = request.get("labels")
         if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
             raise ValueError("'labels' must be a list of lines of a label file")
-        given = parse_lines(lines, "label", may_be_empty=op == "labels.set")
-        self._labels.ask((peer, request.get("id")), op, given, request.get("camera"), request.get("seconds"))
+        notes: list[str] = []
+        note = None if op in ("labels.remove", "labels.forget") else notes.append
+        given = parse_lines(lines, "label", may_be_empty=op == "labels.set", note=note)
+        asker = (peer, request.get("id"), notes)
+        self._labels.ask(asker, op, given, request.get("camera"), request.get("seconds"))
         return None
 
     def _refuse(self, peer: list[bytes], number: Any, error: str) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from edge_app.app.teaching import Change, Labels, Shot, SupportSet
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.label import Label, checked, fold
+from edge_app.ranker.labels.actions import fold
+from edge_app.ranker.labels.label import Label, checked
 from edge_app.ranker.ranker import Ranker
 from edge_app.types import CameraReport, Window
 
@@ -49,7 +50,7 @@ def _known(old: Labels, given: Labels) -> dict[str, Label]:
     names = {fold(label.name) for label in old}
     for label in given:
         if fold(label.name) not in names:
-            raise UsageError(f"label {ascii(label.name)[:60]} is not in the set")
+            raise UsageError(f"label {label.name[:60]!r} is not in the set")
     return {fold(label.name): label for label in given}
 
 

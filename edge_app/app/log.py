@@ -13,7 +13,7 @@ import sys
 import time
 from typing import Literal, TextIO
 
-from edge_app.errors import printable, redact
+from edge_app.errors import UsageError, printable, redact
 
 Format = Literal["plain", "json"]
 BURST, WITHIN_S = 10, 10.0
@@ -88,6 +88,29 @@ class _Line(logging.Formatter):
             "kind": getattr(record, "kind", ""), "process": record.processName, "message": text,
         }  # fmt: skip
         return json.dumps({**line, "left_out": left_out} if left_out else line, ensure_ascii=False)
+
+
+def say(*lines: object, file: TextIO | None = None) -> None:
+    """Print lines for people, as `printable` has each; raises as `put`."""
+    put("\n".join(map(printable, lines)), file)
+
+
+def put(text: str, file: TextIO | None = None) -> None:
+    """Print a text at once as it is, on stdout if no other file is named.
+
+    Raises:
+        UsageError: it is full, or closed. BrokenPipeError: its reader has gone.
+    """
+    try:
+        print(text, file=file, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from None
+
+
+def unwritable(error: OSError) -> UsageError:
+    return UsageError(f"standard output: cannot be written ({error.strerror})")
 
 
 setup()

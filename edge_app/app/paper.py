@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
+from edge_app.errors import printable
+
 INK, FAINT, PAPER = "#1f2933", "#9aa5b1", "#ffffff"
 
 Axis = Callable[[float], float]
@@ -27,4 +29,4 @@ def text(x: float, y: float, words: str, anchor: str = "start", *, fill: str = "
     """One line of words, `anchor` ("start", "middle", "end") at `x`, its foot at `y`."""
     how = (f' text-anchor="{anchor}"' if anchor != "start" else "") + (f' fill="{fill}"' if fill else "")
     how += ' font-size="16" font-weight="600"' if bold else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}"{how}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}"{how}>{escape(printable(words))}</text>'

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import queue
 import threading
 import time
@@ -221,8 +222,12 @@ def _ours(root: Path) -> Iterator[Path]:
                     continue
                 with path.open("rb") as file:
                     head = file.read(64)
-                if head.startswith(MAGIC) and LIBRARY.encode() in head:
+                if _is_ours(head):
                     yield path
+
+
+def _is_ours(head: bytes) -> bool:
+    return head.startswith(MAGIC) and LIBRARY.encode() in head
 
 
 def _is_written(path: Path) -> bool:
@@ -271,14 +276,49 @@ def recover(root: Path) -> None:
                     with whole(part.with_suffix(""), mode=0o600) as new:
                         _rewrite(file, new)
                     part.unlink()
+                    log.warning("%s was not finished; what it held is in %s", part, part.stem, extra={"kind": "record"})
         except (OSError, SourceError, UsageError):  # being written, or no room: next time
             continue
 
 
-def _rewrite(file: Any, out: Path) -> None:
-    """Copy every whole record into a finished file."""
+def finish(part: Path) -> Path | None:
+    """Finish a recording that a killed process left behind, as `a-recovered.mcap` or the next free name of the kind.
+
+    Returns where it is; None where there was none, or nothing in it.
+
+    Raises:
+        UsageError: it is no recording, a process writes it, or there is no room.
+    """
+    path = part.with_suffix("")
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            head = file.read(64)
+            if head and not _is_ours(head):
+                raise UsageError(f"{part}: is in the way, and no recording; move it away")
+            file.seek(0)
+            names = (f"{path.stem}-recovered{'' if n == 1 else f'-{n}'}{path.suffix}" for n in itertools.count(1))
+            out = next(new for name in names if not (new := path.with_name(name)).exists())
+            with whole(out, mode=0o600) as new:
+                copied = _rewrite(file, new)
+            part.unlink()
+    except FileNotFoundError:
+        return None
+    except BlockingIOError:
+        raise UsageError(f"{part}: another process is writing it") from None
+    except OSError as error:
+        raise UsageError(f"{part}: cannot be read: {error.strerror}") from None
+    if copied:
+        return out
+    out.unlink()
+    return None
+
+
+def _rewrite(file: Any, out: Path) -> int:
+    """Copy every whole record into a finished file; returns how many messages and poses it had."""
     schemas: dict[int, int] = {0: 0}
     channels: dict[int, int] = {}
+    copied = 0
     with out.open("wb") as target:
         writer = Writer(target, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
         writer.start(library=LIBRARY)
@@ -293,9 +333,11 @@ def _rewrite(file: Any, out: Path) -> None:
                     channels[record.id] = writer.register_channel(record.topic, record.message_encoding, known)
                 elif isinstance(record, Message):
                     writer.add_message(channels[record.channel_id], record.log_time, record.data, record.publish_time)
+                    copied += 1
         except (EndOfFile, *DAMAGE):
             pass  # what is whole has been copied
         writer.finish()
+    return copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from edge_app.app.recorder import RecordConfig
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 from edge_app.pose.choose import BACKENDS, PoseConfig
+from edge_app.ranker.load import RankerConfig
 from edge_app.recognizer import MAX_PEOPLE, CameraConfig
 from edge_app.runtime.choose import RuntimeConfig
 from edge_app.stream.publisher import PublishConfig
@@ -59,6 +60,7 @@ class Settings:
     record: RecordConfig = field(default_factory=RecordConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     taught: TaughtConfig = field(default_factory=TaughtConfig)
+    ranker: RankerConfig = field(default_factory=RankerConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     pose: PoseConfig = field(default_factory=PoseConfig)
 

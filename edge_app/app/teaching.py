@@ -13,7 +13,8 @@ from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
-from edge_app.ranker.labels.label import Label, fold
+from edge_app.ranker.labels.actions import fold
+from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.shots import Taught, TaughtFolder
 from edge_app.ranker.load import feature_mean
 from edge_app.ranker.prototypes import Prototypes

@@ -43,6 +43,7 @@ class Calibration:
     same_text_threshold: background texts whose dot product with a label's is above this stand for the label, not
         against it.
     novel: taken off the energy of labels that training did not know (`edge_app.ranker.calibrated_stacking`).
+    conse: weight of what the network of web videos says (`edge_app.ranker.conse`); 0 where the bundle has none.
     """
 
     temperature: float
@@ -50,6 +51,7 @@ class Calibration:
     known_bias: float
     same_text_threshold: float
     novel: float = 0.0
+    conse: float = 0.0
 
     @classmethod
     def read(cls, entry: Mapping[str, float]) -> Calibration:

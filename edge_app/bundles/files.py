@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -77,6 +78,12 @@ def _read_array(file: IO[bytes], size: int) -> np.ndarray:
         raise ValueError(f"a header for {dtype} {shape} found on {size - file.tell():,} bytes")
     file.seek(0)
     return npy.read_array(file, allow_pickle=False)
+
+
+def by_number(path: Path) -> tuple[list[str | int], str]:
+    """A key that sorts files as people count: frame2 before frame10."""
+    parts = re.split("([0-9]+)", path.name)  # text and digits in turn
+    return [int(part) if turn % 2 else part for turn, part in enumerate(parts)], path.name
 
 
 @contextmanager

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from edge_app.errors import UsageError
 
+MAX_SOCKET_PATH = 107  # bytes
+FALLBACK = Path("/tmp")
+
 
 def cache_folder(name: str) -> Path:
     """`$XDG_CACHE_HOME/edge-app/<name>`, by default below `~/.cache`: for what can be made or fetched again.
@@ -28,6 +31,16 @@ def data_folder(name: str) -> Path:
     return _home("XDG_DATA_HOME", ".local/share") / "edge-app" / name
 
 
+def short_folder(room: int) -> Path:
+    """`$TMPDIR`, or /tmp where that is no place for sockets: the system allows their paths 107 bytes, and ZeroMQ UTF-8.
+
+    room: bytes that the path of a socket will need behind it.
+    """
+    folder = tempfile.gettempdir()
+    fits = folder.isprintable() and len(os.fsencode(folder)) + room <= MAX_SOCKET_PATH
+    return Path(folder) if fits else FALLBACK
+
+
 def runtime_folder() -> Path:
     """`$XDG_RUNTIME_DIR`, or else a folder in /tmp that only this user may enter: for sockets.
 
@@ -38,7 +51,7 @@ def runtime_folder() -> Path:
     if os.path.isdir(named):
         folder, name = Path(named), f"XDG_RUNTIME_DIR={named}"
     else:
-        folder = Path(tempfile.gettempdir()) / f"edge-app-{os.getuid()}"
+        folder = short_folder(len(f"/edge-app-{os.getuid()}/edge-app-65535.control")) / f"edge-app-{os.getuid()}"
         name = str(folder)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

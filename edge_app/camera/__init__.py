@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from edge_app.camera.source import Source
+from edge_app.camera.uri import normalized
 from edge_app.errors import UsageError, redact
 
-__all__ = ["SCHEMES", "Source", "gives_poses", "open_source", "redact"]
+__all__ = ["SCHEMES", "Source", "gives_poses", "has_end", "open_source", "redact"]
 
 SCHEMES = (
     "camera://N",
@@ -25,9 +26,22 @@ SCHEMES = (
 
 def gives_poses(uri: str) -> bool:
     """Whether a source is a recording, or on another machine: its poses need no estimating."""
+    return _behind_faults(normalized(uri)).startswith(("pose://", "remote://"))
+
+
+def has_end(uri: str) -> bool:
+    """Whether a source is made of files: what cannot be read of it now cannot be read later either."""
+    uri = normalized(uri)
+    if uri.startswith("fault://lost"):  # it plays a camera that comes back
+        return False
+    uri = _behind_faults(uri)
+    return "://" not in uri or uri.startswith(("file://", "images://", "pose://"))
+
+
+def _behind_faults(uri: str) -> str:
     while uri.startswith("fault://"):
         uri = uri.removeprefix("fault://").partition("/")[2]
-    return uri.startswith(("pose://", "remote://"))
+    return uri
 
 
 def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Source:
@@ -53,8 +67,9 @@ def open_source(uri: str, *, camera: str = "cam", realtime: bool = True) -> Sour
         >>> frame.image.shape, frame.t_ns
         ((480, 640, 3), 0)
     """
+    uri = normalized(uri)
     scheme, separator, _ = uri.partition("://")
-    scheme = scheme.lower() if separator else ""
+    scheme = scheme if separator else ""
     if scheme in ("camera", "v4l2"):
         from edge_app.camera.opencv import open_device
 

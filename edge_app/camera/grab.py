@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_app.camera import open_source
+from edge_app.camera import has_end, open_source
 from edge_app.camera.opencv import check_reachable, stable_uri
 from edge_app.camera.source import Source
+from edge_app.camera.uri import normalized
 from edge_app.errors import SourceError, redact
 from edge_app.types import CameraState, Frame, Poses
 
@@ -55,6 +56,7 @@ class Grabber:
     Args:
         source: opened; None starts in the state lost, and goes on with `reopen` at once.
         reopen: opens the same source once more, tried twice a second while it is lost; None: a lost source ends.
+        finite: what cannot be read of it now cannot be read later either: where reading fails, it ends.
     """
 
     def __init__(
@@ -62,10 +64,11 @@ class Grabber:
         source: Source | None,
         reopen: Callable[[], Source] | None = None,
         *,
+        finite: bool = False,
         lost_after_s: float = 1.5,
         frozen_after_s: float = 1.5,
     ) -> None:
-        self._source, self._reopen = source, reopen
+        self._source, self._reopen, self._finite = source, reopen, finite
         self._lost_after_ns = round(lost_after_s * 1e9)
         self._frozen_after_ns = round(frozen_after_s * 1e9)
         self._changed = threading.Condition()
@@ -155,7 +158,7 @@ class Grabber:
                 self._accept(item, source.live)
             except Exception as error:  # a reader that dies in silence would look like a camera that hangs
                 self._lose(error)
-                if source is not None and not source.live:
+                if source is not None and (self._finite or not source.live):
                     break
         with self._changed:
             self._over = True
@@ -217,7 +220,7 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def grab(uri: str, *, camera: str = "cam", must_open: bool = True) -> Grabber:
-    """A `Grabber` for a URI in real time, which opens it anew whenever it is lost.
+    """A `Grabber` for a URI in real time, which opens it anew whenever it is lost, unless it is one that has an end.
 
     Args:
         must_open: false: a camera that is not there yet is waited for (state `camera_lost`).
@@ -225,10 +228,10 @@ def grab(uri: str, *, camera: str = "cam", must_open: bool = True) -> Grabber:
     Raises:
         UsageError, SourceError: as `open_source`, with `must_open`.
     """
-    uri = stable_uri(uri)
+    uri = stable_uri(normalized(uri))
 
     def open_again() -> Source:
         check_reachable(uri)
         return open_source(uri, camera=camera)
 
-    return Grabber(open_source(uri, camera=camera) if must_open else None, open_again)
+    return Grabber(open_source(uri, camera=camera) if must_open else None, open_again, finite=has_end(uri))

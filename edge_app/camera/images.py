@@ -1,24 +1,29 @@
-"""`images://DIR`: a folder of still pictures, in the order of their names."""
+"""`images://DIR`: a folder of still pictures, in the order of their names, numbers in them as numbers."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import cv2
+import numpy as np
 
+from edge_app.bundles.files import by_number
 from edge_app.camera.pace import Pace
 from edge_app.camera.uri import parse_options
 from edge_app.errors import SourceError, UsageError
 from edge_app.types import Frame
 
+log = logging.getLogger(__name__)
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 
 
 class ImagesSource:
-    """`images://DIR[?fps=30]`: every picture once, `fps` a second.
+    """`images://DIR[?fps=30]`: every picture once, `fps` a second; those that cannot be read are left out, and counted.
 
     Raises:
-        SourceError: no such folder, or no picture in it; from `read`, a picture that cannot be decoded.
+        SourceError: no such folder, or no picture in it; from `read`, not one that can be decoded.
         UsageError: an unknown option.
     """
 
@@ -30,13 +35,16 @@ class ImagesSource:
         folder = Path(name)
         if not folder.is_dir():
             raise SourceError(f"{uri}: no such folder: {name}")
-        self._files = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+        try:
+            self._files = sorted((file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES), key=by_number)
+        except OSError as error:
+            raise SourceError(f"{uri}: {(error.strerror or str(error)).lower()}: {name}") from None
         if not self._files:
             raise SourceError(f"{uri}: no pictures in the folder; allowed: {' '.join(SUFFIXES)}")
         self.uri, self.live, self.fps = uri, realtime, options["fps"]
         self._camera = camera
         self._pace = Pace(realtime)
-        self._next = 0
+        self._next = self._read = self._unreadable = 0
 
     def read(self) -> Frame | None:
         """The next picture; None after the last or when closed."""
@@ -45,14 +53,34 @@ class ImagesSource:
             t_ns = self._pace.stamp(round(index * 1e9 / self.fps), round(1e9 / self.fps))
             if t_ns is None:
                 continue
-            try:
-                image = cv2.imread(str(self._files[index]), cv2.IMREAD_COLOR)
-            except cv2.error:  # a header that promises an absurd size
-                image = None
-            if image is None:
-                raise SourceError(f"{self.uri}: {self._files[index].name} cannot be decoded as a picture")
-            return Frame(self._camera, index, t_ns, image)
+            image = self._decoded(self._files[index])
+            if image is not None:
+                return Frame(self._camera, index, t_ns, image)
+        if self._unreadable and not self._pace.stopped:
+            self._tell()
         return None
+
+    def _decoded(self, file: Path) -> np.ndarray | None:
+        """The picture; None where it cannot be read, which is told and counted."""
+        image, why = None, "cannot be decoded as a picture"
+        try:  # a name that is not UTF-8 would crash cv2
+            image = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+        except OSError as error:
+            why = f"cannot be read ({error.strerror})"
+        except cv2.error:  # it is empty, or its header promises an absurd size
+            pass
+        self._read += image is not None
+        self._unreadable += image is None
+        if image is None:
+            log.warning("%s: %s %s; left out", self.uri, file.name, why, extra={"kind": "picture"})
+        return image
+
+    def _tell(self) -> None:
+        unreadable, self._unreadable = self._unreadable, 0
+        said = f"{self.uri}: {unreadable} of {len(self._files)} pictures could not be read"
+        if not self._read:
+            raise SourceError(said)
+        log.warning("%s", said, extra={"kind": "pictures"})
 
     def close(self) -> None:
         self._pace.stop()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
+import stat
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 # Read by OpenCV when it is imported or first opens something: nothing may reach the user's terminal from down there.
@@ -21,6 +24,7 @@ import cv2
 if os.environ["OPENCV_LOG_LEVEL"] == "SILENT" and hasattr(cv2.utils, "logging"):  # cv2 may have been imported before
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+from edge_app.bundles.files import by_number
 from edge_app.camera.pace import Pace
 from edge_app.camera.uri import parse_options
 from edge_app.errors import SourceError, UsageError, redact
@@ -126,6 +130,15 @@ class OpenCVSource:
         self.close()
 
 
+def _capture(name: str, *options: Any) -> cv2.VideoCapture:
+    """OpenCV crashes on a name that is not UTF-8; its bytes it takes."""
+    try:
+        name.encode()
+        return cv2.VideoCapture(name, *options)
+    except UnicodeEncodeError:
+        return cv2.VideoCapture(cast(str, os.fsencode(name)), *options)
+
+
 def stable_uri(uri: str) -> str:
     """`camera://N` as `v4l2:///dev/v4l/by-id/…` where that link exists, so that a reconnect finds the same camera
     after the numbers have changed; anything else as it is."""
@@ -155,7 +168,7 @@ def open_device(uri: str, *, camera: str) -> OpenCVSource:
         target = f"/dev/video{int(name)}" if sys.platform.startswith("linux") else int(name)
     if isinstance(target, str):
         _check_device(uri, target)
-        capture = cv2.VideoCapture(target, cv2.CAP_V4L2)
+        capture = _capture(target, cv2.CAP_V4L2)
     else:
         capture = cv2.VideoCapture(target)
     if not capture.isOpened():
@@ -172,8 +185,8 @@ def _check_device(uri: str, path: str) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
     except FileNotFoundError:
-        links = sorted(BY_ID.iterdir()) if BY_ID.is_dir() else []
-        found = [*links, *sorted(Path("/dev").glob("video*"))]
+        links = sorted(BY_ID.iterdir(), key=by_number) if BY_ID.is_dir() else []
+        found = [*links, *sorted(Path("/dev").glob("video*"), key=by_number)]
         raise SourceError(f"{uri}: no device {path}; found: {', '.join(map(str, found)) or 'no camera'}") from None
     except PermissionError:
         raise SourceError(f"{uri}: {path} may not be opened; add this user to the group 'video'") from None
@@ -205,8 +218,12 @@ def open_network(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:
     Raises:
         SourceError: nothing there, refused, or silent for 5 s; never with the credentials.
     """
+    try:
+        _ = urlsplit(uri).port
+    except ValueError as error:
+        raise UsageError(f"{redact(uri)}: {str(error).lower()}") from None
     parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    capture = cv2.VideoCapture(uri, cv2.CAP_FFMPEG, parameters)
+    capture = _capture(uri, cv2.CAP_FFMPEG, parameters)
     if not capture.isOpened():
         raise SourceError(f"{redact(uri)}: no stream: not reachable within {OPEN_TIMEOUT_MS / 1000:g} s, or refused")
     finite = not uri.lower().startswith("rtsp") and capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
@@ -231,24 +248,34 @@ def check_reachable(uri: str) -> None:
         raise SourceError(f"{redact(uri)}: not reachable: {why.lower()}") from None
 
 
+def _meant(uri: str) -> str:
+    """What somebody may have meant by a path where no file is."""
+    if uri.isdecimal():
+        return f"; for a camera: camera://{uri}"
+    return "; for a network camera: rtsp://… or http://…" if re.match(r"[\w.-]+:\d+(/|$)", uri) else ""
+
+
 def open_file(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:
     """A path, or `file://…`. Upright by its rotation flag; read up to the damage where it is damaged.
 
     Raises:
         SourceError: no such file, or not one picture can be decoded.
     """
-    path = Path(unquote(uri.removeprefix("file://")) if uri.startswith("file://") else uri)
-    if not path.is_file():
-        raise SourceError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    local = uri.startswith("file://")
+    path = Path(unquote(uri.removeprefix("file://"), errors="surrogateescape") if local else uri)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise SourceError(f"{path}: not a file" + (f"; for pictures: images://{path}" if path.is_dir() else ""))
         with path.open("rb") as file:
             empty = not file.read(1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{path}: no such file{_meant(uri)}") from None
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
     if empty:
         raise SourceError(f"{path}: the file is empty")
     # An absolute name cannot be taken for a protocol or a numbered pattern.
-    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG)
+    capture = _capture(str(path.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         raise SourceError(f"{path}: cannot be decoded as video; allowed: a file with pictures, such as mp4 or avi")
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)

@@ -20,16 +20,22 @@ class Pace:
 
     def stamp(self, media_ns: int, patience_ns: int) -> int | None:
         """Wait until the item is due and give its stamp; None if it is late by more than `patience_ns`: skip it."""
+        return None if self.late(media_ns, patience_ns) else self.wait(media_ns)
+
+    def late(self, media_ns: int, patience_ns: int) -> bool:
         if not self.realtime:
-            return media_ns
+            return False
         now = time.monotonic_ns()
         if self._start_ns is None:
             self._start_ns = now - media_ns
+        return now - self._start_ns - media_ns > patience_ns
+
+    def wait(self, media_ns: int) -> int:
+        """Wait until an item is due of which `late` was asked, and give its stamp."""
+        if self._start_ns is None:
+            return media_ns
         due = self._start_ns + media_ns
-        if now - due > patience_ns:
-            return None
-        if due > now:
-            self._stopped.wait((due - now) / 1e9)
+        self._stopped.wait(max(due - time.monotonic_ns(), 0) / 1e9)
         return due
 
     @property

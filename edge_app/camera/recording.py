@@ -84,7 +84,7 @@ class RecordingFile:
     about: kept in the file's metadata beside the format.
 
     Raises:
-        UsageError: the file cannot be made, or another process writes it.
+        UsageError: the file cannot be made, another process writes it, or a `.part` stands there that was not finished.
     """
 
     def __init__(self, path: Path, *, about: Mapping[str, str] | None = None, max_bytes: int = 4 << 30) -> None:
@@ -98,9 +98,10 @@ class RecordingFile:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(21, "it is a folder")
-            self._file: IO[bytes] = open(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600), "wb")  # noqa: SIM115
+            self._file: IO[bytes] = open(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600), "r+b")  # noqa: SIM115
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._file.truncate(0)
+            if os.fstat(self._file.fileno()).st_size:
+                raise FileExistsError(17, f"{self._part} was left there; move it away, or read it as it is")
             self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.ZSTD)
             self._writer.start(library=LIBRARY)
             self._writer.add_metadata(LIBRARY, {"format": FORMAT, **(about or {})})
@@ -241,7 +242,9 @@ def read_recording(path: Path) -> Iterator[Poses | tuple[str, dict[str, Any]]]:
             file.seek(0)
             yield from _records(path, file)
     except OSError as error:
-        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        part = path.with_name(f"{path.name}.part")
+        here = f"; {part.name} is there, which was not finished, and can be read" if part.is_file() else ""
+        raise SourceError(f"{path}: {(error.strerror or str(error)).lower()}{here}") from None
 
 
 def _records(path: Path, file: IO[bytes]) -> Iterator[Poses | tuple[str, dict[str, Any]]]:

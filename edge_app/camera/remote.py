@@ -23,7 +23,7 @@ import numpy as np
 import zmq
 
 from edge_app.camera.pose_codec import POSE_BYTES, head_of, points_of, pose_at, with_head
-from edge_app.client import client_keys, use_keys
+from edge_app.client import as_meant, client_keys, use_keys
 from edge_app.errors import UsageError
 from edge_app.stream.auth import Gate
 from edge_app.stream.endpoint import Endpoint, check_bind
@@ -227,7 +227,7 @@ class RemoteSender:
         try:
             if keys is not None:
                 use_keys(self._socket, *client_keys(keys))
-            self._socket.connect(endpoint)
+            self._socket.connect(as_meant(endpoint))
         except (zmq.ZMQError, ValueError) as error:
             self.close()
             raise UsageError(f"--to {endpoint}: {error}") from None

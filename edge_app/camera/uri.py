@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from edge_app.errors import UsageError, redact
+
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def normalized(uri: str) -> str:
+    """The same source as every other place expects it: schemes in lower case, a file of `localhost` as one of here, and
+    `/dev/video0` as a camera."""
+    if re.fullmatch("/dev/video[0-9]+", uri):
+        return f"v4l2://{uri}"
+    if uri[:6].lower() == "file:/" and uri[6:7] != "/":
+        uri = f"file://{uri[5:]}"
+    found = _SCHEME.match(uri)
+    if found is None:
+        return uri
+    scheme, rest = found[0].lower(), uri[found.end() :]
+    if scheme == "fault://":
+        fault, slash, inner = rest.partition("/")
+        rest = fault + slash + normalized(inner)
+    elif scheme == "file://" and rest[:10].lower() == "localhost/":
+        rest = rest[9:]
+    return scheme + rest
 
 
 def parse_options(uri: str, text: str, defaults: dict[str, float], separator: str = "&") -> dict[str, float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge_app.types import Pose
-
-_SHOULDERS, _HIPS = [11, 12], [23, 24]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +22,17 @@ class Body:
 
 def describe(pose: Pose, t_ns: int) -> Body:
     """Where the pose is in the picture, at the time `t_ns`."""
-    shoulders, hips = pose.image[_SHOULDERS], pose.image[_HIPS]
-    box = np.concatenate([pose.image.min(axis=0), pose.image.max(axis=0)])
-    lengths = (
-        np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0)),
-        np.linalg.norm(shoulders[0] - shoulders[1]),  # a torso seen from its end is short
-        np.linalg.norm(box[2:] - box[:2]) / 8,
+    points = pose.image
+    shoulders, hips = (points[11] + points[12]) / 2, (points[23] + points[24]) / 2
+    box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    left, top, right, bottom = box.tolist()
+    torso = max(
+        math.dist(shoulders.tolist(), hips.tolist()),
+        math.dist(points[11].tolist(), points[12].tolist()),  # a torso seen from its end is short
+        math.hypot(right - left, bottom - top) / 8,
         1.0,
     )
-    return Body(t_ns, (shoulders.mean(axis=0) + hips.mean(axis=0)) / 2, box, float(max(lengths)))
+    return Body(t_ns, (shoulders + hips) / 2, box, torso)
 
 
 def overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""The pose stage of a live camera, which looks at fewer frames while nobody is there."""
+"""The pose stage of a live camera, which looks at fewer frames while nobody is there, or several people are."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ EMPTY_S = 1.0
 LOOK_S = 0.09
 """From one look to the next, then: every third of thirty frames a second, with room for stamps that jitter."""
 
+SHARED_S = 0.075
+"""Between two looks at most, while several people are followed: every second of thirty frames a second, every one of
+twenty-five. Windows hold sixteen samples a second."""
+
 
 class PoseStage:
     """Frame -> Poses of one live camera; what are poses already passes as it is. A context manager.
@@ -22,7 +26,8 @@ class PoseStage:
     As long as nobody is followed every frame is searched, which costs nearly as much as following. So once
     nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last that was looked at is nobody's, unseen and
     untimed; the first that shows somebody ends this. Stamps decide, not the clock. Where several people are watched
-    every frame goes on: `edge_app.pose.search` spares looks by itself.
+    `edge_app.pose.search` spares searches by itself; but each who is followed costs as much as one alone, so once there
+    are two, a frame is passed over if the next will come within `SHARED_S` of the last that was looked at.
 
     backend, waiting: as in `edge_app.pose.choose.choose_pose`.
 
@@ -45,10 +50,11 @@ class PoseStage:
         self._spares = people == 1
         self._measure = measure
         self._busy_ns: int | None = None
-        self._looked_ns = 0
+        self._looked_ns = self._before_ns = 0
+        self._followed = 0
 
-    def estimate(self, item: Frame | Poses) -> Poses:
-        """Everybody found in the next frame of the camera, in order."""
+    def estimate(self, item: Frame | Poses) -> Poses | None:
+        """Everybody found in the next frame of the camera, in order; None: the frame is passed over."""
         if isinstance(item, Poses):
             return item
         assert self._backend is not None
@@ -57,16 +63,20 @@ class PoseStage:
         empty = item.t_ns - self._busy_ns > EMPTY_S * 1e9
         if self._spares and empty and 0 <= item.t_ns - self._looked_ns < LOOK_S * 1e9:
             return Poses(item.camera, item.index, item.t_ns, ())
+        next_ns, self._before_ns = 2 * item.t_ns - self._before_ns, item.t_ns
+        if self._followed > 1 and 0 <= next_ns - self._looked_ns <= SHARED_S * 1e9:
+            return None
         self._looked_ns = item.t_ns
         with self._measure("pose"):
             poses = self._backend.estimate(item)
+        self._followed = len(poses.poses)
         if poses.poses:
             self._busy_ns = item.t_ns
         return poses
 
     def reset(self) -> None:
         """Forget everybody, and look at every frame for a while: after a reconnect."""
-        self._busy_ns = None
+        self._busy_ns, self._followed = None, 0
         if self._backend is not None:
             self._backend.reset()
 

@@ -89,15 +89,15 @@ class PoseEstimator:
             raise UsageError(f"MediaPipe needs /sys, which is not mounted here: {CPUS} is missing")
         from mediapipe.tasks.python import BaseOptions, vision
 
-        options = vision.PoseLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(self._model)),
-            running_mode=vision.RunningMode.VIDEO if self._video else vision.RunningMode.IMAGE,
-            num_poses=self._max_people,
-            min_pose_detection_confidence=self._confidence,
-            min_pose_presence_confidence=self._confidence,
-            min_tracking_confidence=self._confidence,
-        )
         try:
+            options = vision.PoseLandmarkerOptions(
+                base_options=BaseOptions(model_asset_buffer=self._model.read_bytes()),
+                running_mode=vision.RunningMode.VIDEO if self._video else vision.RunningMode.IMAGE,
+                num_poses=self._max_people,
+                min_pose_detection_confidence=self._confidence,
+                min_pose_presence_confidence=self._confidence,
+                min_tracking_confidence=self._confidence,
+            )
             self._landmarker = vision.PoseLandmarker.create_from_options(options)
             _open.add(self)
         except OSError as error:

@@ -39,7 +39,7 @@ class Region:
         across = np.float32(self.size / side * math.cos(self.angle)) * cells
         down = np.float32(self.size / side * math.sin(self.angle)) * cells
         x, y = np.add.outer(self.x - down, across), np.add.outer(self.y + across, down)
-        whole, rest = cv2.convertMaps(x.astype(np.float32), y.astype(np.float32), cv2.CV_16SC2)
+        whole, rest = cv2.convertMaps(x, y, cv2.CV_16SC2)
         return cv2.remap(image, whole, rest, cv2.INTER_LINEAR, borderMode=border)
 
     def overlap(self, other: Region) -> float:

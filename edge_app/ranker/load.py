@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from edge_app.bundles.bundle import Bundle, Calibration, sound
 from edge_app.bundles.files import load_npz
 from edge_app.errors import UsageError
 from edge_app.ranker.calibrated_stacking import CalibratedStacking
+from edge_app.ranker.conse import WebClasses, WithConse
 from edge_app.ranker.fdsm import FdsmModel
 from edge_app.ranker.fs_vae import FsVaeModel
 from edge_app.ranker.labels.table import LabelTable
@@ -23,7 +25,16 @@ MODELS: dict[str, Callable[[dict[str, np.ndarray]], EnergyModel]] = {
 }  # fmt: skip
 
 
-def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ranker:
+@dataclass(frozen=True, slots=True)
+class RankerConfig:
+    """exact: SCALE looks at every label, also where there are more than a thousand (`edge_app.ranker.scale`)."""
+
+    exact: bool = False
+
+
+def load_ranker(
+    bundle: Bundle, kind: str, table: LabelTable = NO_LABELS, config: RankerConfig = RankerConfig()
+) -> Ranker:
     """A ranker of the bundle; "scale+fdsm" is SCALE with its best five re-ranked by FDSM.
 
     Raises:
@@ -32,7 +43,9 @@ def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ran
     first, _, second = kind.partition("+")
     with sound(bundle.path):
         weights, calibration = _head(bundle, first)
-        model = MODELS[first](weights)
+        model = ScaleModel(weights, config.exact) if first == "scale" else MODELS[first](weights)
+        if calibration.conse:
+            model = WithConse(model, web_classes(load_npz(bundle.path / "web_classes.npz")), calibration.conse)
         stored = load_npz(bundle.path / "background.npz")
         background = stored["embeddings"].astype(np.float32)
         if model.parts:
@@ -40,7 +53,12 @@ def load_ranker(bundle: Bundle, kind: str, table: LabelTable = NO_LABELS) -> Ran
         adjustments: list[Adjustment] = [Reranking(FdsmModel(_head(bundle, second)[0]))] if second else []
         concepts = tuple(bundle.manifest["training_data"]["concepts"])
         adjustments.append(CalibratedStacking(concepts, calibration.novel))
-        return Ranker(kind, model, calibration, background, adjustments, table)
+        return Ranker(kind, model, calibration, background, adjustments, table, bundle.spec)
+
+
+def web_classes(stored: Mapping[str, np.ndarray]) -> WebClasses:
+    """From the arrays of a bundle's `web_classes.npz`: texts `[C, E]` and their mean `[E]`."""
+    return WebClasses(stored["texts"].astype(np.float32), stored["mean"].astype(np.float32))
 
 
 def check_ranker(bundle: Bundle, kind: str) -> None:

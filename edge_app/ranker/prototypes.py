@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_app.ranker.calibration import log_sum_exp
-from edge_app.ranker.labels.label import fold
+from edge_app.ranker.labels.actions import fold
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.ranker.layers import unit
 from edge_app.ranker.ranker import Adjust

@@ -10,8 +10,10 @@ import numpy as np
 from edge_app.bundles.bundle import Calibration
 from edge_app.errors import UsageError
 from edge_app.ranker.calibration import background_mask, calibrate_scores
+from edge_app.ranker.falls import are_falls, fall_odds
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.types import Feature, Ranking
+from edge_app.window.skeleton import WindowSpec
 
 Energies = Callable[[np.ndarray], np.ndarray]
 """Vectors, float32 `[B, D]`, to energies of K labels and of N background texts, float32 `[B, K + N]`; lower is better.
@@ -63,6 +65,7 @@ class Ranker:
             left out.
         adjustments: what is done to the model's energies, in this order.
         table: the labels; without any, nothing is ranked.
+        window: of the bundle, for `rank` to see falls in windows (`edge_app.ranker.falls`); None: it does not look.
 
     Raises:
         UsageError: texts of another encoder than the model's.
@@ -76,9 +79,12 @@ class Ranker:
         background: np.ndarray,
         adjustments: Iterable[Adjustment] = (),
         table: LabelTable = NO_LABELS,
+        window: WindowSpec | None = None,
     ) -> None:
         self.kind, self.model, self.calibration, self.background = kind, model, calibration, background
         self.adjustments, self.table = tuple(adjustments), table
+        self._window, self._falls = window, are_falls(table.labels)
+        self._names, self._enter = table.names, table.enter
         _check_width("background", background, model)
         if not table.labels:
             return
@@ -95,12 +101,12 @@ class Ranker:
         Raises:
             UsageError: the embeddings are of another text encoder.
         """
-        return Ranker(self.kind, self.model, self.calibration, self.background, self.adjustments, table)
+        return Ranker(self.kind, self.model, self.calibration, self.background, self.adjustments, table, self._window)
 
     def adjusted(self, adjustment: Adjustment) -> Ranker:
         """The same ranker with one more adjustment, after all others."""
         adjustments = (*self.adjustments, adjustment)
-        return Ranker(self.kind, self.model, self.calibration, self.background, adjustments, self.table)
+        return Ranker(self.kind, self.model, self.calibration, self.background, adjustments, self.table, self._window)
 
     def energies(self, vectors: np.ndarray) -> np.ndarray:
         """float32 `[B, D] -> [B, K + N]`: of the labels, then of the background; lower is better."""
@@ -111,17 +117,25 @@ class Ranker:
             energies = adjust(vectors, energies)
         return energies
 
+    def _explained(self, feature: Feature) -> np.ndarray:
+        """Energies `[1, K + N]` of a feature and its window."""
+        energies = self.energies(feature.vector[None])
+        if self._window is not None and self._falls.any():
+            odds = np.float32(self.calibration.temperature * fall_odds(feature.window, self._window))
+            energies[:, : len(self._falls)] -= odds * self._falls
+        return energies
+
     def rank(self, features: Sequence[Feature]) -> list[Ranking]:
         """One ranking for each feature. Features are ranked one at a time, so that none depends on its batch."""
         table = self.table
         if not features or not table.labels:
             none = np.zeros(0, np.float32)
             return [Ranking(feature.window, (), table.version, none, none, 0.0) for feature in features]
-        both = np.concatenate([self.energies(feature.vector[None]) for feature in features])
-        labels, names, enter = len(table.labels), table.names, table.enter
+        both = np.concatenate([self._explained(feature) for feature in features])
+        labels = len(table.labels)
         scores, known = calibrate_scores(both[:, :labels], both[:, labels:], self.calibration)
         return [
-            Ranking(feature.window, names, table.version, energies, score, float(likely), enter)
+            Ranking(feature.window, self._names, table.version, energies, score, float(likely), self._enter)
             for feature, energies, score, likely in zip(features, both[:, :labels], scores, known, strict=True)
         ]
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
+from edge_app.ranker.first_pass import MANY, FirstPass
 from edge_app.ranker.layers import activate, anchors, centred, gelu, layer_norm, linear, standardized, triangle, unit
 from edge_app.ranker.ranker import Energies
 
@@ -43,21 +45,32 @@ class ScaleModel:
 
     Args:
         weights: the module's state by name, float32, from `ranker-scale.npz`.
+        exact: look at every label, however many there are; else `FirstPass` chooses among more than `MANY`.
     """
 
     kind, parts = "scale", False
 
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+    def __init__(self, weights: Mapping[str, np.ndarray], exact: bool = False) -> None:
         w = self._w = {name: np.ascontiguousarray(value, np.float32) for name, value in weights.items()}
         self.text_width = len(w["text_mean"])
+        self._exact = exact
         self._posterior_x, self._decoder_z = centred(w["posterior_x.weight"].T), centred(w["decoder_z.weight"].T)
         self._posterior_last = np.ascontiguousarray(w["posterior.2.weight"].T)
+        self._text_head = np.float32(w["text_head"].item() if "text_head" in w else 0.0)
         self._decoder_squared = triangle(w["decoder.2.weight"].T @ w["decoder.2.weight"])
 
     def with_texts(self, texts: np.ndarray, labels: int) -> Energies:
         """As `EnergyModel.with_texts`."""
-        candidates = _Candidates(self._w, texts)
-        return lambda vectors: np.stack([self._energies(vector, candidates) for vector in vectors])
+        c, w = _Candidates(self._w, texts), self._w
+        if self._exact or labels <= MANY:
+            return lambda vectors: np.stack([self._energies(standardized(w, v), c) for v in vectors])
+        first = FirstPass(self._expected(c)[:labels], len(texts) - labels)
+
+        def energies(vector: np.ndarray) -> np.ndarray:
+            x = standardized(w, vector)
+            return first.energies(x, partial(self._energies, x, c))
+
+        return lambda vectors: np.stack([energies(vector) for vector in vectors])
 
     @property
     def macs(self) -> int:
@@ -66,15 +79,22 @@ class ScaleModel:
         weights = (self._posterior_last, self._decoder_z, *squared, self._w["feature_mean"])
         return sum(weight.size for weight in weights)
 
-    def _energies(self, vector: np.ndarray, c: _Candidates) -> np.ndarray:
+    def _expected(self, c: _Candidates) -> np.ndarray:
+        """The feature that the decoder makes of each text's prior mean: float32 `[K + N, D]`."""
         w = self._w
-        x = standardized(w, vector)
+        hidden = c.prior_mean @ self._decoder_z + c.decoder
+        activate(hidden, w["decoder.0.weight"], w["decoder.0.bias"])
+        return c.anchor + linear(w, "decoder.2", hidden)
+
+    def _energies(self, x: np.ndarray, c: _Candidates, chosen: np.ndarray | None = None) -> np.ndarray:
+        """Of a standardized feature and all candidates, or those with the indices `chosen`, in their order."""
+        w = self._w
         hidden_x, y = x @ self._posterior_x, x - w["decoder.2.bias"]
-        y_decoded = 2 * (y @ w["decoder.2.weight"])
-        away = y @ y - 2 * (c.anchor @ y) + c.anchor_squared
+        y_decoded, y_squared, x_squared = 2 * (y @ w["decoder.2.weight"]), y @ y, x @ x
         parts = []
-        for i in range(0, len(away), CHUNK):
-            k = slice(i, i + CHUNK)
+        for i in range(0, len(c.anchor if chosen is None else chosen), CHUNK):
+            k = slice(i, i + CHUNK) if chosen is None else chosen[i : i + CHUNK]
+            away = y_squared - 2 * (c.anchor[k] @ y) + c.anchor_squared[k]
             hidden = activate(c.posterior[k] + hidden_x, w["posterior.0.weight"], w["posterior.0.bias"])
             latent = hidden @ self._posterior_last
             latent += w["posterior.2.bias"]
@@ -88,11 +108,13 @@ class ScaleModel:
             for columns, block in self._decoder_squared:
                 np.matmul(hidden[:, : columns.stop], block, out=product[:, columns])
             rest += product
-            squares = (away[k] + np.einsum("kh,kh->k", rest, hidden)) / np.float32(len(x))
+            squares = away + np.einsum("kh,kh->k", rest, hidden)
             apart = mean - c.prior_mean[k]
             apart *= apart
             apart += np.exp(log_variance)
             spread = np.einsum("kz,kz->k", apart, c.prior_precision[k]) - log_variance.sum(axis=1)
             kl = np.float32(0.5 / mean.shape[1]) * (c.prior_spread[k] + spread)
-            parts.append(np.float32(0.5) * squares + kl)
+            if self._text_head:
+                squares += self._text_head * (x_squared - 2 * (c.anchor[k] @ x) + c.anchor_squared[k])
+            parts.append(np.float32(0.5 / len(x)) * squares + kl)
         return np.concatenate(parts)

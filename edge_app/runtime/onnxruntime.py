@@ -23,7 +23,7 @@ class OnnxSession:
         if wanted not in onnxruntime.get_available_providers():
             raise UsageError("this onnxruntime has no CUDA; pip install onnxruntime-gpu in its place")
         try:
-            self._session = onnxruntime.InferenceSession(str(model), options, providers=[wanted])
+            self._session = onnxruntime.InferenceSession(model.read_bytes(), options, providers=[wanted])
         except Exception as error:  # onnxruntime raises its own classes, which it does not export
             raise UsageError(
                 f"{model.name}: ONNX Runtime cannot load it ({str(error).splitlines()[0][:200]})"

@@ -21,7 +21,9 @@ class OpenVinoSession:
         # On some CPUs the default is bfloat16, which is too coarse for energies.
         options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         try:
-            self._request = openvino.Core().compile_model(str(model), "CPU", options).create_infer_request()
+            core = openvino.Core()
+            network = core.read_model(model.read_bytes())
+            self._request = core.compile_model(network, "CPU", options).create_infer_request()
         except RuntimeError as error:
             raise UsageError(f"{model.name}: OpenVINO cannot load it ({str(error).strip()[:200]!r})") from None
         self.provider = "openvino-cpu" if precision == "fp32" else f"openvino-cpu-{precision}"

@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from edge_app.bundles.user_folders import runtime_folder
-from edge_app.client import DEFAULT_ENDPOINT, client_keys, strict_json, use_keys
+from edge_app.client import DEFAULT_ENDPOINT, as_meant, client_keys, strict_json, use_keys
 from edge_app.errors import SourceError, UsageError
 
 SCHEMA = "control/1.0"
@@ -50,6 +50,10 @@ def ask(
         SourceError: no app answers at all within `HERE_S`, or not to the request within `timeout_s`.
     """
     where = endpoint or control_beside(DEFAULT_ENDPOINT)
+    try:
+        where = as_meant(where)
+    except ValueError as error:
+        raise UsageError(f"control socket {where!r}: {error}") from None
     request = {"schema": SCHEMA, "op": op, "labels": labels, **more}
     if (size := len(json.dumps(request).encode())) > MAX_REQUEST:
         raise UsageError(f"{op}: a request of {size:,} bytes, {MAX_REQUEST:,} are allowed; use run --labels FILE")
@@ -71,7 +75,7 @@ def ask(
                 f"{where}: {zmq.strerror(error.errno or 0)}; allowed: ipc://PATH or tcp://HOST:PORT"
             ) from None
     if reply.get("ok") is not True:
-        raise UsageError(f"{op}: {reply.get('error')}")
+        raise UsageError(str(reply.get("error")))
     return reply
 
 
@@ -79,8 +83,8 @@ def _exchange(socket: zmq.Socket[bytes], request: Request, timeout_s: float, oth
     socket.send(json.dumps(request).encode())
     if not socket.poll(int(timeout_s * 1000)):
         raise SourceError(
-            f"{otherwise} within {timeout_s:g} s; is the app running, is this its control socket "
-            "(run says which; --control ENDPOINT), and does it accept your key?"
+            f"{otherwise} within {timeout_s:g} s; 'edge-app status' shows which apps run here and their --control "
+            "ENDPOINT; over a network, does it accept your key?"
         )
     return strict_json(socket.recv())
 

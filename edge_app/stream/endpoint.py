@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from edge_app.bundles.user_folders import MAX_SOCKET_PATH
 from edge_app.errors import PortError, UsageError
 from edge_app.stream.auth import ALLOWED
 
@@ -76,13 +77,17 @@ def _bind(bound: zmq.Socket[Any], address: str) -> tuple[str, int, int] | None:
     try:
         bound.bind(address)
     except zmq.ZMQError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortError(f"endpoint {address} is in use by another program; choose another one") from None
-        raise PortError(f"endpoint {address} cannot be opened: {error.strerror}") from None
+        raise _refused(address, error) from None
     finally:
         if mask is not None:
             os.umask(mask)
     return _identity(path) if in_file else None
+
+
+def _refused(address: str, error: zmq.ZMQError | OSError) -> PortError:
+    if error.errno == errno.EADDRINUSE:
+        return PortError(f"endpoint {address} is in use by another program; choose another one")
+    return PortError(f"endpoint {address} cannot be opened: {error.strerror}")
 
 
 def _identity(path: str) -> tuple[str, int, int] | None:
@@ -97,8 +102,10 @@ def _clear_dead_socket(address: str, path: str) -> None:
     """Remove the socket file that a dead process left behind.
 
     Raises:
-        PortError: the file belongs to a living process, or is not a socket.
+        PortError: the file belongs to a living process, or is not a socket; no socket can have such a long path.
     """
+    if (size := len(os.fsencode(path))) > MAX_SOCKET_PATH:
+        raise PortError(f"endpoint {address} cannot be opened: {size} bytes, the system allows {MAX_SOCKET_PATH}")
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise PortError(f"endpoint {address} cannot be opened: the file exists and is not a socket")
@@ -144,6 +151,28 @@ def check_bind(endpoint: str, *, with_keys: bool = False) -> str:
             f"ZAP allow-list): 'edge-app keys new DIR' makes them, --keys DIR uses them; allowed without: {ALLOWED}"
         )
     return endpoint
+
+
+def check_free(endpoint: str) -> None:
+    """Whether an endpoint of `check_bind` could be opened now: a look, so that an app need not load to find out.
+
+    Raises:
+        PortError: it is in use, or not permitted.
+    """
+    transport, _, address = endpoint.partition("://")
+    if transport == "ipc" and not address.startswith("@"):
+        _clear_dead_socket(endpoint, address)
+    if transport != "tcp":
+        return
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if "[" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as ZeroMQ does
+            probe.bind((host.strip("[]*"), 0 if port == "*" else int(port)))
+            probe.listen()
+    except OSError as error:
+        raise _refused(endpoint, error) from None
 
 
 def _is_port(text: str) -> bool:

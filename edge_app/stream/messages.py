@@ -91,19 +91,21 @@ def action_message(
     event: Event, *, window_s: float, fps_in: float, bundle: str, labels_version: int, provider: str,
     flags: Iterable[str] = (), k: int = 5,
 ) -> Message:  # fmt: skip
-    """An `action/1.0` message: one step in the life of an action.
+    """An `action/1.1` message: one step in the life of an action.
 
     energy: of the event's label, lower is better. margin: how much lower than the best other label's energy; negative
     where another label is better at this moment, null where there is no other label. Both are null where no ranking is
-    behind the step (as in an `end` because the camera is lost).
+    behind the step (as in an `end` because the camera is lost). reps: repetitions since the onset. cadence_hz:
+    repetitions a second of late, null while nothing is repeated.
     """
     energy, margin = _energy(event)
     message: Message = {
-        "schema": "action/1.0", "type": event.type, "camera": event.camera, "track": event.track, "event": event.id,
+        "schema": "action/1.1", "type": event.type, "camera": event.camera, "track": event.track, "event": event.id,
         "label": event.label, "score": round(float(event.score), 4), "energy": energy, "margin": margin,
         "topk": _topk(event.ranking, k), "t_capture_mono_ns": event.t_ns, "onset_mono_ns": event.onset_ns,
         "window_s": float(window_s), "fps_in": round(float(fps_in), 2), "bundle": bundle,
         "labels_version": labels_version, "provider": provider, "flags": list(flags),
+        "reps": event.reps, "cadence_hz": None if event.cadence_hz is None else round(event.cadence_hz, 3),
     }  # fmt: skip
     if event.reason is not None:
         message["reason"] = event.reason

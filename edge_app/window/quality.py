@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_app.window.normalize import BONES, STANDARD_LENGTHS, VISIBLE, body_scale
+from edge_app.window.normalize import BONES, STANDARD_LENGTHS, VISIBLE, body_scale, quantile
 from edge_app.window.skeleton import Skeleton, WindowSpec
 
 
@@ -39,4 +39,4 @@ def bone_length_variation(joints: np.ndarray, valid: np.ndarray, skeleton: Skele
     mean = lengths.sum(axis=0) / np.maximum(count, 1)
     deviation = np.sqrt(((lengths - mean) ** 2 * both).sum(axis=0) / np.maximum(count, 1))
     spreads = (deviation / np.maximum(mean, 1e-6))[count >= 5]
-    return float(np.median(spreads)) if len(spreads) else 0.0
+    return quantile(spreads, 0.5) if len(spreads) else 0.0

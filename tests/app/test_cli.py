@@ -88,6 +88,14 @@ def test_bad_sources(capfd, source, code, word):
         (["bridge", "mqtt", "--broker", "localhost:x"], 2, "--broker"),
         (["bridge", "ros2", "nonsense"], 2, "nonsense"),
         (["labels", "list", "--control", "nonsense"], 2, "nonsense"),
+        (["listen", "127.0.0.1:99999"], 2, "a port from 1 to 65535"),
+        (["view", "tcp://localhost"], 2, "a port from 1 to 65535"),
+        (["camera", "test://noise", "--to", "tcp://127.0.0.1:99999"], 2, "a port from 1 to 65535"),
+        (["recognize", "rtsp://127.0.0.1:99999/a"], 2, "port out of range"),
+        (["run", "person://wave", "--metrics", "127.0.0.1:99999"], 2, "127.0.0.1:99999"),
+        (["run", "person://wave", "--publish", "tcp://127.0.0.1:99999"], 2, "from 0 to 65535"),
+        (["run", "person://wave", "--publish", "127.0.0.1:5757"], 2, "tcp://127.0.0.1:PORT"),
+        (["view", "--listen", "127.0.0.1:99999"], 2, "127.0.0.1:99999"),
         (["labels", "teach", "a,b"], 2, "no ','"),
         (["labels", "teach", "x", "--shots", "0"], 2, "--shots 0"),
         (["labels", "teach", "x", "--clip", "/no/such.mp4"], 4, "/no/such.mp4"),
@@ -110,11 +118,15 @@ def test_an_endpoint_that_others_could_reach_is_refused(capfd, endpoint):
     assert endpoint.partition("://")[2] in said(capfd, ["run", "person://wave", "--publish", endpoint], 2)
 
 
-def test_a_port_in_use(capfd):
+@pytest.mark.parametrize("option", ["--publish", "--control", "--metrics"])
+def test_a_port_in_use_is_found_before_anything_is_loaded(capfd, monkeypatch, tmp_path, option):
+    monkeypatch.setattr("edge_app.app.processes.supervisor.Stage.start", lambda _: pytest.fail("a stage was started"))
+    others = ["--publish", f"ipc://{tmp_path}/stream"] if option != "--publish" else []
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        arguments = ["run", f"pose://{SQUATS}", "--publish", endpoint, "--runtime", "onnxruntime"]
-        assert endpoint in said(capfd, arguments, 3)
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        named = place if option == "--metrics" else f"tcp://{place}"
+        message = said(capfd, ["run", f"pose://{SQUATS}", option, named, *others], 3)
+    assert f"tcp://{place} is in use" in message
 
 
 def test_a_bundle_is_refused_for_one_changed_byte(capfd, bundle):

@@ -62,7 +62,7 @@ def test_segments_by_time(tmp_path: Path) -> None:
 def test_messages_have_a_channel_and_a_json_schema_for_each_topic(tmp_path: Path) -> None:
     golden = [
         json.loads((ROOT / f"tests/golden/messages/{name}.json").read_text())
-        for name in ("action-1.0-start", "state-1.0-running", "status-1.2")
+        for name in ("action-1.1-start", "state-1.0-running", "status-1.2")
     ]
     sent = [(f"v1/front/{message['schema'].partition('/')[0]}", message) for message in golden]
     with Recorder(Segments(tmp_path / "run", "messages", NOTHING)) as recorder:

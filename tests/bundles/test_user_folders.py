@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.bundles.user_folders import cache_folder, data_folder, runtime_folder
+from edge_app.bundles.user_folders import cache_folder, data_folder, runtime_folder, short_folder
 from edge_app.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +67,16 @@ def test_a_text_encoder_does_without_a_home(tmp_path):
     code = "from edge_app.ranker.labels.text_encoder import TextEncoder\nprint(TextEncoder().encode(['wave']).shape)"
     done = as_a_stranger(code, tmp_path)
     assert done.stdout == "(1, 384)\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["d" * 90, "bad\udcff", "a\nb"])
+def test_sockets_do_not_lie_where_none_can(monkeypatch, tmp_path, name):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: f"/var/tmp/{name}")
+    assert short_folder(30) == Path("/tmp")
+    assert runtime_folder() == Path(f"/tmp/edge-app-{os.getuid()}")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/var/tmp/d")
+    assert short_folder(30) == Path("/var/tmp/d")
 
 
 def test_the_runtime_folder_must_be_ones_own(monkeypatch, tmp_path):

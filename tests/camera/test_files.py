@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -134,9 +135,13 @@ def test_one_frame_is_one_frame(videos: Path) -> None:
     assert len(read_all(str(videos / "hard_one_frame.mp4"))) == 1
 
 
-def test_images_in_the_order_of_their_names(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [("000", "001", "002"), ("frame1", "frame2", "frame10"), ("s2-9", "s2-10", "s11-1"), ("a1b", "a01c", "b")],
+)
+def test_images_in_the_order_of_their_names_and_numbers(tmp_path: Path, names: tuple[str, ...]) -> None:
     for index in (2, 0, 1):
-        cv2.imwrite(str(tmp_path / f"{index:03d}.png"), np.full((8, 8, 3), 50 * index, np.uint8))
+        cv2.imwrite(str(tmp_path / f"{names[index]}.png"), np.full((8, 8, 3), 50 * index, np.uint8))
     (tmp_path / "notes.txt").write_text("not a picture")
     frames = read_all(f"images://{tmp_path}?fps=10")
     assert [int(frame.image[0, 0, 0]) for frame in frames] == [0, 50, 100]
@@ -148,13 +153,39 @@ def test_images_that_are_not_there_or_broken(tmp_path: Path, capfd: pytest.Captu
         open_source(f"images://{tmp_path}/nothing")
     with pytest.raises(SourceError, match="no pictures"):
         open_source(f"images://{tmp_path}")
-    cv2.imwrite(str(tmp_path / "a.jpg"), np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
     (tmp_path / "b.png").write_bytes(os.urandom(100))
-    with open_source(f"images://{tmp_path}", realtime=False) as source:
-        assert source.read() is not None
-        with pytest.raises(SourceError, match=r"b\.png cannot be decoded"):
-            source.read()
-    assert capfd.readouterr().err == ""
+    with pytest.raises(SourceError, match="1 of 1 pictures could not be read"):
+        read_all(f"images://{tmp_path}")
+    capfd.readouterr()
+    (tmp_path / "c.png").touch()
+    (tmp_path / "d.png").mkdir()
+    for name in ("a.jpg", "e.jpg"):
+        cv2.imwrite(str(tmp_path / name), np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    assert [frame.index for frame in read_all(f"images://{tmp_path}")] == [0, 4]
+    lines = capfd.readouterr().err.splitlines()
+    words = [
+        "b.png cannot be decoded",
+        "c.png cannot be decoded",
+        "d.png cannot be read (Is a directory)",
+        "3 of 5 pict",
+    ]
+    assert all(word in line for word, line in zip(words, lines, strict=True)), lines
+
+
+@pytest.mark.parametrize("name", ["bad\udcff", "m\udcfcller", "\udcf0\udc9f("])
+def test_any_bytes_are_a_file_name(write_video, tmp_path: Path, name: str) -> None:
+    """A stray byte, Latin-1, and half a character: OpenCV would crash on each as text."""
+    video, folder = tmp_path / f"{name}.avi", tmp_path / name
+    write_video("a.avi", 3).rename(video)
+    folder.mkdir()
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "a.png").rename(folder / f"{name}.png")
+    (folder / "no video").write_text("text")
+    assert len(read_all(str(video))) == len(read_all("file://" + quote(os.fsencode(video)))) == 3
+    assert len(read_all(f"images://{folder}")) == 1
+    for source in (folder / "no video", f"v4l2://{video}", f"rtsp://127.0.0.1:9/{name}", f"http://127.0.0.1:9/{name}"):
+        with pytest.raises(SourceError):
+            open_source(str(source))
 
 
 def test_patterns() -> None:

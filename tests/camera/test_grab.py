@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edge_app.camera import open_source
 from edge_app.camera.grab import Grabber, grab
+from edge_app.camera.recording import RecordingFile
 from edge_app.camera.source import Source
 from edge_app.errors import SourceError
 from edge_app.types import Frame, Poses
@@ -122,6 +123,17 @@ def test_a_file_that_fails_ends_and_is_not_opened_anew() -> None:
     with Grabber(source, lambda: pytest.fail("reopened")) as grabber:
         source.give(SourceError("damaged"))
         assert until(grabber, lambda s: s.state == "ended").error == "damaged"
+
+
+def test_a_recording_of_two_cameras_ends_with_the_reason(tmp_path) -> None:
+    """In real time too: to open it again would give the same again."""
+    with RecordingFile(tmp_path / "two.mcap") as file:
+        for index in range(4):
+            file.poses(Poses(f"cam{index % 2}", index, index * 10_000_000, ()))
+    for uri in (f"pose://{tmp_path}/two.mcap", f"fault://slow/pose://{tmp_path}/two.mcap"):
+        with grab(uri) as grabber:
+            status = until(grabber, lambda s: s.state == "ended")
+            assert "holds several cameras" in status.error and status.reconnects == 0
 
 
 def test_an_unforeseen_error_of_a_source_counts_as_a_loss() -> None:

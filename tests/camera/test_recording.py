@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mcap.reader import make_reader
+from mcap.records import Chunk, Message
+from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import Writer
 
 from edge_app.app.log import setup
@@ -24,6 +27,7 @@ from edge_app.errors import SourceError, UsageError
 from edge_app.types import Pose, Poses
 
 STEP = 33_333_333
+GOLDEN = Path(__file__).parents[1] / "golden/messages"
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +131,44 @@ def test_other_tools_can_read_it(tmp_path: Path) -> None:
     assert len(found) == 10
     for schema, channel, message in found:
         assert schema is not None and (schema.encoding, channel.topic) == ("jsonschema", "/poses/front")
+        jsonschema.validate(json.loads(message.data), json.loads(schema.data))
+
+
+def test_its_index_checksums_and_schemas_are_sound(tmp_path: Path) -> None:
+    """What `mcap doctor` looks at, by the format's own reader: Foxglove opens a file by its summary."""
+    jsonschema = pytest.importorskip("jsonschema")
+    path = tmp_path / "a.mcap"
+    with RecordingFile(path) as recorder:
+        for poses in walk(200):
+            recorder.poses(poses)
+        for index, file in enumerate(sorted(GOLDEN.glob("*.json"))):
+            message = json.loads(file.read_text())
+            if "t_publish_mono_ns" in message:
+                recorder.message(
+                    f"v1/front/{file.stem}", {**message, "t_publish_mono_ns": 5_000_000_000 + index * STEP}
+                )
+    with path.open("rb") as file:
+        reader = make_reader(file, validate_crcs=True)
+        summary, found = reader.get_summary(), list(reader.iter_messages(log_time_order=False))
+        file.seek(0)
+        records = list(StreamReader(file, emit_chunks=True, validate_crcs=True).records)
+    chunks = [record for record in records if isinstance(record, Chunk)]
+    assert summary is not None
+    assert summary.statistics.message_count == len(found) > 200
+    assert summary.statistics.channel_message_counts == Counter(channel.id for _, channel, _ in found)
+    assert summary.statistics.schema_count == len(summary.schemas) >= 5 and set(summary.channels) == {
+        channel.id for _, channel, _ in found
+    }
+    assert len(summary.chunk_indexes) == len(chunks) > 1
+    for index, chunk in zip(summary.chunk_indexes, chunks, strict=True):
+        times = [each.log_time for each in breakup_chunk(chunk, validate_crc=True) if isinstance(each, Message)]
+        assert (index.message_start_time, index.message_end_time) == (min(times), max(times))
+    for schema in summary.schemas.values():
+        told = json.loads(schema.data)
+        assert (schema.encoding, told["type"]) == ("jsonschema", "object") and schema.name
+        jsonschema.Draft202012Validator.check_schema(told)
+    for schema, channel, message in found:
+        assert channel.message_encoding == "json" and message.log_time == message.publish_time
         jsonschema.validate(json.loads(message.data), json.loads(schema.data))
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_app.camera import SCHEMES, open_source, redact
+from edge_app.camera import SCHEMES, gives_poses, has_end, open_source, redact
 from edge_app.camera.opencv import stable_uri
-from edge_app.camera.uri import parse_options
+from edge_app.camera.uri import normalized, parse_options
 from edge_app.errors import AppError, SourceError, UsageError
 
 
@@ -59,6 +59,48 @@ def test_unknown_scheme_lists_the_allowed() -> None:
     with pytest.raises(UsageError) as caught:
         open_source("gopher://x")
     assert all(scheme in str(caught.value) for scheme in SCHEMES)
+
+
+@pytest.mark.parametrize(
+    ("uri", "meant"),
+    [
+        ("CAMERA://0", "camera://0"),
+        ("Person://Wave", "person://Wave"),
+        ("FAULT://lost:after=1/RTSP://Cam/X", "fault://lost:after=1/rtsp://Cam/X"),
+        ("file://localhost/a/B.mp4", "file:///a/B.mp4"),
+        ("FILE://LOCALHOST/a.mp4", "file:///a.mp4"),
+        ("file:/a.mp4", "file:///a.mp4"),
+        ("/dev/video12", "v4l2:///dev/video12"),
+        ("file:///a.mp4", "file:///a.mp4"),
+        ("file://a.mp4", "file://a.mp4"),
+        ("a/b.mp4", "a/b.mp4"),
+        ("C:\\a.mp4", "C:\\a.mp4"),
+        ("", ""),
+    ],
+)
+def test_schemes_are_of_any_case_and_local_files_local(uri: str, meant: str) -> None:
+    assert normalized(uri) == meant == normalized(meant)
+
+
+def test_what_somebody_writes_is_opened_or_refused_in_words(write_video) -> None:
+    for uri in ("TEST://black", f"FILE://LocalHost{write_video('a.avi', 2)}"):
+        with open_source(uri) as source:
+            assert source.read() is not None
+    for uri, hint in (("0", "camera://0"), ("localhost:8080/video", "http://"), ("192.168.1.9:554", "rtsp://")):
+        with pytest.raises(SourceError, match=f"no such file; for a .*camera: .*{hint}"):
+            open_source(uri)
+    with pytest.raises(SourceError, match="not a file; for pictures: images:///dev"):
+        open_source("/dev")
+    with pytest.raises(SourceError, match="no such file"):
+        open_source("/dev/null/a.mp4")
+
+
+def test_whose_poses_are_made_and_what_has_an_end() -> None:
+    made = ["pose://a", "POSE://a", "fault://black/Remote://*:1", "fault://lost/fault://black/pose://a"]
+    assert all(map(gives_poses, made)) and not any(map(gives_poses, ["a.mp4", "fault://black/a.mp4", "pose.mp4"]))
+    ends = ["a.mp4", "FILE:///a", "images://a", "Pose://a", "fault://black/pose://a", "fault://slow:fps=2//a.mp4"]
+    assert all(map(has_end, ends))
+    assert not any(map(has_end, ["camera://0", "person://wave", "fault://lost:after=1/pose://a", "http://a/b.mp4"]))
 
 
 @pytest.mark.parametrize("uri", ["camera://987", "v4l2:///dev/video987"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from edge_app.camera import open_source
+from edge_app.window.skeleton import NTU25
 from tests.running import SQUATS
+from train.data.ntu import parse_name, read_clip
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SQUAT = "person://squat?seconds=2&idle=1&fps=15"
@@ -48,6 +51,23 @@ def test_own_loop_reads_a_webcam_through_opencv_and_says_when_there_is_none():
         pytest.skip("there is a camera 97")
     done = subprocess.run([sys.executable, EXAMPLES / "own_loop.py", "97", "wave"], capture_output=True, text=True)
     assert done.returncode == 1 and "camera 97 does not open" in done.stderr
+
+
+def test_a_data_set_in_ntus_format_is_read_as_ntus_is(tmp_path, monkeypatch):
+    """Each clip holds one person who faces the sensor and stands upright, whose joints are those of NTU's names."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    sample = import_module("ntu_sample")
+    monkeypatch.setattr(sample, "ACTIONS", {10: "clap", 23: "wave"})
+    sample.main(tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert [parse_name(file.stem).action for file in files] == [10, 23, 10, 23]
+    for file in files:
+        (person,) = read_clip(file)
+        at = {name: person[:, i] for i, name in enumerate(NTU25.joints)}
+        assert (at["head"][:, 1] > at["spine_base"][:, 1]).all() and (at["left_foot"][:, 1] < -0.5).all()
+        assert (at["right_shoulder"][:, 0] > at["left_shoulder"][:, 0]).all()
+        assert (at["left_foot"][:, 2] < at["left_ankle"][:, 2]).all(), "toes towards the sensor"
+        assert np.ptp(at["right_hand"], axis=0).max() > 0.1, "it moves"
 
 
 def test_annotate_draws_onto_every_frame(tmp_path):

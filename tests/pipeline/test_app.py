@@ -1,13 +1,17 @@
 """The whole app in its own processes, read by a subscriber: real MediaPipe, real sockets, real signals."""
 
+import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 
+from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Subscriber
-from tests.running import SQUATS, START_S, action, alive, children, running, wait_for
+from tests.running import SQUATS, START_S, action, alive, children, interruptible, running, wait_for
 
 
 @pytest.fixture
@@ -63,6 +67,37 @@ def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
         lines = process.stderr.read().splitlines()
     assert len(lines) == 1, "of three processes too"
     assert lines[0].startswith("edge-app: ") and "video.mp4" in lines[0]
+
+
+def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
+    """A recording of a second camera later on; a restart would begin it anew, for ever."""
+    with RecordingFile(tmp_path / "two.mcap") as file:
+        for item in islice(read_recording(SQUATS), 30):
+            file.poses(item)
+        file.poses(replace(item, camera="other", t_ns=item.t_ns + 10_000_000))
+    with running(endpoint, f"pose://{tmp_path}/two.mcap") as process:
+        assert process.wait(START_S) == 4
+        (line,) = process.stderr.read().splitlines()
+    assert "holds several cameras" in line and "?camera=" in line
+
+
+def test_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tmp_path):
+    folder = tmp_path / ("d" * 90) / "bad\udcff"
+    folder.mkdir(parents=True)
+    with running(endpoint, f"pose://{SQUATS}", env={**os.environ, "TMPDIR": str(folder)}) as process:
+        assert process.wait(START_S) == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_nothing_outlives_the_demo(number):
+    """Whoever could still print holds the pipe open: the listener, the stages."""
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", "test://black?size=32x32"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=interruptible) as process:
+        assert process.stdout.readline()
+        process.send_signal(number)
+        process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 0)
 
 
 def test_the_demo_prints_the_stream_and_stops_by_itself():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,7 +32,7 @@ def watched(people: int) -> Iterator[Watch]:
         for index in range(round(start_s * 30), round(end_s * 30)):
             t_ns = round(index * 1e9 / 30) + (-4_000_000, 0, 3_000_000)[index % 3]
             poses = stage.estimate(Frame("cam", index, t_ns, picture))
-            assert (poses.camera, poses.index, poses.t_ns) == ("cam", index, t_ns)
+            assert poses is not None and (poses.camera, poses.index, poses.t_ns) == ("cam", index, t_ns)
             found.append((bool(times.take()), poses))
         return found
 
@@ -85,6 +86,19 @@ def test_stamps_decide_and_nothing_else(one):
 
 def test_the_search_for_several_people_sees_every_frame(several):
     assert looks(several(EMPTY, 0, 2)) == 60
+
+
+def test_while_two_are_followed_every_second_frame_is_passed_over(several):
+    figure = cv2.resize(draw_figure()[:, 107:533], (320, 360))
+    two = np.concatenate([figure, figure], axis=1)
+    start_ns = 0
+    for fps, every in ((30, 2), (25, 1), (60, 4)):
+        stamps = [start_ns + round(index * 1e9 / fps) for index in range(fps)]
+        taken = [several.stage.estimate(Frame("cam", 0, t_ns, two)) for t_ns in stamps]
+        seen = [poses for poses in taken[fps // 2 :] if poses is not None]
+        assert len(seen) == pytest.approx(fps / 2 / every, abs=1)
+        assert all(len(poses.poses) == 2 for poses in seen)
+        start_ns = stamps[-1] + round(1e9 / fps)
 
 
 def test_poses_of_recordings_and_other_machines_pass(tmp_path):

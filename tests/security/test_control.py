@@ -170,6 +170,19 @@ def test_A5_more_than_ten_thousand_are_refused_and_the_old_set_stays(private):
     assert len(labels(private)) == MAX_LABELS
 
 
+def test_words_of_another_language_are_understood_noted_or_refused(private):
+    assert change(private, "set", ["鼓掌 = clap", "agitar la\u00a0mano"])["notes"] == [
+        "label 2: spaces of other kinds, or marks that are not seen, were cleaned away"
+    ]
+    assert labels(private) == ["鼓掌 = clap", "agitar la mano"]
+    assert answer(private, HEAD + b'"op":"labels.list"}')["names"] == ["鼓掌", "agitar la mano"]
+    assert "notes" not in change(private, "add", ["跳舞"])
+    assert "not understood" in change(private, "add", ["махать"])["error"]
+    assert "means the same as 'agitar la mano' (label 2)" in change(private, "add", ["winken"])["error"]
+    assert "may be misunderstood" in change(private, "add", ["zwaaien"])["notes"][0]
+    assert change(private, "remove", ["鼓掌", "跳舞", "zwaaien"])["count"] == 1
+
+
 @pytest.mark.parametrize("evil", [
     "wave\nFORGED LINE", "wave\x1b[31m", "wa\rve", "wave\0", "wave\u202egnp", "wave\u2028x", "x" * 60_000, "\ud800",
     "wave\x9b31m", "\x07", "a" * 81, "b: " + "x" * 401, "\u200b",
@@ -204,6 +217,10 @@ def test_nobody_there_is_exit_4_in_one_line(tmp_path):
     with pytest.raises(SourceError, match="no app answers within") as error:
         ask(f"ipc://{tmp_path}/nobody", "labels.list", timeout_s=0.1)
     assert error.value.exit_code == 4
+    assert f"{tmp_path}/nobody" in str(error.value) and "edge-app status" in str(error.value)
+    for wrong in ("tcp://127.0.0.1:99999", "nonsense", "ipc:///" + "d" * 107):
+        with pytest.raises(UsageError, match=r"control socket .*(expected|possible)"):
+            ask(wrong, "labels.list")
 
 
 def test_where_the_control_socket_is(tmp_path, monkeypatch):

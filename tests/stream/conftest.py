@@ -59,7 +59,8 @@ class Samples:
     def event(cls, kind: str, t_ns: int, n: int = 17, reason: str | None = None, ranked: bool = True) -> Event:
         ranking = cls.ranking(t_ns) if ranked else None
         name = f"front-3-{n}"
-        return Event(kind, name, "front", 3, "wave", 0.625, t_ns, t_ns - 900 * MS, ranking, reason)  # type: ignore[arg-type]
+        reps, cadence_hz = {"start": (0, None), "update": (4, 0.5), "end": (7, 0.5)}[kind]
+        return Event(kind, name, "front", 3, "wave", 0.625, t_ns, t_ns - 900 * MS, ranking, reason, reps, cadence_hz)  # type: ignore[arg-type]
 
     @classmethod
     def action(cls, kind: str, t_ns: int, n: int = 17, reason: str | None = None, ranked: bool = True) -> dict:

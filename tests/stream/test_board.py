@@ -42,9 +42,17 @@ def test_beliefs_unknown_age_events_and_stages_are_there(board):
     assert "▶ wave" in text
     assert "0.47" in text and "unknown" in text and "0.25" in text  # 0.625 x 0.75, 1 - 0.75
     assert "running" in text and "60 ms old" in text and "OLD" not in text
-    assert "start  wave  0.62" in text
+    assert "start  wave  0.62" in text and "times" not in text
     assert "p50, ms: " in text
     assert rows
+
+
+def test_repetitions_are_counted_beside_the_bar_and_at_the_end(board, samples):
+    board.note(Message(ACTION, samples.action("update", 2)), 0.0)
+    assert "0.47  4 times" in drawn(board)
+    board.note(Message(ACTION, samples.action("end", 3)), 0.0)
+    assert "4 times" not in drawn(board)
+    assert "end    wave  0.62  7 times  (over)" in drawn(board)
 
 
 def test_what_is_old_is_grey_and_says_so(board, samples):
@@ -75,11 +83,14 @@ def test_labels_are_no_markup_and_odd_messages_change_nothing(board, samples):
 
 
 def test_the_verb_on_a_terminal_and_beside_one(tmp_path, samples):
-    """A board on a terminal, lines with --plain."""
-    for options, wanted, unwanted in (([], "▶", "state "), (["--plain"], "front  state", "▶")):
+    """A board on a terminal; lines with --plain, and on a terminal that can draw none."""
+    lines = "front  state", "▶"
+    for term, options, wanted, unwanted in (
+        ("xterm", [], "▶", "state "), ("xterm", ["--plain"], *lines), ("dumb", [], *lines), ("unknown", [], *lines)
+    ):  # fmt: skip
         ours, theirs = pty.openpty()
         command = [sys.executable, "-m", "edge_app", "listen", f"ipc://{tmp_path}/s", "--timeout", "20", *options]
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        environment = {**os.environ, "TERM": term, "COLUMNS": "100", "LINES": "40"}
         with Publisher(f"ipc://{tmp_path}/s") as publisher:
             process = subprocess.Popen([*command, "--count", "12"], stdout=theirs, env=environment)
             os.close(theirs)

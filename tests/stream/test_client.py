@@ -9,7 +9,7 @@ import pytest
 import zmq
 
 from edge_app import client as client_module
-from edge_app.client import Subscriber
+from edge_app.client import Subscriber, as_meant
 from edge_app.stream.messages import complete, encode
 from edge_app.stream.publisher import Publisher
 
@@ -448,12 +448,40 @@ def test_curve(samples, hands):
             assert wrong.recv(0) is None and plain.recv(0) is None
 
 
-@pytest.mark.parametrize("options", [
-    {"endpoint": "nonsense"}, {"endpoint": "tcp://127.0.0.1"}, {"endpoint": "foo://a"}, {"server_key": "short"},
-])  # fmt: skip
-def test_what_cannot_be_connected_to(options):
-    with pytest.raises(ValueError, match="cannot subscribe to"):
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"endpoint": "nonsense"}, "tcp://HOST:PORT or ipc://PATH is expected"),
+        ({"endpoint": "foo://a"}, "tcp://HOST:PORT or ipc://PATH is expected"),
+        ({"endpoint": "tcp://127.0.0.1"}, "a port from 1 to 65535"),
+        ({"endpoint": "127.0.0.1:99999"}, "a port from 1 to 65535"),
+        ({"endpoint": "tcp://127.0.0.1:0"}, "a port from 1 to 65535"),
+        ({"endpoint": "tcp://127.0.0.1:٣"}, "a port from 1 to 65535"),
+        ({"endpoint": "tcp://::1:5757"}, r"in brackets: tcp://\[::1\]:5757"),
+        ({"endpoint": "ipc:///" + "d" * 107}, "path of 108 bytes, at most 107"),
+        ({"server_key": "short"}, ""),
+    ],
+)
+def test_what_cannot_be_connected_to(options, why):
+    with pytest.raises(ValueError, match=f"cannot subscribe to .*{why}"):
         Subscriber(**options)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "meant"),
+    [
+        ("127.0.0.1:5757", "tcp://127.0.0.1:5757"),
+        ("localhost:5757", "tcp://127.0.0.1:5757"),
+        ("TCP://LocalHost:5757", "tcp://127.0.0.1:5757"),
+        ("[::1]:5757", "tcp://[::1]:5757"),
+        ("camera-pc.local:5757", "tcp://camera-pc.local:5757"),
+        ("IPC:///Run/Stream", "ipc:///Run/Stream"),
+        ("inproc://A", "inproc://A"),
+    ],
+)
+def test_an_address_is_taken_as_it_is_meant(endpoint, meant):
+    assert as_meant(endpoint) == meant == as_meant(meant)
+    Subscriber(endpoint).close()
 
 
 def test_the_docstrings_example_is_python():

@@ -47,7 +47,7 @@ def test_json_lines_are_the_messages_as_received(heard, samples):
     code, lines = heard([(ACTION, samples.action("start", t)), (STATE, samples.state(t))], json_lines=True, count=2)
     assert code == 0
     start, state = map(json.loads, lines)
-    assert (start["schema"], start["type"], start["seq"]) == ("action/1.0", "start", 1)
+    assert (start["schema"], start["type"], start["seq"]) == ("action/1.1", "start", 1)
     assert state["state"] == "running" and "local" not in state
 
 

@@ -30,10 +30,10 @@ def messages(samples) -> dict[str, dict]:
     """Every golden message of this version, made anew."""
     running = full(samples.state(T, open_n=(17,)))
     return {
-        "action-1.0-start": full(samples.action("start", T)),
-        "action-1.0-update": full(samples.action("update", T)),
-        "action-1.0-end": full(samples.action("end", T)),
-        "action-1.0-end-lost": full(samples.action("end", T, reason="camera_lost", ranked=False)),
+        "action-1.1-start": full(samples.action("start", T)),
+        "action-1.1-update": full(samples.action("update", T)),
+        "action-1.1-end": full(samples.action("end", T)),
+        "action-1.1-end-lost": full(samples.action("end", T, reason="camera_lost", ranked=False)),
         "state-1.0-running": running,
         "state-1.0-cached": {**running, "age_ms": 263, "cached": True, "t_resend_mono_ns": T + 263_000_000},
         "state-1.0-stale": full(schema.as_stale(samples.state(T, open_n=(17,)), 1000), age_ms=1200),
@@ -44,8 +44,8 @@ def messages(samples) -> dict[str, dict]:
 
 
 def test_schema_files_are_valid_and_one_for_each_message(schemas):
-    names = {"action-1.0", "state-1.0", "status-1.0", "status-1.1", "status-1.2", "pose-1.0", "recognition-1"}
-    assert set(schemas) == names
+    names = {"action-1.0", "action-1.1", "state-1.0", "status-1.0", "status-1.1", "status-1.2", "pose-1.0"}
+    assert set(schemas) == names | {"recognition-1"}
     for each in schemas.values():
         jsonschema.Draft202012Validator.check_schema(each)
 
@@ -57,15 +57,17 @@ def test_golden_messages_of_every_version_are_valid(name, check):
 
 def test_the_builders_still_write_the_golden_messages(samples):
     made = messages(samples)
-    assert set(made) == {name for name in GOLDEN if not name.startswith("recognition")} - {"status-1.0", "status-1.1"}
+    older = ("recognition", "action-1.0", "status-1.0", "status-1.1")
+    assert set(made) == {name for name in GOLDEN if not name.startswith(older)}
     for name, message in made.items():
         assert message == GOLDEN[name], name
 
 
 def test_a_new_minor_version_only_adds(samples, schemas):
-    """A reader of status/1.0 or status/1.1 understands status/1.2."""
+    """A reader of status/1.0 or status/1.1 understands status/1.2, and one of action/1.0 understands action/1.1."""
     for older in ("status-1.0", "status-1.1"):
         jsonschema.validate(full(samples.status(T)), schemas[older], cls=jsonschema.Draft202012Validator)
+    jsonschema.validate(full(samples.action("update", T)), schemas["action-1.0"], cls=jsonschema.Draft202012Validator)
 
 
 def test_no_message_holds_a_key_that_its_schema_does_not_know(samples, schemas):
@@ -86,7 +88,8 @@ def test_every_required_key_is_demanded_and_every_type_checked(schemas):
 def test_action_has_the_keys_of_the_contract(samples):
     contract = (
         "schema type run seq camera track event label score energy margin topk t_capture_mono_ns t_publish_mono_ns "
-        "t_capture_wall boot onset_mono_ns window_s fps_in age_ms bundle labels_version provider flags"
+        "t_capture_wall boot onset_mono_ns window_s fps_in age_ms bundle labels_version provider flags "
+        "reps cadence_hz"
     )
     message = full(samples.action("start", T))
     assert set(message) == set(contract.split())
@@ -213,7 +216,7 @@ def test_decode_of_any_bytes_is_sound_or_a_value_error(frame):
 
 @given(st.data())
 def test_decode_of_a_damaged_message_is_sound_or_a_value_error(data):
-    frame = bytearray(schema.encode("v1/front/action", GOLDEN["action-1.0-start"]))
+    frame = bytearray(schema.encode("v1/front/action", GOLDEN["action-1.1-start"]))
     for _ in range(data.draw(st.integers(1, 4))):
         frame[data.draw(st.integers(0, len(frame) - 1))] = data.draw(st.integers(0, 255))
     frame = frame[: data.draw(st.integers(0, len(frame)))]

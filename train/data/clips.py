@@ -15,14 +15,56 @@ from edge_app.window.buffer import make_window, resample
 from edge_app.window.skeleton import CORE15, WindowSpec
 
 MISSING = -32768
-SWAPPED = ("penn_action",)
-"""Sets whose left and right are the viewer's: from the front, "right" is the picture's right."""
-TRUE_FPS = {"nw_ucla": 12.0}
-"""Frames a second where the file's figure cannot be right: at its 30 heads come down to sit in 0.1 s, faster than they
-fall. 12 is INFERRED: people then sit down in 0.25 s and walk with 1.5 steps a second."""
-TURNED = ("bandai_namco",)
-"""Sets whose people face away from where a camera would stand."""
-CORE15_SETS = ("kinder_gator", "msr_action3d", "nw_ucla", "utkinect", "bandai_namco", "penn_action")
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """What has to be known about a set before it is trained on (train/EXPERIMENTS.md).
+
+    fps: frames a second, where the file's figure cannot be right. swapped: left and right are the viewer's. turned:
+    people face away from where a camera would stand. idle: people stand about before and after. most: clips of a label
+    to train on, where there are very many that are alike. renamed: raw label -> concept, where `concepts.csv` has
+    another motion. falls: raw labels of clips that begin with a fall and go on lying.
+    """
+
+    fps: float | None = None
+    swapped: bool = False
+    turned: bool = False
+    idle: bool = False
+    most: int | None = None
+    renamed: tuple[tuple[str, str], ...] = ()
+    falls: tuple[str, ...] = ()
+
+
+SETS = {
+    "kinder_gator": Quirks(idle=True),
+    "msr_action3d": Quirks(),
+    # At 30 frames a second heads come down to sit in 0.1 s, faster than they fall. 12 is INFERRED: people then sit down
+    # in 0.25 s and walk with 1.5 steps a second.
+    "nw_ucla": Quirks(fps=12.0),
+    "utkinect": Quirks(),
+    "bandai_namco": Quirks(turned=True),
+    "penn_action": Quirks(swapped=True),
+    "msrc12": Quirks(most=150),
+    "kard": Quirks(),
+    "cdta_gestures": Quirks(most=100),
+    "realsense_falls": Quirks(
+        turned=True,
+        renamed=(
+            ("lying on a bed", "lie still"),
+            ("lying on the floor", "lie still"),
+            ("sitting on a chair", "sit still"),
+        ),
+        falls=("falling onto a bed", "falling to the floor"),
+    ),
+    "cmu_subset": Quirks(),
+    "deepmimic": Quirks(),
+    "mesh2motion": Quirks(),
+    "mocapcentral": Quirks(),
+    "core_exercises": Quirks(),
+}
+"""The sets that may be trained on. Florence 3D and mixamo_dev are for measuring alone."""
+MEASURED_SETS = ("florence3d", "mixamo_dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +107,9 @@ def load_set(path: Path, concepts: dict[tuple[str, str], str] | None = None) -> 
         raise UsageError(f"skeleton set {path}: {error}; expected an npz with X, off, label, names, fps, dim") from None
     if raw.ndim != 3 or raw.shape[1:] != (15, 3) or len(off) != len(label) + 1:
         raise UsageError(f"skeleton set {path}: X is {raw.shape}, off {off.shape}; expected [F, 15, 3] and [clips + 1]")
-    fps = np.full(label.shape, TRUE_FPS[path.stem]) if path.stem in TRUE_FPS else fps
+    quirks = SETS.get(path.stem, Quirks())
+    fps = fps if quirks.fps is None else np.full(label.shape, quirks.fps)
+    concepts = {**(concepts or {}), **{(path.stem, name): concept for name, concept in quirks.renamed}}
     joints = np.ones((*raw.shape[:2], 4), np.float32)
     if dim == 3:
         joints[..., :3] = raw.astype(np.float32) / 1000
@@ -75,15 +119,15 @@ def load_set(path: Path, concepts: dict[tuple[str, str], str] | None = None) -> 
         joints[..., 2] = 0
         joints[..., 3] = (raw[..., :2] != 0).any(axis=-1)
     joints[..., :3] *= joints[..., 3:]
-    if path.stem in SWAPPED:
+    if quirks.swapped:
         joints = joints[:, CORE15.mirror]
-    if path.stem in TURNED:
+    if quirks.turned:
         joints[..., [0, 2]] *= -1
     return [
         Clip(
             dataset=path.stem,
             name=names[label[i]],
-            concept=(concepts or {}).get((path.stem, names[label[i]]), names[label[i]].lower()),
+            concept=concepts.get((path.stem, names[label[i]]), names[label[i]].lower()),
             subject=f"{path.stem}:{subject[i]}",
             fps=float(fps[i]),
             flat=dim == 2,
@@ -102,6 +146,18 @@ def trim_idle(clip: Clip) -> Clip:
     lively = np.flatnonzero(moved > 0.15 * np.quantile(moved, 0.95))
     first, last = lively[0], lively[-1] + step + 1
     return replace(clip, joints=clip.joints[first : last + step])
+
+
+def split_fall(clip: Clip) -> list[Clip]:
+    """A clip that begins with a fall, in two: the fall with half a second after it, and lying still.
+
+    The fall is over when the neck is within a tenth of its whole way from where it is lowest.
+    """
+    height = clip.joints[:, 1, 1]
+    low, high = height.min(), height.max()
+    down = int(np.argmax(height <= low + 0.1 * (high - low))) + round(clip.fps / 2)
+    lying = replace(clip, concept="lie still", joints=clip.joints[down:])
+    return [replace(clip, joints=clip.joints[:down]), *([lying] if len(lying.joints) > clip.fps else [])]
 
 
 class Bank:

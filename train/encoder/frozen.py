@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,17 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.errors import UsageError
+from edge_app.ranker.layers import unit
 from edge_app.types import Window
 from edge_app.window.normalize import normalize
 from edge_app.window.skeleton import LAYOUTS, WindowSpec
 from train.data.clips import Bank, Clip
-from train.data.texts import ConceptTexts
+from train.data.texts import ConceptTexts, mean_text
 from train.encoder.training_set import load_training_clips
 from train.encoder.unseen import Unseen, unseen_features, unseen_top1
 from train.models.edge import Branches, Detailed, EdgeEncoder, EncoderConfig
+from train.models.shiftgcn import ShiftConfig, ShiftGCN
+from train.models.web_teacher import BesideWeb, WebTeacher
 from train.synthetic.augment import plain_windows, training_windows
 from train.synthetic.bank import ComposedBank, load_generated, seen_clips
 
@@ -43,6 +46,29 @@ def load_encoder(path: Path) -> tuple[EdgeEncoder | Branches, WindowSpec, dict[s
     encoder.load_state_dict({k[len(prefix) :]: v for k, v in saved["model"].items() if k.startswith(prefix)})
     window = saved["window"]
     return encoder.eval(), WindowSpec(window["seconds"], window["rate_hz"], LAYOUTS[window["skeleton"]]), saved
+
+
+def device_network(
+    encoder: EdgeEncoder | Branches, spec: WindowSpec, saved: Mapping[str, Any], *, detailed: bool
+) -> nn.Module:
+    """What a window is made into on the device, in one vector: `[pooled | of FS-VAE | shares of the web's classes]`.
+
+    detailed: with what FS-VAE reads. The web's classes are there where the checkpoint has the web teacher.
+    """
+    network: nn.Module = Detailed(encoder) if detailed else encoder
+    if "web" not in saved:
+        return network
+    model = ShiftGCN(ShiftConfig(classes=len(saved["web"]["names"])))
+    model.load_state_dict(saved["web"]["model"])
+    return BesideWeb(network, WebTeacher(model, spec.length)).eval()
+
+
+def web_classes(saved: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The web teacher's classes as `edge_app.ranker.conse.WebClasses` has them; nothing without one."""
+    if "web" not in saved:
+        return {}
+    names = saved["web"]["names"]
+    return {"texts": unit(ConceptTexts(names).pooled(names) - mean_text()), "mean": mean_text()}
 
 
 @torch.inference_mode()

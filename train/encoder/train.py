@@ -25,9 +25,8 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.bundles.files import whole
-from train.data.clips import CORE15_SETS, SPEC, Bank, Clip
+from train.data.clips import SETS, SPEC, Bank, Clip
 from train.data.texts import ConceptTexts, mean_text
-from train.encoder.distill import DistillationLoss, Teacher
 from train.encoder.training_set import load_training_clips
 from train.encoder.unseen import unseen_features, unseen_top1
 from train.models.edge import ENCODERS, EdgeEncoder, EncoderConfig
@@ -46,7 +45,6 @@ class TextAlignedEncoder(nn.Module):
         self.text_map = nn.Linear(text_dim, config.feature, bias=False)
         nn.init.orthogonal_(self.text_map.weight)
         self.classifier = nn.Linear(config.feature, concepts)
-        self.teacher_map = nn.Linear(config.feature, 256)
         self.scale = nn.Parameter(torch.tensor(2.5))
         self.dropout = nn.Dropout(0.1)
         self.register_buffer("text_mean", torch.zeros(text_dim))
@@ -78,9 +76,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--composed", type=int, default=6000, help="composed clips with texts of their own; 0 for none")
     parser.add_argument("--composed-batch", type=int, default=48, help="windows of them a step")
     parser.add_argument("--composed-weight", type=float, default=1.0)
-    parser.add_argument("--teacher", type=Path, help="file of `train teacher`")
-    parser.add_argument("--alike", type=float, default=1.0, help="weight of likeness to the teacher's features")
-    parser.add_argument("--worded", type=float, default=0.3, help="weight of the teacher's opinion on NTU's concepts")
     parser.add_argument("--drawn", type=Path, help="folder of `train draw`")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="folder for what is made once")
     parser.add_argument("--seed", type=int, default=0)
@@ -112,7 +107,7 @@ def held_people(clips: Iterable[Clip], share: float, seed: int) -> set[str]:
     """A share of the people of each recorded set; generated motion has no people."""
     by_set: dict[str, set[str]] = {}
     for clip in clips:
-        if clip.dataset in CORE15_SETS:
+        if clip.dataset in SETS:
             by_set.setdefault(clip.dataset, set()).add(clip.subject)
     rng = np.random.default_rng([seed, 23])
     held: set[str] = set()
@@ -166,12 +161,6 @@ def run(arguments: argparse.Namespace) -> None:
     texts = ConceptTexts(bank.concepts)
     print(f"{len(seen)} clips of {len(bank.concepts)} concepts; withheld {len(held)} clips of {len(withhold)} concepts")
 
-    distillation, of_teacher = None, [np.full(len(bank), -1), np.full(len(composed.bank) if composed else 0, -1)]
-    if arguments.teacher:
-        teacher = Teacher(arguments.teacher)
-        distillation = DistillationLoss(teacher, withhold)
-        of_teacher = [teacher.rows(bank.clips), teacher.rows(composed.bank.clips) if composed else of_teacher[1]]
-        print(f"the teacher knows {sum(int((rows >= 0).sum()) for rows in of_teacher)} clips")
     config = ENCODERS[arguments.encoder]
     model = TextAlignedEncoder(config, len(bank.concepts), texts.dim)
     model.text_mean.copy_(torch.from_numpy(mean_text()))
@@ -205,12 +194,6 @@ def run(arguments: argparse.Namespace) -> None:
                 told, others = composed_rivals(composed, extra, rng)
                 found = model.text_logits(extra_feature, torch.from_numpy(told)).masked_fill(others, -torch.inf)
                 loss = loss + arguments.composed_weight * functional.cross_entropy(found, torch.arange(len(extra)))
-            if distillation:
-                rows = np.concatenate([of_teacher[0][picked], of_teacher[1][extra] if composed else of_teacher[1]])
-                has, rows = np.flatnonzero(rows >= 0), rows[rows >= 0]
-                words = torch.from_numpy(distillation.texts.sample(np.arange(len(distillation.texts.index)), rng))
-                loss = loss + arguments.alike * distillation.of_features(model.teacher_map(every[has]), rows)
-                loss = loss + arguments.worded * distillation.of_texts(model.text_logits(every[has], words), rows)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)

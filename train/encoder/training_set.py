@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from edge_app.errors import UsageError
-from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set, trim_idle
+from train.data.clips import SETS, Clip, load_concepts, load_set, split_fall, trim_idle
 from train.synthetic.named_actions import named_clips
 from train.synthetic.person_clips import generated_clips
 
 
 def load_training_clips(folder: Path, *, generated: int, named: int, seed: int) -> list[Clip]:
-    """The visible sets, `generated` clips of each of the generator's actions, `named` of each composed action."""
+    """The sets at hand, `generated` clips of each of the generator's actions, `named` of each composed action.
+
+    Raises:
+        UsageError: no `concepts.csv` or none of the sets is there.
+    """
+    return load_sets(folder, seed) + generated_clips(generated, seed) + named_clips(named, seed)
+
+
+def load_sets(folder: Path, seed: int) -> list[Clip]:
+    """Clips of every set of `SETS` that is in the folder, mended and capped as its `Quirks` say."""
     if not (folder / "concepts.csv").is_file():
         raise UsageError(f"--data {folder}: no concepts.csv there; expected a folder of core15 npz sets with one")
     concepts = load_concepts(folder / "concepts.csv")
+    names = [name for name in SETS if (folder / f"{name}.npz").is_file()]
+    if not names:
+        raise UsageError(f"--data {folder}: no set there; expected some of {', '.join(f'{n}.npz' for n in SETS)}")
     clips: list[Clip] = []
-    for name in CORE15_SETS:
-        loaded = load_set(folder / f"{name}.npz", concepts)
-        clips += [trim_idle(clip) for clip in loaded] if name == "kinder_gator" else loaded
-    return clips + generated_clips(generated, seed) + named_clips(named, seed)
+    for name in names:
+        quirks = SETS[name]
+        for clip in capped(load_set(folder / f"{name}.npz", concepts), quirks.most, seed):
+            if clip.name in quirks.falls:
+                clips += split_fall(clip)
+            else:
+                clips.append(trim_idle(clip) if quirks.idle else clip)
+    return clips
+
+
+def capped(clips: Iterable[Clip], most: int | None, seed: int) -> list[Clip]:
+    """At most so many clips of each label, drawn by `seed`, in their old order."""
+    clips = list(clips)
+    if most is None:
+        return clips
+    rows: dict[str, list[int]] = defaultdict(list)
+    for i, clip in enumerate(clips):
+        rows[clip.name].append(i)
+    rng = np.random.default_rng([seed, 29])
+    kept = [i for own in rows.values() for i in rng.permutation(own)[:most]]
+    return [clips[i] for i in sorted(kept)]

@@ -26,14 +26,15 @@ from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.camera.person import ACTIONS
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
+from edge_app.ranker.labels.actions import fold
 from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.label import Label, fold, parse_labels
+from edge_app.ranker.labels.label import Label, parse_labels
 from edge_app.ranker.labels.table import build_table
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature, Window
 from edge_app.window.skeleton import WindowSpec
-from train.data.clips import CORE15_SETS, Clip, clip_windows, read_set, windows_over
+from train.data.clips import SETS, Clip, clip_windows, read_set, windows_over
 from train.evaluate import report
 from train.evaluate.label_lists import Item, ask, describe
 from train.evaluate.metrics import mean_energies, score, shuffled_top1, split_mean
@@ -98,7 +99,7 @@ def left_out_sets(bundle: Bundle, folder: Path, named: str | None) -> list[Path]
     if not wanted:
         raise UsageError(f"--data {folder}: the bundle's manifest names no set that it left out; give --left-out NAMES")
     for name in wanted:
-        if settings and name in CORE15_SETS and name not in stated:
+        if settings and name in SETS and name not in stated:
             left = ", ".join(stated) or "none"
             raise UsageError(f"--left-out {name}: the bundle was trained on it; it left out {left}")
         if not (folder / f"{name}.npz").is_file():

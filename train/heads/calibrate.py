@@ -23,6 +23,7 @@ from edge_app.bundles.bundle import Calibration
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.ranker.calibration import background_mask, log_sum_exp
+from edge_app.ranker.conse import WebClasses, heard
 from edge_app.ranker.fdsm import RIVALS, FdsmModel
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
@@ -31,17 +32,18 @@ from edge_app.ranker.labels.text_encoder import TextEncoder
 from edge_app.ranker.load import MODELS
 from edge_app.ranker.ranker import Ranker
 from train.data.clips import Bank
-from train.encoder.frozen import encode, load_encoder
+from train.encoder.frozen import device_network, encode, load_encoder, web_classes
 from train.encoder.training_set import load_training_clips
 from train.evaluate.metrics import auroc, logistic_regression
 from train.heads.systems import load_heads
-from train.models.edge import Detailed
 from train.synthetic.augment import training_windows
 
 NOVEL = 0.3
 """How much lower the energies of labels are made that training did not know, in standard deviations of a window's
 energies over labels. Chosen on other laboratories and on the videos; on lists of one laboratory's own concepts, as
 here, four times as much would be best."""
+CONSE = 0.2
+"""Weight of the web teacher, in the same standard deviations; chosen on real clips (train/EXPERIMENTS.md, 30)."""
 ALIKE = 1.3
 """Dot product of pooled texts (2 for equal ones) above which a background text stands for a label; chosen by eye."""
 
@@ -132,6 +134,19 @@ def _rivals(model: FdsmModel, table: LabelTable, vectors: np.ndarray, apart: lis
     return energies
 
 
+def _heard(
+    web: dict[str, np.ndarray], texts: np.ndarray, background: np.ndarray, sample: Sample, vectors: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What the web teacher says of each list's labels, and of the background beside them; nothing without one."""
+    if not web:
+        return []
+    classes, found = WebClasses(**web), []
+    for columns, apart, vector in zip(sample.lists, sample.apart, vectors, strict=True):
+        likeness = classes.likeness(np.concatenate([texts[columns], background[apart]]))
+        found.append(tuple(np.split(heard(vector[None], likeness)[0], [len(columns)])))
+    return found  # type: ignore[return-value]
+
+
 def run(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(arguments.seed)
     encoder, spec, saved = load_encoder(arguments.encoder)
@@ -146,7 +161,7 @@ def run(arguments: argparse.Namespace) -> None:
     withheld = np.flatnonzero(np.isin(bank.concept, [bank.concepts.index(c) for c in saved["withheld"]]))
     seen = np.setdiff1d(np.arange(len(bank)), withheld)
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
-    vectors = encode(Detailed(encoder), training_windows(bank, picked, spec, rng))
+    vectors = encode(device_network(encoder, spec, saved, detailed=True), training_windows(bank, picked, spec, rng))
 
     # One pass over all texts; lists are then columns of it.
     concepts = build_table([Label(concept) for concept in bank.concepts], TextEncoder(), 0)
@@ -164,6 +179,9 @@ def run(arguments: argparse.Namespace) -> None:
         apart.append(background_mask(texts[lists[-1]], background, ALIKE))
     novel = np.isin(bank.concepts, saved["withheld"])
     sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld), novel)
+    web = web_classes(saved)
+    web_says = _heard(web, texts, background, sample, vectors)
+    vectors = vectors[:, : vectors.shape[1] - len(web.get("texts", ()))]
     rankers, fit = {}, {}
     for kind, weights in load_heads(arguments.heads).items():
         plain = Calibration(1.0, 1.0, 0.0, same_text_threshold=-np.inf)
@@ -175,7 +193,12 @@ def run(arguments: argparse.Namespace) -> None:
             if isinstance(model, FdsmModel)
             else _energies(ranker, everyday, vectors)
         )
-        rankers[kind], fit[kind] = calibrate(own, other, sample)
+        weight = CONSE * float(own.std(axis=1).mean()) if web_says else 0.0
+        for i, (labels, background_own) in enumerate(web_says):
+            own[i, lists[i]] -= weight * labels
+            other[i, apart[i]] -= weight * background_own
+        numbers, fit[kind] = calibrate(own, other, sample)
+        rankers[kind] = numbers | ({"conse": weight} if web_says else {})
         print(json.dumps({kind: fit[kind]}))
     how = {"lists": len(lists), "withheld": saved["withheld"], "seed": arguments.seed}
     calibration = {"rankers": rankers, "fit": fit | how}

@@ -21,6 +21,7 @@ class ScaleConfig:
     """Widths and weights. A loss weight of 0 switches its term off.
 
     anchor: the decoder adds to the text's own place in feature space, which training of the encoder has found; ours.
+    text_head: weight in the energy of the encoder's own text head, the distance to that place; ours.
     semantic: alpha, the strength of the semantic bias among negatives (2.6).
     uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7).
     summed: the ELBO of the books, over the feature's width, so that margin and temperature keep their meaning; else the
@@ -51,6 +52,7 @@ class ScaleConfig:
     prototypes: Literal["null", "matched"] = "null"
     tokens: int = 0
     anchor: bool = True
+    text_head: float = 0.5
 
 
 class Scale(nn.Module):
@@ -63,6 +65,7 @@ class Scale(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
     text_mean: Tensor
+    text_head: Tensor
     uncertainty_mean: Tensor
     uncertainty_std: Tensor
 
@@ -72,6 +75,7 @@ class Scale(nn.Module):
         self.register_buffer("feature_mean", torch.zeros(c.feature))
         self.register_buffer("feature_std", torch.ones(c.feature))
         self.register_buffer("text_mean", torch.zeros(c.text))
+        self.register_buffer("text_head", torch.tensor(c.text_head if c.anchor else 0.0))
         self.text_map = nn.Linear(c.text, c.feature, bias=False) if c.anchor else None
         self.attention = (
             nn.Sequential(nn.Linear(c.text, c.text, bias=False), nn.Tanh(), nn.Linear(c.text, 1, bias=False))
@@ -140,7 +144,11 @@ class Scale(nn.Module):
         return 0.5 * (prior_log_variance - log_variance + spread - 1)
 
     def energies(self, feature: Tensor, text: Tensor) -> Tensor:
-        """`E(x, c)` of 2.3 at the posterior mean, nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
+        """`E(x, c)` of 2.3 at the posterior mean, and the text head's: `[B, feature], [K, text] -> [B, K]`.
+
+        Distances to anchors differ from the encoder's own cosines by a factor and a constant alone, since all features
+        are of one length: with no other term, the ranking is the text head's.
+        """
         return self._energies(self.standardise(feature), self.condition(text), self.anchor(text))[0]
 
     def _energies(self, x: Tensor, condition: Tensor, anchor: Tensor) -> tuple[Tensor, Tensor]:
@@ -148,7 +156,8 @@ class Scale(nn.Module):
         mean, log_variance = self.posterior_of(x, c)
         rest = 0.5 * ((x - self.decode(mean, c, anchor[None])) ** 2).mean(-1)
         kl = self._over_latent(self.divergence(mean, log_variance, self.prior_of(c)))
-        return rest + self.config.beta * kl, log_variance.mean(-1)
+        away = 0.5 * ((x - anchor[None]) ** 2).mean(-1)
+        return rest + self.config.beta * kl + self.text_head * away, log_variance.mean(-1)
 
     def _over_latent(self, kl: Tensor) -> Tensor:
         return kl.sum(-1) / self.config.feature if self.config.summed else kl.mean(-1)

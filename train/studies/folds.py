@@ -39,7 +39,7 @@ from edge_app.ranker.layers import unit
 from edge_app.ranker.ranker import Ranker
 from edge_app.ranker.scale import ScaleModel
 from train.__main__ import main as verb
-from train.data.clips import CORE15_SETS, Clip, clip_windows, load_concepts
+from train.data.clips import SETS, Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
 from train.encoder.frozen import encode_clips, load_encoder
 from train.evaluate.metrics import harmonic, item_means, score, shuffled_top1
@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     concepts = load_concepts(arguments.data / "concepts.csv")
     sets, seeds = [n for n in arguments.sets.split(",") if n], [int(seed) for seed in arguments.seeds.split(",")]
     index, count = parse_shard(arguments.shard)
-    ours = {concept for (name, _), concept in concepts.items() if name in CORE15_SETS}
+    ours = {concept for (name, _), concept in concepts.items() if name in SETS}
     folds = all_folds(sets, seeds, arguments.splits, ours)
     for fold in folds[index::count]:
         folder = arguments.out / fold.name

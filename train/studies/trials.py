@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from train.data.clips import CORE15_SETS, Clip, load_concepts, load_set
+from train.data.clips import SETS, Clip, load_concepts, load_set
 
 
 def _some(clips: list[Clip]) -> list[Clip]:
@@ -35,7 +35,7 @@ def lab_trial(name: str, data: Path) -> Trial:
 def split_trial(saved: dict[str, Any], data: Path) -> Trial:
     """Clips of the concepts that an encoder was withheld, then of others by people whom it never saw."""
     concepts, withheld = load_concepts(data / "concepts.csv"), set(saved["withheld"])
-    clips = [c for n in CORE15_SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
+    clips = [c for n in SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
     names, people = sorted({clip.concept for clip in clips}), set(saved["held_people"])
     unseen = _some([clip for clip in clips if clip.concept in withheld])
     known = _some([clip for clip in clips if clip.concept not in withheld and clip.subject in people])

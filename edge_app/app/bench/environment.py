@@ -36,8 +36,9 @@ def environment() -> dict[str, Any]:
 
 
 def config_hash(task: AppTask) -> str:
-    """Of everything that was asked for: settings, labels, ranker, runtime."""
-    asked = [asdict(task.settings), [asdict(label) for label in task.labels], task.ranker, task.runtime]
+    """Of everything that was asked for: settings, labels, ranker, runtime; but not what finds the poses."""
+    settings = {name: group for name, group in asdict(task.settings).items() if name != "pose"}
+    asked = [settings, [asdict(label) for label in task.labels], task.ranker, task.runtime]
     return "sha256:" + hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
 
 

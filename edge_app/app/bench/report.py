@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ from edge_app.app.bench.environment import config_hash, environment
 from edge_app.app.bench.power import NOT_TOLD
 from edge_app.app.bench.subscriber import Heard
 from edge_app.app.bench.usage import Usage
+from edge_app.app.log import say
 from edge_app.app.metrics import percentiles
 from edge_app.app.processes.supervisor import AppTask
-from edge_app.errors import UsageError
+from edge_app.errors import UsageError, legible, redact
 
 STAGES = ("pose", "window", "encoder", "ranker", "events", "publisher")
 COLUMNS = ("p50", "p90", "p99", "p99_9", "max")
@@ -76,7 +76,7 @@ def result(
         }
     return {
         "schema": "bench/1",
-        "source": task.sources[0][1],
+        "source": legible(redact(task.sources[0][1])),
         "ranker": task.ranker,
         "labels": len(task.labels),
         "seconds": round((heard.end_ns - heard.begin_ns) / 1e9, 1),
@@ -120,29 +120,28 @@ def _growth(before: dict[str, int], after: dict[str, int], name: str) -> int:
 
 
 def print_result(result: dict[str, Any]) -> None:
-    print(f"{result['source']}, {result['seconds']:.0f} s, {result['provider']}, {result['environment']['processor']}")
-    print(f"{'milliseconds':16}{'count':>8}" + "".join(f"{name.replace('_', '.'):>10}" for name in COLUMNS))
+    say(f"{result['source']}, {result['seconds']:.0f} s, {result['provider']}, {result['environment']['processor']}")
+    say(f"{'milliseconds':16}{'count':>8}" + "".join(f"{name.replace('_', '.'):>10}" for name in COLUMNS))
     rows = {**result["stages"], "glass to label": result["glass_to_label"]}
     for name, row in rows.items():
-        print(f"{name:16}{row['count']:8d}" + "".join(f"{row[f'{key}_ms']:10.2f}" for key in COLUMNS))
+        say(f"{name:16}{row['count']:8d}" + "".join(f"{row[f'{key}_ms']:10.2f}" for key in COLUMNS))
     due, frames, power = result["decisions"], result["frames"], result["power"]
-    print(
+    say(
         f"decisions       {due['due']} due, {due['missed']} not made, {due['deadline_misses']} later than "
         f"{due['deadline_ms']:.0f} ms, {due['age_violations']} older than {due['age_limit_ms']} ms"
     )
-    print(f"frames          {frames['frames']} taken, {frames['dropped']} of them dropped for a newer one")
-    print("memory          " + ", ".join(f"{name} {mib:.0f} MiB" for name, mib in result["rss_mib"].items()))
-    print(f"processor       {result['cpu']['ms_per_decision']:.1f} ms a decision, all processes")
+    say(f"frames          {frames['frames']} taken, {frames['dropped']} of them dropped for a newer one")
+    say("memory          " + ", ".join(f"{name} {mib:.0f} MiB" for name, mib in result["rss_mib"].items()))
+    say(f"processor       {result['cpu']['ms_per_decision']:.1f} ms a decision, all processes")
     told = power["told"]
     if "watts" in power:
         told = ", ".join(f"{name} {watts:.2f} W" for name, watts in power["watts"].items())
         told += f"; {power['joules_per_decision']:.3f} J a decision"
-    print(f"power           {told}")
-    sys.stdout.flush()
+    say(f"power           {told}")
 
 
 def compare(one: Path, other: Path) -> int:
-    """Print how many times as long (or large) the second result is.
+    """Print how many times as long (or large) the second result is; what found the poses may differ, and is named then.
 
     Raises:
         UsageError: a file is no `bench/1` result, or the two are not of the same environment and source.
@@ -152,15 +151,22 @@ def compare(one: Path, other: Path) -> int:
         difference = _difference(a.get(place), b.get(place), place)
         if difference:
             raise UsageError(f"bench: {other.name} cannot be compared with {one.name}: {difference}")
-    print(f"{other.name} / {one.name}" + "".join(f"{name.replace('_', '.'):>10}" for name in COLUMNS))
+    if _pose(a) != _pose(b):
+        say(f"poses by {_pose(b)} / {_pose(a)}")
+    say(f"{other.name} / {one.name}" + "".join(f"{name.replace('_', '.'):>10}" for name in COLUMNS))
     width = len(f"{other.name} / {one.name}")
     rows = {name: (a["stages"][name], b["stages"][name]) for name in a["stages"] if name in b["stages"]}
     rows["glass to label"] = a["glass_to_label"], b["glass_to_label"]
     for name, (first, second) in rows.items():
-        print(f"{name:{width}}" + "".join(f"{_ratio(first, second, f'{key}_ms'):>10}" for key in COLUMNS))
-    print(f"{'processor':{width}}{_ratio(a.get('cpu', {}), b.get('cpu', {}), 'ms_per_decision'):>10}")
-    print(f"{'energy':{width}}{_ratio(a.get('power', {}), b.get('power', {}), 'joules_per_decision'):>10}")
+        say(f"{name:{width}}" + "".join(f"{_ratio(first, second, f'{key}_ms'):>10}" for key in COLUMNS))
+    say(f"{'processor':{width}}{_ratio(a.get('cpu', {}), b.get('cpu', {}), 'ms_per_decision'):>10}")
+    say(f"{'energy':{width}}{_ratio(a.get('power', {}), b.get('power', {}), 'joules_per_decision'):>10}")
     return 0
+
+
+def _pose(result: dict[str, Any]) -> str:
+    """What found the poses."""
+    return str(result.get("cameras", {}).get("cam", {}).get("pose") or "nothing")
 
 
 def _ratio(a: dict[str, Any], b: dict[str, Any], key: str) -> str:

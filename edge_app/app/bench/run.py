@@ -27,6 +27,7 @@ from edge_app.app.bench.usage import Usage
 from edge_app.app.metrics import read_trace
 from edge_app.app.processes.supervisor import AppTask, run_app
 from edge_app.bundles.files import write_text
+from edge_app.bundles.user_folders import short_folder
 from edge_app.errors import SourceError, UsageError
 
 SOURCE = "person://wave,squat,clap,walk in place,jumping jack,bow"
@@ -47,7 +48,7 @@ def bench(
     """
     if not seconds >= 1:
         raise UsageError(f"--seconds {seconds:g}: at least 1 is allowed")
-    with tempfile.TemporaryDirectory(prefix="edge-app-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edge-app-bench-", dir=short_folder(40)) as folder:
         trace = Path(folder) / "trace"
         task = replace(task_at(f"ipc://{Path(folder) / 'stream'}"), trace=trace)
         code, heard, usage = _measure(task, warm_up_s, seconds)

@@ -4,6 +4,8 @@
 messages, unchanged; what the reader concluded from silence has `"local": true`. `PREFIX/bridge`, retained: `online`,
 or `offline`, which the broker itself says when the bridge is gone. Poses are not passed on.
 
+With `--home-assistant` there are retained topics more: see `edge_app.app.bridges.home_assistant`.
+
 Nothing old passes for live. One message is under way at a time and the rest waits in the reader, which keeps only what
 is fresh; a connection that is lost takes its unacknowledged message with it; and the broker forgets whatever claims a
 live view after LIMIT_S. Ends, and states such as `camera_lost`, stay true and do not expire.
@@ -15,11 +17,11 @@ import ipaddress
 import json
 import os
 import ssl
-import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
@@ -30,7 +32,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_app.app.bridges import LIMIT_S, nothing_heard, subscribe
+from edge_app.app.bridges import LIMIT_S, nothing_heard, read_secret, subscribe
+from edge_app.app.bridges.home_assistant import HomeAssistant, LabelNames
 from edge_app.app.log import log
 from edge_app.client import SELF_TOLD, Message, Subscriber
 from edge_app.errors import PortError, UsageError
@@ -54,7 +57,7 @@ class Broker:
 
 def bridge(
     endpoint: str, *, broker: str, prefix: str, username: str | None, password_file: Path | None, ca: Path | None,
-    max_age_ms: float,
+    max_age_ms: float, home_assistant: str | None = None, control: str | None = None,
 ) -> NoReturn:  # fmt: skip
     """Pass the stream on for ever; a broker that is away is tried again every second.
 
@@ -62,17 +65,22 @@ def bridge(
         UsageError: a malformed endpoint, broker or prefix, an unreadable file, a password that would travel openly.
         PortError: the broker refuses us: our name, our password, its certificate, or one of the topics.
     """
-    if not prefix.strip("/") or set(prefix) & set("+#\0"):
-        raise UsageError(f"--prefix {prefix!r}: allowed is text without + and #")
+    for option, text in (("--prefix", prefix), ("--home-assistant", home_assistant)):
+        if text is not None and (not text.strip("/") or set(text) & set("+#\0")):
+            raise UsageError(f"{option} {text!r}: allowed is text without + and #")
     where = make_broker(broker, username, password_file, ca)
     name, complaint = f"edge-app-{os.urandom(4).hex()}", ""
+    labels = LabelNames(endpoint, control) if home_assistant else None
     with subscribe(endpoint, max_age_ms) as stream:
         while True:
             try:
                 with _connected(where, name, f"{prefix}/bridge") as client:
                     complaint = ""
                     log.info(f"passing {endpoint} on to {where.host}:{where.port}")
-                    _forward(stream, client, prefix)
+                    home = (
+                        _home_assistant(client, prefix, home_assistant, labels) if home_assistant and labels else None
+                    )
+                    _forward(stream, client, prefix, home)
             except ssl.SSLCertVerificationError as error:
                 raise PortError(f"broker {where.host}:{where.port}: {error.verify_message}") from None
             except OSError as error:
@@ -95,7 +103,7 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
         host = None
     if not host or parts.netloc != address or parts.username:
         raise UsageError("--broker: expected HOST, HOST:PORT or [IPV6]:PORT, and the user by --username")
-    password = _read_secret(password_file) if password_file else os.environ.get(PASSWORD_ENVIRONMENT)
+    password = read_secret("--password-file", password_file) if password_file else os.environ.get(PASSWORD_ENVIRONMENT)
     if password and not username:
         raise UsageError("a password was given, but no --username")
     if password and not ca and not _is_this_machine(host):
@@ -106,15 +114,6 @@ def make_broker(address: str, username: str | None, password_file: Path | None, 
         except OSError as error:
             raise UsageError(f"--ca {ca}: {error.strerror or error}") from None
     return Broker(host, port, username, password, ca)
-
-
-def _read_secret(file: Path) -> str:
-    try:
-        if stat.S_IMODE(file.stat().st_mode) & 0o077:
-            raise UsageError(f"--password-file {file}: others may read it; allowed is mode 600")
-        return file.read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--password-file {file}: {getattr(error, 'strerror', None) or 'not text'}") from None
 
 
 def _is_this_machine(host: str) -> bool:
@@ -159,22 +158,45 @@ def _connected(broker: Broker, name: str, will: str) -> Iterator[paho.Client]:
         client.disconnect(ReasonCode(PacketTypes.DISCONNECT, "Disconnect with will message"))
 
 
-def _forward(stream: Subscriber, client: paho.Client, prefix: str) -> NoReturn:
+def _home_assistant(client: paho.Client, prefix: str, root: str, labels: LabelNames) -> HomeAssistant:
+    def watch(topics: str) -> None:
+        client.subscribe(topics, qos=1)
+
+    def on_message(client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
+        if message.retain and message.payload:
+            home.kept(message.topic)
+
+    home = HomeAssistant(prefix, root, labels, partial(_deliver, client, retain=True), watch)
+    client.on_message = on_message
+    return home
+
+
+def _forward(stream: Subscriber, client: paho.Client, prefix: str, home: HomeAssistant | None) -> NoReturn:
     _deliver(client, f"{prefix}/bridge", "online", retain=True)
     while True:
         message = stream.recv(timeout_s=1.0)
         if message is not None and message.kind != "pose" and not nothing_heard(message):
-            _pass_on(client, prefix, message)
+            camera = _topic_part(message.topic.split("/")[1])
+            _pass_on(client, f"{prefix}/{camera}", message)
+            if home is not None:
+                try:
+                    home.take(message, camera)
+                except (LookupError, TypeError, AttributeError, ValueError) as error:  # not as its schema says
+                    log.warning(f"left out a message of {message.topic}: {error!r}")
+        if home is not None:
+            home.poll()
         _turn(client, 0)
 
 
-def _pass_on(client: paho.Client, prefix: str, message: Message) -> None:
+def _topic_part(camera: str) -> str:
+    return "".join(c if c.isprintable() and c not in "%+#" else quote(c, safe="") for c in camera)
+
+
+def _pass_on(client: paho.Client, base: str, message: Message) -> None:
     data = {**message.data, "local": True} if message.local else message.data
-    name = message.topic.split("/")[1]
-    camera = "".join(c if c.isprintable() and c not in "%+#" else quote(c, safe="") for c in name)
     lasts = data.get("type") == "end" or data.get("state") in SELF_TOLD
     _deliver(
-        client, f"{prefix}/{camera}/{message.kind}", json.dumps(data, separators=(",", ":")),
+        client, f"{base}/{message.kind}", json.dumps(data, separators=(",", ":")),
         retain=message.kind != "action", expiry_s=None if lasts else LIMIT_S,
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ class Seen:
     state: Message | None = None
     heard_s: float = 0.0
     status: dict[str, Any] = field(default_factory=dict)
+    reps: dict[str, int] = field(default_factory=dict)  # of the open actions
     events: deque[Text] = field(default_factory=lambda: deque(maxlen=EVENTS))
 
 
@@ -58,13 +59,21 @@ class Board:
         """Raises what a message that is not of our schemas makes Python raise; it is then not taken."""
         seen = self._cameras.setdefault(printable(message.data.get("camera", "")), Seen())
         if message.kind == "state":
-            self._beliefs(message.data, False)
+            self._beliefs(message.data, False, {})
             seen.state, seen.heard_s = message, now_s
         elif message.kind == "status":
             _stages(message.data)
             seen.status = message.data
-        elif message.kind == "action" and message.data.get("type") in ("start", "end"):
-            seen.events.append(_event(message.data))
+        elif message.kind == "action":
+            self._action(message.data, seen)
+
+    def _action(self, data: dict[str, Any], seen: Seen) -> None:
+        kind, label, reps = data.get("type"), printable(data.get("label")), data.get("reps")
+        if kind in ("start", "end"):
+            seen.events.append(_event(data))
+            seen.reps.pop(label, None)
+        if kind != "end" and isinstance(reps, int) and reps > 0:
+            seen.reps[label] = reps
 
     def draw(self, now_s: float) -> Group | Text:
         if not self._cameras:
@@ -82,12 +91,12 @@ class Board:
         top = Text.assemble((f" {state} ", "dim" if grey else f"bold {COLOURS.get(state, 'red')}"), f"  {age}")
         if old and seen.state:
             top.append("  OLD: do not act on it", "bold red")
-        parts: list[Any] = [top, self._beliefs(data, grey), *seen.events]
+        parts: list[Any] = [top, self._beliefs(data, grey, seen.reps), *seen.events]
         if stages := _stages(seen.status):
             parts.append(stages)
         return Panel(Group(*parts), title=Text(name), title_align="left", border_style="dim" if grey else "")
 
-    def _beliefs(self, data: dict[str, Any], grey: bool) -> Table:
+    def _beliefs(self, data: dict[str, Any], grey: bool, reps: dict[str, int]) -> Table:
         """Bars of the newest window. Labels and "unknown" share 1, so that what leads is what is believed."""
         known: Any = data.get("known")
         if not _is_number(known):
@@ -102,7 +111,8 @@ class Board:
             full = round(BAR * min(max(share, 0.0), 1.0))
             mark = "▶" if label in open_ and not grey else " "
             bar = Text("█" * full, style) + Text("░" * (BAR - full), "dim")
-            table.add_row(Text(mark), Text(label, style), bar, Text(f"{share:.2f}", style))
+            times = f"{share:.2f}  {reps[label]} times" if label in open_ and label in reps else f"{share:.2f}"
+            table.add_row(Text(mark), Text(label, style), bar, Text(times, style))
         return table
 
 
@@ -112,6 +122,8 @@ def _event(data: dict[str, Any]) -> Text:
     text = Text(f"{when}  {kind:5}  {label}", "bold" if kind == "start" else "")
     if _is_number(score):
         text.append(f"  {score:.2f}")
+    if isinstance(data.get("reps"), int) and data["reps"] > 0:
+        text.append(f"  {data['reps']} times")
     if "reason" in data:
         text.append(f"  ({printable(data['reason'])})")
     return text

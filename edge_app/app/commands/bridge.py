@@ -1,4 +1,4 @@
-"""`edge-app bridge`: pass a stream on to MQTT or ROS 2."""
+"""`edge-app bridge`: pass a stream on."""
 
 from __future__ import annotations
 

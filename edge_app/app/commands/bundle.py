@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from edge_app.app.log import say
 from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.signing import check_signature, sign_bundle
 from edge_app.encoder import load_encoder
@@ -18,7 +19,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _sign(arguments: argparse.Namespace) -> int:
     load_bundle(arguments.folder)
     sign_bundle(arguments.folder, arguments.key)
-    print(f"{arguments.folder}: signed")
+    say(f"{arguments.folder}: signed")
     return 0
 
 
@@ -31,5 +32,5 @@ def _verify(arguments: argparse.Namespace) -> int:
         for kind in bundle.manifest["rankers"]:
             self_test(bundle, encoder, kind)
     files = bundle.manifest["files"]
-    print(f"{arguments.folder}: {bundle.id}, {len(files)} files as listed, golden rankings hold on {encoder.provider}")
+    say(f"{arguments.folder}: {bundle.id}, {len(files)} files as listed, golden rankings hold on {encoder.provider}")
     return 0

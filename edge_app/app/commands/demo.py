@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import subprocess
+import multiprocessing
+import os
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge_app.app.assemble import default_task
+from edge_app.app.commands.listen import listen
+from edge_app.app.failure import guarded
 from edge_app.app.log import log
-from edge_app.app.processes.supervisor import run_app
+from edge_app.app.processes.child import start, stopped_by_parent
+from edge_app.app.processes.lifetime import stop_all
+from edge_app.app.processes.supervisor import STOP_S, run_app
 from edge_app.app.view.process import live_page
+from edge_app.bundles.user_folders import short_folder
 from edge_app.camera import open_source
 from edge_app.errors import SourceError
+from edge_app.runtime.die_with import die_with
 
 WEBCAM = "camera://0"
 DRAWN = "person://wave,squat,clap,walk in place,jumping jack,bow"
@@ -39,18 +47,24 @@ def demo(
         AppError: as `edge-app run`.
     """
     source = source or find_source()
-    with tempfile.TemporaryDirectory(prefix="edge-app-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edge-app-demo-", dir=short_folder(40)) as folder:
         endpoint = f"ipc://{Path(folder) / 'stream'}"
         task = default_task(source, labels, endpoint, assignments)
         log.info("watching %s for %s", source, ", ".join(label.name for label in task.labels))
-        command = [sys.executable, "-m", "edge_app", "listen", endpoint, *(["--json"] if json_lines else [])]
-        listener = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        spawn = multiprocessing.get_context("spawn")
+        listener = spawn.Process(target=_listen, args=(endpoint, json_lines, os.getpid()), name="edge-app-listen")
+        start(listener)
         try:
             with live_page(task, view, token):
                 return run_app(task, seconds=seconds)
         finally:
-            listener.terminate()
-            listener.wait()
+            stop_all([listener], STOP_S)
+
+
+def _listen(endpoint: str, json_lines: bool, parent: int) -> None:
+    die_with(parent)
+    stopped_by_parent(signal.default_int_handler)
+    sys.exit(guarded(lambda: listen(endpoint, json_lines=json_lines)))
 
 
 def find_source() -> str:

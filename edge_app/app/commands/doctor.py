@@ -14,9 +14,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge_app import __version__
+from edge_app.app.log import put, say
 from edge_app.bundles.bundle import DEFAULT
+from edge_app.bundles.files import by_number
 from edge_app.encoder import load_encoder
-from edge_app.errors import AppError
+from edge_app.errors import AppError, legible
 from edge_app.runtime.session import PRECISIONS, open_session
 from edge_app.runtime.tensorrt import load_tensorrt, version_of
 
@@ -38,11 +40,11 @@ def main(arguments: argparse.Namespace) -> int:
     """Print every check; 0 if all that is needed is here, else 2."""
     checks = run_checks()
     if arguments.json:
-        print(json.dumps({"schema": "doctor/1", "version": __version__, "checks": [asdict(c) for c in checks]}))
+        put(json.dumps({"schema": "doctor/1", "version": __version__, "checks": [asdict(c) for c in checks]}))
     else:
         for check in checks:
             mark = "ok  " if check.ok else "MISS" if check.needed else "none"
-            print(f"{mark}  {check.name:24}{check.found}" + (f"\n      -> {check.remedy}" if check.remedy else ""))
+            say(f"{mark}  {check.name:24}{check.found}", *([f"      -> {check.remedy}"] if check.remedy else []))
     return 0 if all(check.ok for check in checks if check.needed) else 2
 
 
@@ -77,9 +79,9 @@ def _library(name: str, package: str) -> Check:
 
 def _attempt(name: str, action: Callable[[], str], remedy: str) -> Check:
     try:
-        return Check(name, True, action())
+        return Check(name, True, legible(action()))
     except AppError as error:
-        return Check(name, False, str(error), remedy=remedy)
+        return Check(name, False, legible(str(error)), remedy=remedy)
 
 
 def _pose_model() -> str:
@@ -118,7 +120,7 @@ def _text() -> str:
 
 
 def _webcam() -> Check:
-    devices = sorted(str(path) for path in Path("/dev").glob("video*"))
+    devices = [str(path) for path in sorted(Path("/dev").glob("video*"), key=by_number)]
     return Check("webcam", bool(devices), ", ".join(devices) or "none; person:// acts instead", needed=False)
 
 

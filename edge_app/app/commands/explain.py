@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import draw_decision
+from edge_app.app.log import say
 from edge_app.bundles.files import write_text
-from edge_app.errors import UsageError, printable
+from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 from edge_app.recognizer import Recognizer, Step
 from edge_app.types import Decision
@@ -39,8 +41,13 @@ def main(arguments: argparse.Namespace) -> int:
     """Explain one moment of a recording."""
     uri = f"pose://{arguments.recording}"
     recognizer, _ = make_recognizer(arguments, [uri])
-    lines = explain(uri, arguments.at, recognizer, picture=arguments.out)
-    print("\n".join(map(printable, lines)))
+    drawn: list[str] = []
+    lines = explain(uri, arguments.at, recognizer, draw=drawn.append if arguments.out else None)
+    say(*lines)
+    if arguments.out and not drawn:
+        raise UsageError(f"--out {arguments.out}: nobody is in view then, so there is nothing to draw")
+    for picture in drawn:  # after the words, which must not be lost by a full disk
+        write_text(arguments.out, picture, parents=False)
     return 0
 
 
@@ -54,11 +61,15 @@ def sentence(decision: Decision) -> str:
     return text if decision.state == "running" or reason.rule in ("over", "rest") else f"{decision.state}: {text}"
 
 
-def explain(uri: str, at_s: float, recognizer: Recognizer, *, picture: Path | None = None) -> list[str]:
-    """Lines about the first decision at or after `at_s` seconds from the start; draws it into an SVG file, if named.
+def explain(
+    uri: str, at_s: float, recognizer: Recognizer, *, draw: Callable[[str], object] | None = None
+) -> list[str]:  # fmt: skip
+    """Lines about the first decision at or after `at_s` seconds from the start.
+
+    draw: is given it as SVG, if somebody is in view.
 
     Raises:
-        UsageError: there is no decision so late, or the picture cannot be written.
+        UsageError: there is no decision so late.
         SourceError: no recording.
     """
     last_s = 0.0
@@ -71,11 +82,8 @@ def explain(uri: str, at_s: float, recognizer: Recognizer, *, picture: Path | No
         raise UsageError(f"--at {at_s:g}: the last decision is at {last_s:.2f} s; allowed: 0 to {last_s:.2f}")
     spec, events = recognizer.bundle.spec, recognizer.events
     lines = _about(Path(uri.removeprefix("pose://")).name, step, events)
-    if picture is not None:
-        if step.window is None:
-            raise UsageError(f"--out {picture}: nobody is in view at {last_s:.2f} s, so there is nothing to draw")
-        drawn = draw_decision(step.window, step.decision.ranking, spec, events.enter, lines)
-        write_text(picture, drawn, parents=False)
+    if draw is not None and step.window is not None:
+        draw(draw_decision(step.window, step.decision.ranking, spec, events.enter, lines))
     ranking = step.decision.ranking
     if ranking is None:
         return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from edge_app.app.log import say
 from edge_app.errors import UsageError
 from edge_app.stream.keys import listing, new_client, new_server, revoke
 
@@ -19,6 +20,6 @@ def main(arguments: argparse.Namespace) -> int:
         if not arguments.name or arguments.role == "server":
             raise UsageError("keys new: --role reader, controller and camera need --name, --role server has none")
         home = new_client(folder, arguments.name, arguments.role or "reader")
-        print(f"{home}: move this folder to the client, and delete it here")
-    print("\n".join(listing(folder)))
+        say(f"{home}: move this folder to the client, and delete it here")
+    say(*listing(folder))
     return 0

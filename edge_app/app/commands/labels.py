@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from edge_app.app.log import put, say
 from edge_app.ranker.labels.label import Label, line_of, parse_labels, parse_text
 from edge_app.stream.control import ask
 
@@ -19,17 +20,17 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.op == "describe":
         lines = [line_of(Label(arguments.name, (), arguments.description))]
     elif arguments.op == "remove":
-        lines = [label.name for label in parse_text(",".join(arguments.labels))]
+        lines = [label.name for label in parse_text(",".join(arguments.labels), note=None)]
     elif arguments.op != "list":
         given = arguments.labels
         lines = [line_of(each) for each in (parse_labels(given[0]) if len(given) == 1 else parse_text(",".join(given)))]
     reply = ask(arguments.control, f"labels.{arguments.op}", lines, keys=arguments.keys)
     if arguments.json:
-        print(json.dumps(reply))
+        put(json.dumps(reply))
     elif arguments.op == "list":
-        print("\n".join(reply["labels"]))
+        say(*reply["labels"])
         for name, shots in reply.get("taught", {}).items():
-            print(f"# taught: {name} ({shots} shots)")
+            say(f"# taught: {name} ({shots} shots)")
     else:
-        print(f"version {reply['labels_version']}: {reply['count']} labels")
+        say(f"version {reply['labels_version']}: {reply['count']} labels")
     return 0

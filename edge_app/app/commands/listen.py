@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_app.app.log import put
 from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
 from edge_app.errors import UsageError, printable
 
@@ -75,19 +75,17 @@ def listen(
                 elif message is None:
                     continue
                 elif json_lines:
-                    _print(json.dumps({**message.data, "local": True} if message.local else message.data))
+                    put(json.dumps({**message.data, "local": True} if message.local else message.data))
                 else:
                     line, news = _readable(message)
                     subject = (message.topic, str(message.data.get("event", "")))
                     if shown.get(subject) != news:
-                        _print(line)
+                        put(line)
                     shown[subject] = news
                     if news == "end":
                         del shown[subject]
         except KeyboardInterrupt:
             pass
-        except BrokenPipeError:  # the reader of our output has gone, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -96,11 +94,8 @@ def _board() -> Board | None:
         from edge_app.app.commands.board import Board
     except ImportError:  # of the extra "view"
         return None
-    return Board()
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
+    board = Board()
+    return None if board.live.console.is_dumb_terminal else board  # where it would draw nothing, ever
 
 
 def _readable(message: Message) -> tuple[str, str]:
@@ -113,6 +108,7 @@ def _readable(message: Message) -> tuple[str, str]:
     if message.kind == "action":
         heading = str(data.get("type")).upper()
         rest = [data.get("label"), data.get("score"), *([f"({data['reason']})"] if "reason" in data else [])]
+        rest += [f"{data['reps']} times"] if data.get("reps") else []
         news = "end" if data.get("type") == "end" else "open"
     elif message.kind == "state":
         rest = [data.get("state")]

@@ -13,10 +13,10 @@ import numpy as np
 
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import Moment, draw_run
-from edge_app.app.log import log
+from edge_app.app.log import log, say
 from edge_app.bundles.files import write_text
 from edge_app.camera import redact
-from edge_app.errors import SourceError, UsageError
+from edge_app.errors import SourceError, UsageError, legible
 from edge_app.recognizer import Recognizer
 from edge_app.types import Event, Ranking
 
@@ -37,13 +37,13 @@ def main(arguments: argparse.Namespace) -> int:
             log.error("%s", error, extra={"kind": "source"})
             code = error.exit_code
             continue
-        print(json.dumps(result) if arguments.json else _readable(result), flush=True)
+        say(*([json.dumps(result)] if arguments.json else _readable(result)))
         for picture in drawn:  # after the result, which must not be lost by a full disk
             write_text(arguments.picture, picture, parents=False)
     return code
 
 
-def _readable(result: dict[str, Any]) -> str:
+def _readable(result: dict[str, Any]) -> list[str]:
     best = ", ".join(f"{label} {score:.2f}" for label, score in result["ranking"][:3])
     if not best:
         slow = "degraded" in result["states"]
@@ -51,10 +51,11 @@ def _readable(result: dict[str, Any]) -> str:
     lines = [f"{result['file']}: {best}"]
     lines += [
         f"  {event['onset_s']:7.2f} to {event['offset_s']:7.2f} s  {event['label']} ({event['score']:.2f})"
+        + (f"  {event['reps']} times" if event["reps"] else "")
         for event in result["events"]
     ]
     states = [f"{state} {seconds:.1f} s" for state, seconds in result["states"].items() if seconds]
-    return "\n".join([*lines, *(["  " + ", ".join(states)] if states else [])])
+    return [*lines, *(["  " + ", ".join(states)] if states else [])]
 
 
 def clip_ranking(rankings: Sequence[Ranking], temperature: float) -> list[tuple[str, float]]:
@@ -129,11 +130,14 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}
+    cadence: dict[str, float] = {}
     for event in tally.events:
         best[event.id] = max(best.get(event.id, 0.0), event.score)
+        if event.cadence_hz is not None:
+            cadence[event.id] = event.cadence_hz
     return {
         "schema": "recognition/1",
-        "file": Path(uri).name if "://" not in uri else redact(uri),
+        "file": legible(Path(uri).name if "://" not in uri else redact(uri)),
         "seconds": round(seconds, 3),
         "fps_in": round(fps, 3),
         "frames": tally.frames,
@@ -149,6 +153,8 @@ def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict
                 "onset_s": round(start.onset_ns / 1e9, 3),
                 "offset_s": round(ends[name].t_ns / 1e9, 3),
                 "score": round(best[name], 4),
+                "reps": ends[name].reps,
+                "cadence_hz": round(cadence[name], 3) if name in cadence else None,
             }
             for name, start in starts.items()
         ],

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from edge_app.app.log import log
-from edge_app.app.recorder import Recorder
+from edge_app.app.recorder import Recorder, finish
 from edge_app.app.settings import Settings, load_settings
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile
@@ -30,6 +30,8 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
     Raises:
         SourceError: the source cannot be opened. UsageError: the file cannot be written.
     """
+    if (kept := finish(out.with_name(f"{out.name}.part"))) is not None:
+        log.warning("a recording of that name was not finished; what it held is in %s", kept)
     ensure_pose_model()
     until = time.monotonic() + seconds if seconds else None
     frames = found = 0

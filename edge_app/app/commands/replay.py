@@ -12,7 +12,7 @@ from typing import Literal
 
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.explain import sentence
-from edge_app.errors import printable
+from edge_app.app.log import put, say
 from edge_app.recognizer import Recognizer, Step
 from edge_app.stream.messages import Message, action_message
 
@@ -43,19 +43,19 @@ def replay(uri: str, recognizer: Recognizer, topk: int, *, pace: Pace, show: Sho
         if pace == "realtime":
             time.sleep(max(0.0, begun + step.decision.t_ns / 1e9 - time.monotonic()))
         if pace == "step":
-            print(printable(f"{step.decision.t_ns / 1e9:7.2f} s  {sentence(step.decision)}"), flush=True)
+            say(f"{step.decision.t_ns / 1e9:7.2f} s  {sentence(step.decision)}")
         for message in messages(step, recognizer, topk):
             line = json.dumps(message, ensure_ascii=False)
             digest.update(line.encode() + b"\n")
             count += 1
             if show != "hash":
-                print(line if show == "json" else _readable(message), flush=True)
+                put(line) if show == "json" else say(_readable(message))
         if pace == "step" and not sys.stdin.readline():
             return
     if show == "json":
-        print(json.dumps({"events": count, "sha256": digest.hexdigest()}))
+        put(json.dumps({"events": count, "sha256": digest.hexdigest()}))
     elif show == "hash":
-        print(digest.hexdigest())
+        put(digest.hexdigest())
 
 
 def messages(step: Step, recognizer: Recognizer, topk: int) -> Iterator[Message]:
@@ -72,4 +72,4 @@ def messages(step: Step, recognizer: Recognizer, topk: int) -> Iterator[Message]
 def _readable(message: Message) -> str:
     reason = f" ({message['reason']})" if "reason" in message else ""
     t_s = message["t_capture_mono_ns"] / 1e9
-    return printable(f"{t_s:7.2f} s  {message['type']:6}  {message['label']}  {message['score']:.2f}{reason}")
+    return f"{t_s:7.2f} s  {message['type']:6}  {message['label']}  {message['score']:.2f}{reason}"

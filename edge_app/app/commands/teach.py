@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge_app.app.log import log, put, say
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
 from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
@@ -18,7 +19,7 @@ from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.events import EventDetector
 from edge_app.pose.choose import pose_backend
 from edge_app.pose.model_file import ensure_pose_model
-from edge_app.ranker.labels.label import Label, line_of, parse_lines
+from edge_app.ranker.labels.label import Label, Note, line_of, parse_lines
 from edge_app.ranker.labels.shots import MAX_SHOTS, MAX_WINDOWS, TaughtFolder, taught_folder
 from edge_app.recognizer import FrontEnd, watch
 from edge_app.stream.control import ask
@@ -34,7 +35,8 @@ Ask = Callable[..., dict[str, Any]]
 
 def main(arguments: argparse.Namespace) -> int:
     """Teach or forget a label, and print the reply of the app, if one is running."""
-    label, app = one_label(arguments.name), asking(arguments.control, arguments.keys)
+    app = asking(arguments.control, arguments.keys)
+    label = one_label(arguments.name, None if arguments.op == "forget" else log.warning)
     if arguments.op == "forget":
         reply = forget(label, app, _taught(arguments)[1])
     elif arguments.clip:
@@ -46,16 +48,16 @@ def main(arguments: argparse.Namespace) -> int:
         how = {"seconds": arguments.seconds, "shots": arguments.shots, "camera": arguments.camera}
         reply = teach(label, app, _say(arguments), **how)
     if arguments.json:
-        print(json.dumps(reply))
+        put(json.dumps(reply))
     elif reply is None:
-        print("no app answers here: it counts from the next start on")
+        say("no app answers here: it counts from the next start on")
     else:
-        print(f"version {reply['labels_version']}: {reply['count']} labels")
+        say(f"version {reply['labels_version']}: {reply['count']} labels")
     return 0
 
 
 def _say(arguments: argparse.Namespace) -> Callable[[str], None]:
-    return lambda line: print(line, file=sys.stderr if arguments.json else sys.stdout, flush=True)
+    return lambda line: say(line, file=sys.stderr if arguments.json else sys.stdout)
 
 
 def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
@@ -63,14 +65,16 @@ def _taught(arguments: argparse.Namespace) -> tuple[Bundle, TaughtFolder]:
     return bundle, TaughtFolder(taught_folder(), bundle.spec)
 
 
-def one_label(line: str) -> Label:
+def one_label(line: str, note: Note | None = log.warning) -> Label:
     """A name, or a line of a label file with one.
 
     Raises:
         UsageError: anything else.
     """
-    (label,) = parse_lines([line], "label")
-    return label
+    labels = parse_lines([line], "label", note=note)
+    if len(labels) != 1:
+        raise UsageError(f"{len(labels)} labels found, one is allowed")
+    return labels[0]
 
 
 def teach(

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes
 from edge_app.app.processes.child import Child
@@ -13,6 +15,7 @@ from edge_app.app.processes.handover import ReportSender
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
 from edge_app.camera.grab import Grabber, GrabStatus, grab
+from edge_app.errors import SourceError
 from edge_app.pose.idle import PoseStage
 from edge_app.recognizer import FrontEnd, Observation
 from edge_app.types import CameraReport
@@ -37,8 +40,10 @@ def run_camera(task: CameraTask, child: Child) -> None:
     """Run until the source ends or the child is told to stop. A recording needs no pose estimator.
 
     Raises:
-        SourceError: the source cannot be opened at the first start. Later it is waited for.
+        SourceError: the source cannot be opened at the first start (later it is waited for), or it has an end and
+            breaks off before it.
     """
+    cv2.setNumThreads(1)  # as every stage; a second one only waits beside pictures of this size
     with ExitStack() as stack:
         sender = stack.enter_context(ReportSender(task.endpoint))
         times = StageTimes()
@@ -74,6 +79,8 @@ def _watch(
         if item is not None:
             poses = poser.estimate(item)
             child.progress()
+            if poses is None:
+                continue
             if recorder is not None:
                 recorder.poses(poses)
             seen = front.update(poses)
@@ -103,6 +110,8 @@ def _watch(
             )
         )
         if status.state == "ended":
+            if status.error:
+                raise SourceError(status.error)
             return
 
 

@@ -8,13 +8,13 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Mapping
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from edge_app.app.log import log
-from edge_app.errors import AppError
+from edge_app.app.failure import report
 from edge_app.pose.native_stderr import keep_in
 from edge_app.runtime.die_with import die_with
 
@@ -98,13 +98,30 @@ class Child:
         return lifecycles(self._board)
 
 
+def start(process: SpawnProcess) -> None:
+    """Start a process with `STOP_SIGNALS` held back: none can strike before its `stopped_by_parent`."""
+    resource_tracker.ensure_running()  # at its own start it would let the signals through
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def stopped_by_parent(stop: Callable[..., object]) -> None:
+    """Have SIGTERM call `stop`; Ctrl-C and a closed terminal are for the parent, which decides."""
+    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+
 def run_child(
     body: Callable[..., None], task: Any, pulse: Pulse, board: Board, restarted: bool, parent: int, said: Connection
 ) -> None:  # fmt: skip
-    """Entry of a child: `body(task, child)` under signal handling. The supervisor started it with `STOP_SIGNALS`
-    held back, so that none can strike before there are handlers.
+    """Entry of a child that `start` has started: `body(task, child)` under signal handling.
 
-    Exits with an `AppError`'s code after its line, 1 after the line of any other error, `TOLD_TO_STOP` after SIGTERM.
+    Exits with the code of an error after its line, and with `TOLD_TO_STOP` after SIGTERM.
     """
     die_with(parent)
     keep_in(os.dup(said.fileno()))
@@ -115,19 +132,10 @@ def run_child(
     def stop(*_: object) -> None:
         child.stopping = True
 
-    signal.signal(signal.SIGTERM, stop)
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the supervisor decides
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    stopped_by_parent(stop)
     try:
         body(task, child)
-    except AppError as error:
-        log.error("%s", error, extra={"kind": "failed"})
-        sys.exit(error.exit_code)
     except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{os.path.basename(place.filename)}:{place.lineno}"
-        log.error("internal error: %s: %s (%s)", type(error).__name__, error, where, extra={"kind": "failed"})
-        sys.exit(1)
+        sys.exit(report(error))
     if child.stopping:
         sys.exit(TOLD_TO_STOP)

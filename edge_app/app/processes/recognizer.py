@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,7 @@ from edge_app.app.log import log
 from edge_app.app.metrics import StageTimes, TracedTimes
 from edge_app.app.processes.child import Child
 from edge_app.app.processes.handover import report_receiver, unpack
+from edge_app.app.processes.run_folder import Running, announce
 from edge_app.app.prometheus import Exporter, families
 from edge_app.app.recorder import Recorder, Segments
 from edge_app.app.settings import Settings
@@ -102,7 +104,7 @@ class RecognizerProcess:
         bundle = load_bundle(task.bundle)
         chosen = choose_encoder(bundle, task.runtime, task.ranker, task.settings.runtime, waiting)
         self._why = chosen.why
-        text, blank = BundleText(bundle), load_ranker(bundle, task.ranker)
+        text, blank = BundleText(bundle), load_ranker(bundle, task.ranker, config=task.settings.ranker)
 
         support: SupportSet | None = None
         if task.taught is not None:
@@ -118,7 +120,7 @@ class RecognizerProcess:
 
         labels = support.extended(task.labels) if support else task.labels
         if task.remember is not None and task.remember.exists():
-            labels = read_labels(task.remember, may_be_empty=True)
+            labels = read_labels(task.remember, may_be_empty=True, note=None)
         self._labels = LabelService(labels, build, support, [name for name, _ in task.cameras])
         self._window_s = bundle.spec.seconds
         self._bundle_id = bundle.id
@@ -140,6 +142,11 @@ class RecognizerProcess:
         )
         control = publish.control or control_beside(self._publisher.endpoint)
         self._control = Control(context, control, self._labels, lambda: self._status, self._gate)
+        if task.remember is not None:
+            keyed = bool(publish.keys) and self._control.endpoint.startswith("tcp:")
+            announce(
+                task.remember.parent, Running(os.getppid(), self._publisher.endpoint, self._control.endpoint, keyed)
+            )
         self._exporter = Exporter(task.settings.metrics.endpoint) if task.settings.metrics.endpoint else None
         self._status: dict[str, Any] = {}
         self._status_due_ns = 0

@@ -1,22 +1,42 @@
-"""The private folder of one run, for its sockets. What runs that were killed left behind is removed by the next one."""
+"""The private folder of one run: for its sockets, and for saying where it publishes.
+
+It is locked while its process lives. What runs that were killed left behind is removed by the next one.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from edge_app.bundles.files import write_text
+from edge_app.bundles.user_folders import FALLBACK, short_folder
+
 PREFIX = "edge-app-run-"
+ROOM = len(PREFIX) + 16  # bytes of a socket's path behind the root
+_SAID = "running.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a running app can be heard and asked. pid: of its supervisor. keys: whether who asks needs any."""
+
+    pid: int
+    publish: str
+    control: str
+    keys: bool = False
 
 
 @contextlib.contextmanager
 def run_folder() -> Iterator[Path]:
     """A new folder of mode 0700, locked while its process lives, and removed at the end."""
-    root = Path(tempfile.gettempdir())
+    root = short_folder(ROOM)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
         lock = _lock(folder)
@@ -28,6 +48,29 @@ def run_folder() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
+
+
+def announce(folder: Path, running: Running) -> None:
+    """Say in a run's folder where it can be reached, for `all_running`."""
+    write_text(folder / _SAID, json.dumps(asdict(running)), mode=0o600)
+
+
+def all_running() -> list[Running]:
+    """This user's apps on this machine that can be reached, by process number."""
+    found = []
+    for root in {short_folder(ROOM), FALLBACK}:
+        for folder in root.glob(PREFIX + "*"):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                if folder.stat().st_uid == os.getuid() and not _is_dead(folder):
+                    found.append(Running(**json.loads((folder / _SAID).read_bytes())))
+    return sorted(found, key=lambda running: running.pid)
+
+
+def _is_dead(folder: Path) -> bool:
+    lock = _lock(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is not None
 
 
 def _remove_dead(root: Path) -> None:

@@ -12,6 +12,7 @@ from edge_app.app.processes.supervisor import Stage, stop_signals, supervise
 from edge_app.app.settings import Settings
 from edge_app.camera.grab import grab
 from edge_app.camera.remote import RemoteSender
+from edge_app.errors import SourceError
 from edge_app.pose.idle import PoseStage
 from edge_app.pose.model_file import ensure_pose_model
 
@@ -43,7 +44,7 @@ def run_sender(task: SenderTask, child: Child) -> None:
     """Run until the source ends or the child is told to stop.
 
     Raises:
-        SourceError: the source cannot be opened at the first start. Later it is waited for.
+        SourceError: as `run_camera`.
     """
     with ExitStack() as stack:
         sender = stack.enter_context(RemoteSender(task.to, task.keys))
@@ -70,4 +71,6 @@ def run_sender(task: SenderTask, child: Child) -> None:
                 child.progress()
             sender.send(None if item is None else poser.estimate(item), status.state, status.error)
             if status.state == "ended":
+                if status.error:
+                    raise SourceError(status.error)
                 return

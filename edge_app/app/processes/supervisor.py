@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import RawValue
@@ -20,7 +19,7 @@ from typing import Any
 
 from edge_app.app.log import log
 from edge_app.app.processes.camera import CameraTask, run_camera
-from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child
+from edge_app.app.processes.child import STATES, STOP_SIGNALS, Board, Pulse, Row, run_child, start
 from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.processes.recognizer import RecognizerTask, run_recognizer
 from edge_app.app.processes.run_folder import run_folder
@@ -30,6 +29,8 @@ from edge_app.errors import GaveUpError, PortError, SourceError, UsageError
 from edge_app.pose.native_stderr import last_words, memory_file
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.shots import taught_folder
+from edge_app.stream.control import control_beside
+from edge_app.stream.endpoint import check_free
 from edge_app.window.skeleton import WindowSpec
 
 WATCH_S = 0.05
@@ -107,6 +108,7 @@ class Stage:
         self._row: Row = RawValue(Row)
         board[name] = self._row
         self.finished = self.was_ready = False
+        self.code = 0
 
     def start(self) -> None:
         self._run = self._spawn(go=True)
@@ -120,12 +122,7 @@ class Stage:
             target=run_child, name=self.name,
             args=(self._body, self._task, pulse, self._board, self.was_ready, os.getpid(), said),
         )  # fmt: skip
-        resource_tracker.ensure_running()  # at its own start it would let the signals through
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        try:
-            process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        start(process)
         return Run(process, pulse, said)
 
     def look(self, elapsed_s: float) -> int | None:
@@ -164,6 +161,8 @@ class Stage:
                 self._next.end()
         elif code in _FATAL and not self.was_ready:
             return code
+        elif code == SourceError.exit_code:  # of a source that has an end: to start again would not help
+            self.finished, self.code = True, code
         elif self._next is not None and self._next.pulse.loaded:
             self._follow("")
         else:
@@ -231,10 +230,20 @@ def run_app(task: AppTask, *, stop: threading.Event | None = None, seconds: floa
     """Run until the sources end, `stop` is set, `seconds` pass, or a signal to stop arrives. Returns the exit code.
 
     Raises:
-        GaveUpError: a stage's restart budget is spent.
+        GaveUpError: a stage's restart budget is spent. PortError: where it is to listen is taken.
     """
+    for endpoint in _listening(task):
+        check_free(endpoint)
     with stop_signals(stop) as stop, run_folder() as folder:
         return supervise(_stages(task, folder), stop, seconds)
+
+
+def _listening(task: AppTask) -> list[str]:
+    """The endpoints that the app will open."""
+    publish, metrics = task.settings.publish, task.settings.metrics.endpoint
+    any_port = task.publish.endswith((":*", ":0"))  # the control socket will be named after the one that is taken
+    control = publish.control or ("" if any_port else control_beside(task.publish))
+    return [task.publish, *([control] if control else []), *([f"tcp://{metrics}"] if metrics else [])]
 
 
 def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | None = None) -> int:
@@ -252,7 +261,7 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
         while not stop.is_set():
             now = time.monotonic()
             if all(stage.finished for stage in stages) or (seconds and now - begun >= seconds):
-                return 0
+                return max(stage.code for stage in stages)
             elapsed_s, looked = min(now - looked, 10 * WATCH_S), now  # what we slept through ourselves is no silence
             for stage in stages:
                 code = stage.look(elapsed_s)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from edge_app.app.view.hub import View
+from edge_app.errors import SourceError
+from edge_app.ranker.labels.label import parse_lines
 from edge_app.stream.control import ask, control_beside
 
 _READ_S, _WRITE_S = 2.0, 30.0
@@ -23,8 +25,9 @@ def set_labels(view: View, lines: list[str]) -> dict[str, Any]:
     """Put these labels in force; `{"labels_version": n, "count": n}` once they are.
 
     Raises:
-        SourceError: the app has no control socket. UsageError: it refuses the labels.
+        SourceError: the app has no control socket. UsageError: they are refused; a line is named by its number.
     """
+    parse_lines(lines, may_be_empty=True)
     return _ask(view, "labels.set", lines, _WRITE_S)
 
 
@@ -48,4 +51,7 @@ def forget(view: View, name: str) -> dict[str, Any]:
 
 def _ask(view: View, op: str, lines: list[str] | None, timeout_s: float, **more: object) -> dict[str, Any]:
     where = view.control or control_beside(view.stream)
-    return ask(where, op, lines, keys=view.keys, timeout_s=timeout_s, **more)
+    try:
+        return ask(where, op, lines, keys=view.keys, timeout_s=timeout_s, **more)
+    except SourceError:
+        raise SourceError(f"the app does not answer at {where}") from None

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from edge_app.app.failure import report
 from edge_app.app.log import log
 from edge_app.app.processes.lifetime import RestartBudget, stop_all
 from edge_app.app.view.access import Access, open_access
@@ -133,8 +134,7 @@ def _serve(view: View, access: Access, parent: int) -> None:
     try:
         serve(view, access)
     except Exception as error:
-        _say(f"live page: {type(error).__name__}: {error}")
-        sys.exit(1)
+        sys.exit(report(error))
 
 
 def _say(text: str) -> None:

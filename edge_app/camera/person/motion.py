@@ -108,12 +108,15 @@ class Timeline:
             away["yaw"] = 360.0 * round(self._tracks["yaw"][-1][1] / 360.0)
         self.step(seconds, away)
 
-    def lay(self, phrase: Phrase, seconds: float, rng: np.random.Generator) -> None:
+    def lay(self, phrase: Phrase, seconds: float, rng: np.random.Generator) -> int:
         """Act a phrase for about `seconds`: as many beats as fit, at least one; the tempo of each beat varies a little.
 
         To lay a second phrase beside it, set `t` back to where this one began.
+
+        Returns:
+            How many beats were laid: 0 of a phrase that has none.
         """
-        speed = self.style.speed
+        beats, speed = 0, self.style.speed
         start = self.t
         for duration, pose in phrase.enter:
             self.step(duration / speed, pose)
@@ -130,6 +133,7 @@ class Timeline:
         if phrase.leave:
             self.stand(phrase.leave / speed)
         self.t = max(self.t, start + seconds)
+        return beats
 
     def channels(self, times: np.ndarray, period: float) -> np.ndarray:
         """The channels at some times `[T]`, float64 `[T, C]`, with breathing and wandering that repeat every period."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 import numpy as np
@@ -32,11 +32,15 @@ _WORDS = {"view": tuple(VIEWS), "side": ("right", "left")}
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What is acted from `t0_s` to `t1_s`, in seconds from the start of the script."""
+    """What is acted from `t0_s` to `t1_s`, in seconds from the start of the script.
+
+    beats: how often the action is repeated; 0 of one that is not repeated.
+    """
 
     action: str
     t0_s: float
     t1_s: float
+    beats: int = 0
 
 
 class PersonSource:
@@ -92,15 +96,15 @@ class PersonSource:
             index, self._next = self._next, self._next + 1
             if not self._loop and index >= len(self.joints):
                 return None
-            media_ns = round(index * 1e9 / self.fps)
-            t_ns = self._pace.stamp(media_ns, round(1e9 / self.fps))
-            if t_ns is None:
+            media_ns, period_ns = round(index * 1e9 / self.fps), round(1e9 / self.fps)
+            if self._pace.late(media_ns, period_ns):
                 continue
-            if self._start_ns is None:
-                self._start_ns = t_ns - media_ns
             round_s = index % len(self.joints) / self.fps
             seats = [seat for t0, seat in self._seats if t0 <= round_s] or [seat for _, seat in self._seats[:1]]
             image = self._painter.draw(self.joints[index % len(self.joints)], seats[-1] if seats else None)
+            t_ns = self._pace.wait(media_ns)  # drawn before it is due: a camera has its picture at the stamp
+            if self._start_ns is None:
+                self._start_ns = t_ns - media_ns
             return None if self._pace.stopped else Frame(self._name, index, t_ns, image)
         return None
 
@@ -138,8 +142,8 @@ def _rehearse(
     def act(name: str, action: Action, length: float) -> None:
         began = timeline.t
         rng = np.random.default_rng([style.seed, 9, len(script)])
-        timeline.lay(action.program(style, body, rng), length, rng)
-        script.append(Segment(name, began, timeline.t))
+        beats = timeline.lay(action.program(style, body, rng), length, rng)
+        script.append(Segment(name, began, timeline.t, beats))
 
     for name in actions:
         action = ACTIONS[name]
@@ -154,7 +158,7 @@ def _rehearse(
             timeline.pause(idle)
     # Frames sit on whole periods, so that a round has no seam.
     count = max(2, round(timeline.t * fps))
-    script[-1] = Segment(script[-1].action, script[-1].t0_s, count / fps)
+    script[-1] = replace(script[-1], t1_s=count / fps)
     times = np.arange(count + 1) / fps
     joints = forward(timeline.channels(times, count / fps), body)
     # Wherever the person has got to, walk it off while moving anyway.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import configparser
 import re
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from edge_app.ranker.labels.label import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +40,41 @@ def more_actions() -> tuple[Action, ...]:
     return _read("more_actions.ini")
 
 
-def _read(file: str) -> tuple[Action, ...]:
+def read_table(file: str) -> dict[str, dict[str, str]]:
+    """The entries of a table that ships beside this module, by name."""
     parser = configparser.ConfigParser(delimiters=(":",), comment_prefixes=("#",), interpolation=None)
     parser.read_string((Path(__file__).parent / file).read_text("utf-8"))
+    return {name: dict(entry) for name, entry in parser.items() if name != parser.default_section}
+
+
+def _read(file: str) -> tuple[Action, ...]:
     return tuple(
         Action(
             name=name,
-            paraphrases=_listed(entry["also"]),
+            paraphrases=listed(entry["also"]),
             description=entry["body"],
             arms=entry["arms"],
             legs=entry["legs"],
             torso=entry["torso"],
-            asked=_listed(entry.get("asked", "")),
+            asked=listed(entry.get("asked", "")),
         )
-        for name, entry in parser.items()
-        if name != parser.default_section
+        for name, entry in read_table(file).items()
     )
 
 
-def _listed(names: str) -> tuple[str, ...]:
+def listed(names: str) -> tuple[str, ...]:
+    """The names of a list in a table, ";" between."""
     return tuple(part.strip() for part in names.split(";") if part.strip())
+
+
+def fold(name: str) -> str:
+    """What is the same for two names that are the same label."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def named_action(name: str) -> Action | None:
+    """The entry that has this very name or paraphrase, or is asked for so, or None."""
+    return _by(_plain).get(_plain(name))
 
 
 def find_action(name: str) -> Action | None:
@@ -74,7 +88,7 @@ def find_action(name: str) -> Action | None:
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):
-        action = _by(_plain).get(_plain(part)) or _by(action_key).get(action_key(part))
+        action = named_action(part) or _by(action_key).get(action_key(part))
         if action is not None:
             return action
     return _by(_words).get(_words(name)) or _by(_together).get(_together(name)) or _without_limb(name)
@@ -83,23 +97,27 @@ def find_action(name: str) -> Action | None:
 def action_key(name: str) -> str:
     """A name reduced to what is looked up: "Waving your left hand" and "wave a hand" have the same key.
 
-    Articles, possessives, who acts ("a person is"), the side of the body, plural -s and -ing go. "Hands" and "arms"
-    stay, since one hand and both hands move differently.
+    Articles, possessives, who acts ("a person is", "he is", "to"), the side of the body, the -s of plurals and of the
+    third person, and -ing go. "Hands" and "arms" stay, since one hand and both hands move differently.
     """
     return " ".join(map(_stem, _reduced(name)))
 
 
 _SMALL = frozenset(
-    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do", "doing", "perform", "performing")
+    ("a", "an", "the", "your", "my", "his", "her", "their", "one", "ones", "do", "does", "doing", "perform", "performs",
+     "performing", "s")  # s: of "child_s pose"
+)  # fmt: skip
+_WHO = re.compile(
+    r"^(((a|an|the) )?(person|man|woman|human|someone|somebody|people) |(he|she|they|i|we|you) )?"
+    r"((who|that) )?((is|are|am|was|were|to be) |to )?((the )?(act|action|motion) of )?(?=.)"
 )
-_WHO = re.compile(r"^((a|an|the) )?(person|man|woman|someone|somebody|people)( is| are)? (?=.)")
 _LIMB = r"(?P<count>left|right|one|two|both) (?P<limb>hand|arm|leg|foot|feet)(s|ed)?"
 _BESIDE = (rf"{_LIMB} (?P<rest>.+)", rf"(?P<rest>.+) (with|using) ((the|your|my|his|her|a) )?{_LIMB}")
 
 
 def _spaced(name: str) -> str:
     """The words of a name, one space between: of "JumpRope", "jump_rope" and "Jump-rope" the same."""
-    text = fold(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    text = fold(re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name))
     return " ".join(re.findall(r"[^\W_]+", re.sub(r"['’]s\b", "", text)))
 
 
@@ -115,6 +133,8 @@ def _stem(word: str) -> str:
         word = word[:-3]
         if len(word) > 2 and word[-1] == word[-2] and word[-1] not in "lsz":
             word = word[:-1]
+        if word == "ty":  # tying; lying down, a state, is kept from to lie down
+            return "ti"
     if word.endswith("y") and len(word) > 2:
         return word[:-1] + "i"
     return word[:-1] if word.endswith("e") and len(word) > 2 else word

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
+from edge_app.ranker.labels.actions import fold
+from edge_app.ranker.labels.english import Reading, read
+from edge_app.ranker.labels.languages import LANGUAGES, names
+from edge_app.ranker.labels.text_encoder import token_ids
+
+log = logging.getLogger(__name__)
 
 PROFILES = Path(__file__).parent / "profiles"
 MAX_LABELS = 10_000
@@ -20,10 +26,22 @@ MAX_SYNONYMS = 16
 MAX_LINE = MAX_NAME * (MAX_SYNONYMS + 1) + MAX_DESCRIPTION + 100
 MAX_BYTES = 8 * 2**20
 
+Note = Callable[[str], None]
+"""Is told, in one line, what was cleaned or is doubtful."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_PUNCTUATION = str.maketrans("；，、،؛：＝", ";,,,;:=")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LIST_MARK = re.compile(r"^(?:[-*+•‣◦▪·–—] +|\d{1,4}[.)] +|[(（]\d{1,4}[)）] *|[①-⑳] *|\[[ xX]?\] +)+")
+_NUMBERED = re.compile(r"(^|[,;，；、])(\s*\d{1,4})[、．]")  # "1、" of a Chinese or Japanese list
+
 
 @dataclass(frozen=True, slots=True)
 class Label:
     """One thing to look for, as the user wrote it: a name, other names for it, and a description ("" for none).
+
+    A name in another language is only shown: what is compared are the words in `english`.
 
     enter: the belief from which on it starts; None for that of the settings (`edge_app.events.EventConfig.enter`).
     """
@@ -38,19 +56,30 @@ class Label:
         """Everything the user wrote, the name first."""
         return (self.name, *self.synonyms, *filter(None, [self.description]))
 
+    @property
+    def english(self) -> tuple[str, ...]:
+        """Its names in English: those that are known; if none is, those that are doubtful, or else the description."""
+        found = [read(name) for name in (self.name, *self.synonyms)]
+        best = [each.english for each in found if each.sure == "yes"] or [
+            each.english for each in found if each.sure == "maybe"
+        ]
+        return tuple(dict.fromkeys(best)) or (self.description or self.name,)
+
 
 def parse_labels(text_or_path: str) -> tuple[Label, ...]:
     """Labels as given on a command line: a list that ships, a label file's path, or what `parse_text` reads.
 
-    The lists in `profiles` go by their names, such as "fitness" ("fitness," is the word). It is a path if there is
-    such a file, if it ends in ".txt", or if a folder of that path exists. Only for words that come from the machine's
-    own user: what comes over a socket goes to `parse_lines`, which opens no file.
+    The lists in `profiles` go by their names, such as "fitness" ("fitness," is the word), or "fitness:es" for its names
+    in Spanish. It is a path if there is such a file, if it ends in ".txt", or if a folder of that path exists. Only for
+    words that come from the machine's own user: what comes over a socket goes to `parse_lines`, which opens no file.
 
     Raises:
         UsageError: one line that says where, what was found and what is allowed.
     """
-    if text_or_path in profiles():
-        return read_labels(PROFILES / f"{text_or_path}.txt")
+    name, colon, language = text_or_path.partition(":")
+    if name in profiles() and (not colon or re.fullmatch(r"[A-Za-z]{2}([-_]\w+)?", language)):
+        labels = read_labels(PROFILES / f"{name}.txt")
+        return _in_language(labels, language[:2].lower()) if colon else labels
     if len(text_or_path) <= 4096 and "\n" not in text_or_path and text_or_path.strip():
         path = os.path.expanduser(text_or_path.strip())
         folder = os.path.dirname(path)
@@ -64,24 +93,45 @@ def profiles() -> list[str]:
     return sorted(path.stem for path in PROFILES.glob("*.txt"))
 
 
-def parse_text(text: str) -> tuple[Label, ...]:
+def _in_language(labels: Iterable[Label], language: str) -> tuple[Label, ...]:
+    """The labels of a list that ships, shown in another language."""
+    if language == "en":
+        return tuple(labels)
+    if language not in LANGUAGES:
+        raise UsageError(f"labels: language {_show(language)} found; allowed are en, {', '.join(LANGUAGES)}")
+    shown = [(names()[each.name][language][0], each) for each in labels]
+    return tuple(
+        replace(each, name=name, synonyms=() if fold(name) == fold(each.name) else (each.name,)) for name, each in shown
+    )
+
+
+def parse_text(text: str, *, note: Note | None = log.warning) -> tuple[Label, ...]:
     """Labels from "wave, fall down, drink water", or, where there are several lines, from the lines of a label file.
+
+    On one line a meaning may follow, "鼓掌 = clap, 跳舞 = dance". With ";" between the labels, each may be all
+    that a line of a label file is.
 
     Raises:
         UsageError: as `parse_lines`.
     """
     if len(text) > MAX_BYTES:
         raise UsageError(f"labels: {len(text):,} characters found, at most {MAX_BYTES:,} are allowed")
-    if "\n" in text.strip():
-        return parse_lines(text.split("\n"))
-    items = [item for item in text.strip().split(",") if item.strip()]
+    lines = _LINE_END.split(text)
+    if len(_LINE_END.split(text.strip())) > 1:
+        return parse_lines(lines, note=note)
+    line = _punctuated(text.strip())
+    items = [item for item in line.split(";" if ";" in line else ",") if item.strip()]
     for number, item in enumerate(items, 1):
-        if len(item) <= MAX_LINE and (":" in item or "=" in item):
-            raise UsageError(f"label {number}: found {_show(item)}; ':' and '=' are allowed only in a label file")
-    return parse_lines(items, "label")
+        more_words = "=" in item and number < len(items) and "=" not in items[number]  # or is that the next label?
+        if (":" in item or more_words) and ";" not in line and len(items) > 1 and len(item) <= MAX_LINE:
+            raise UsageError(
+                f"label {number}: found {_show(item)}; ':' and '=' are allowed only in a label file, or with ';' "
+                "between the labels"
+            )
+    return parse_lines(items, "label", note=note)
 
 
-def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
+def read_labels(path: Path, *, may_be_empty: bool = False, note: Note | None = log.warning) -> tuple[Label, ...]:
     """Labels from a UTF-8 file of at most 8 MiB, read by `parse_lines`.
 
     Raises:
@@ -97,13 +147,13 @@ def read_labels(path: Path, *, may_be_empty: bool = False) -> tuple[Label, ...]:
     if len(data) > MAX_BYTES:
         raise UsageError(f"labels: {_show(str(path))} is larger than the {MAX_BYTES // 2**20} MiB allowed")
     try:
-        lines = data.decode("utf-8-sig").split("\n")
+        lines = _LINE_END.split(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
+        number = len(_LINE_END.split(data[: error.start].decode("latin-1")))
         raise UsageError(
             f"{_show(path.name)}, line {number}: byte 0x{data[error.start]:02x} found, must be UTF-8"
         ) from None
-    return parse_lines(lines, f"{_show(path.name)}, line", may_be_empty=may_be_empty)
+    return parse_lines(lines, f"{_show(path.name)}, line", may_be_empty=may_be_empty, note=note)
 
 
 def write_labels(path: Path, labels: Iterable[Label]) -> None:
@@ -122,47 +172,113 @@ def line_of(label: Label) -> str:
     return label.name + enter + synonyms + (f": {label.description}" if label.description else "")
 
 
-def parse_lines(lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False) -> tuple[Label, ...]:
+def parse_lines(
+    lines: Iterable[str], where: str = "line", *, may_be_empty: bool = False, note: Note | None = log.warning
+) -> tuple[Label, ...]:
     """One label a line: `name`, `name = synonym, synonym`, `name: a description`, or `name = synonym: a description`.
 
-    After the name there may be the belief from which on the label starts: `name @ 0.6`. Blank lines and what follows a
-    `#` (at the start, or after a space) are passed over. At most 10,000 labels, 80 characters a name, 16 synonyms, 400
-    characters a description; printable characters only; no name twice, whatever its case.
+    A name in another language than English has its meaning after the "=". After the name there may be the belief from
+    which on the label starts: `name @ 0.6`. Several labels on a line have ";" between them, or "," where no "=" or ":"
+    follows. Blank lines and what follows a `#` (at the start, or after a space) are passed over, as are list marks such
+    as "- " and "1. ". At most 10,000 labels, 80 characters a name, 16 synonyms, 400 characters a description; printable
+    characters only, but for spaces of other kinds and marks of no width, which are cleaned away; no name twice,
+    whatever its case, and no two labels that mean the same.
+
+    Args:
+        where: what a line is called in messages.
+        note: is told what was cleaned, and which words are doubtful. None for what was checked before: then no words
+            are refused either.
 
     Raises:
         UsageError: one line that names the line, what was found, and what is allowed.
     """
     labels: list[tuple[Label, str]] = []
+    cleaned: list[str] = []
     for number, line in enumerate(lines, 1):
-        label = _parse_line(line, f"{where} {number}")
-        if label is not None:
-            labels.append((label, f"{where} {number}"))
+        place = f"{where} {number}"
+        if len(line) > MAX_LINE:
+            raise UsageError(f"{place}: {len(line):,} characters found, at most {MAX_LINE:,} are allowed")
+        plain = _INVISIBLE.sub("", _SPACE.sub(" ", line))
+        if line.strip() and not plain.strip():
+            raise UsageError(f"{place}: only marks that are not seen found; a name needs a letter or digit")
+        if plain != line:
+            cleaned.append(place)
+        labels += ((label, place) for label in _parse_line(plain, place))
         if len(labels) > MAX_LABELS:
-            raise UsageError(f"{where} {number}: more than {MAX_LABELS:,} labels found, that many are allowed")
+            raise UsageError(f"{place}: more than {MAX_LABELS:,} labels found, that many are allowed")
     if not labels and not may_be_empty:
         raise UsageError('labels: none found; give at least one name, such as "wave, clap"')
     _check_names([(label.name, place) for label, place in labels])
+    if note is not None:
+        if cleaned:
+            note(f"{_first(cleaned)}: spaces of other kinds, or marks that are not seen, were cleaned away")
+        _check_words(labels, note)
+        _check_meanings(labels)
     return tuple(label for label, _ in labels)
+
+
+def _first(places: Sequence[str]) -> str:
+    return places[0] + (f" and {len(places) - 1} more" if len(places) > 1 else "")
 
 
 def checked(labels: tuple[Label, ...]) -> tuple[Label, ...]:
     """The labels, if they may stand together.
 
     Raises:
-        UsageError: a name twice, or more than 10,000.
+        UsageError: a name twice, more than 10,000, or two that mean the same.
     """
-    _check_names([(label.name, f"label {index}") for index, label in enumerate(labels, 1)])
+    placed = [(label, f"label {index}") for index, label in enumerate(labels, 1)]
+    check_names(labels)
+    _check_meanings(placed)
     return labels
 
 
-def fold(name: str) -> str:
-    """What is the same for two names that are the same label."""
-    return unicodedata.normalize("NFKC", name).casefold()
+def check_names(labels: Iterable[Label]) -> None:
+    """Raises UsageError for a name twice, or more than 10,000."""
+    _check_names([(label.name, f"label {index}") for index, label in enumerate(labels, 1)])
 
 
 def _show(text: str) -> str:
-    """A text as it may stand in a message: escaped, and never long."""
-    return ascii(text if len(text) <= 40 else text[:37] + "...")
+    """A text as it may stand in a message: escaped where it cannot be printed, and never long."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _check_words(labels: Iterable[tuple[Label, str]], note: Note) -> None:
+    """Refuses labels that are not understood, and notes those that may not be."""
+    doubtful: list[tuple[str, Reading]] = []
+    for label, place in labels:
+        found = [read(name) for name in (label.name, *label.synonyms)]
+        if any(each.sure == "yes" for each in found):
+            continue
+        if label.description:
+            found = [read(label.description)]
+        if all(each.sure == "no" for each in found):
+            told = "the description is" if label.description else f"{_show(label.name)} is"
+            raise UsageError(
+                f"{place}: {told} not understood: {found[0].why}; write the meaning in English after '=', "
+                "as in 鼓掌 = clap"
+            )
+        if not label.description:
+            doubtful.append((f"{place}: {_show(label.name)}", found[0]))
+    if doubtful:
+        note(
+            f"{_first([what for what, _ in doubtful])} may be misunderstood, {doubtful[0][1].why}; "
+            "say it in other English words after '=', or describe the motion after ':'"
+        )
+
+
+def _check_meanings(labels: Iterable[tuple[Label, str]]) -> None:
+    """Raises UsageError for two labels that the text encoder could not tell apart."""
+    first: dict[tuple[object, ...], tuple[Label, str]] = {}
+    for label, place in labels:
+        texts = sorted({tuple(token_ids(name)) for name in label.english})
+        key = (*texts, tuple(token_ids(label.description)) if label.description else None)
+        other, before = first.setdefault(key, (label, place))
+        if other is not label:
+            raise UsageError(
+                f"{place}: {_show(label.name)} means the same as {_show(other.name)} ({before}); give one of them "
+                "other English words after '='"
+            )
 
 
 def _check_names(names: Sequence[tuple[str, str]]) -> None:
@@ -176,18 +292,28 @@ def _check_names(names: Sequence[tuple[str, str]]) -> None:
         first[key] = place
 
 
-def _parse_line(line: str, place: str) -> Label | None:
-    """A label, or None for a line that holds none."""
-    if len(line) > MAX_LINE:
-        raise UsageError(f"{place}: {len(line):,} characters found, at most {MAX_LINE:,} are allowed")
+def _parse_line(line: str, place: str) -> Iterator[Label]:
+    """The labels of a line; none of a blank one or a comment."""
     line = re.sub(r"(^|[ \t])#.*", "", line.rstrip("\r").replace("\t", " "), flags=re.DOTALL)
     for char in line:
         if not char.isprintable():
             raise UsageError(f"{place}: character U+{ord(char):04X} found; only printable characters are allowed")
-    line = " ".join(line.split())
-    if not line:
-        return None
-    before, _, description = line.partition(":")
+    line = " ".join(_punctuated(line).split())
+    for part in [line] if ":" in line else line.split(";"):
+        pieces = part.split(",")
+        if ":" not in part and ("=" not in part or all("=" in piece for piece in pieces)):
+            yield from (_parse_label(piece, place) for piece in pieces if piece.strip())
+        elif part.strip():
+            yield _parse_label(part, place)
+
+
+def _punctuated(text: str) -> str:
+    """With the separators of other scripts as ours."""
+    return _NUMBERED.sub(r"\1\2. ", text).translate(_PUNCTUATION)
+
+
+def _parse_label(text: str, place: str) -> Label:
+    before, _, description = _LIST_MARK.sub("", text.strip()).partition(":")
     name, equals, listed = before.partition("=")
     name, description = name.strip(), description.strip()
     name, enter = _threshold(name, place)
@@ -201,8 +327,8 @@ def _parse_line(line: str, place: str) -> Label | None:
     for part in (name, *synonyms):
         if not 0 < len(part) <= MAX_NAME:
             raise UsageError(f"{place}: a name of {len(part):,} characters found, 1 to {MAX_NAME} are allowed")
-        if "," in part or "=" in part or not any(char.isalnum() for char in part):
-            raise UsageError(f"{place}: the name {_show(part)} found; names need a letter or digit, and no ',' or '='")
+        if set(part) & set(",;=") or not any(char.isalnum() for char in part):
+            raise UsageError(f"{place}: the name {_show(part)} found; names need a letter or digit, and no ',;='")
     return Label(name, synonyms, description, enter)
 
 

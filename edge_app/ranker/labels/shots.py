@@ -19,7 +19,8 @@ import numpy as np
 from edge_app.bundles.files import load_npz, write_bytes
 from edge_app.bundles.user_folders import data_folder
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.label import MAX_LINE, Label, fold, line_of, parse_lines
+from edge_app.ranker.labels.actions import fold
+from edge_app.ranker.labels.label import MAX_LINE, Label, line_of, parse_lines
 from edge_app.types import Window
 from edge_app.window.skeleton import LAYOUTS, WindowSpec
 
@@ -180,7 +181,7 @@ def read(path: Path) -> Taught:
         arrays = load_npz(path, MAX_FILE)
         if set(arrays) != _KEYS or arrays["format"].item() != FORMAT:
             raise ValueError(f"format {FORMAT} is allowed")
-        (label,) = parse_lines([str(arrays["label"].item())[: MAX_LINE + 1]], "label")
+        (label,) = parse_lines([str(arrays["label"].item())[: MAX_LINE + 1]], "label", note=None)
         seconds, rate_hz = (float(value) for value in arrays["window"])
         spec = WindowSpec(seconds, rate_hz, LAYOUTS[arrays["skeleton"].item()])
         joints, valid, shot = arrays["joints"], arrays["valid"], arrays["shot"]

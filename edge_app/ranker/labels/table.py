@@ -14,8 +14,8 @@ from typing import Literal, Protocol
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.actions import find_action
-from edge_app.ranker.labels.label import Label, checked, fold
+from edge_app.ranker.labels.actions import find_action, fold
+from edge_app.ranker.labels.label import Label, check_names
 
 Kind = Literal["name", "paraphrase", "description", "arms", "legs", "torso"]
 NAMING: tuple[Kind, ...] = ("name", "paraphrase")
@@ -60,7 +60,7 @@ class LabelTable:
     vectors: np.ndarray = field(repr=False)
 
     def __post_init__(self) -> None:
-        checked(self.labels)
+        check_names(self.labels)
         rows = sum(map(len, self.texts))
         if len(self.texts) != len(self.labels) or self.vectors.ndim != 2 or len(self.vectors) != rows:
             raise UsageError(
@@ -111,16 +111,17 @@ class LabelTable:
 
 
 def texts_for(label: Label) -> tuple[Text, ...]:
-    """Every text that stands for a label; the first is its name.
+    """Every text that stands for a label, all in English; the first is its name.
 
     The user's description takes the place of all that the shipped table knows. Without one, the table is asked for
     the name, then for the synonyms, and an entry found gives all its names and its four descriptions. The user's own
     name then counts beside the same words in the table, so two labels that mean one entry still differ.
     """
-    texts = [Text("name", label.name), *(Text("paraphrase", synonym) for synonym in label.synonyms)]
+    name, *others = label.english
+    texts = [Text("name", name), *(Text("paraphrase", other) for other in others)]
     if label.description:
         return (*texts, Text("description", label.description))
-    action = next(filter(None, map(find_action, (label.name, *label.synonyms))), None)
+    action = next(filter(None, map(find_action, label.english)), None)
     if action is None:
         return tuple(texts)
     texts += [Text("paraphrase", name) for name in (action.name, *action.paraphrases)]
@@ -146,10 +147,7 @@ def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
     A label that its user describes stands for that description, and is known to no training.
     """
     trained = {_meaning(concept) for concept in concepts}
-    return [
-        not label.description and any(_meaning(name) in trained for name in (label.name, *label.synonyms))
-        for label in labels
-    ]
+    return [not label.description and any(_meaning(name) in trained for name in label.english) for label in labels]
 
 
 def _meaning(name: str) -> str:

@@ -48,7 +48,7 @@ def _is_cjk(code: int) -> bool:
     )
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     """Lower-case words without accents; every punctuation mark and CJK ideograph is a word of its own."""
     spaced = []
     for char in text:
@@ -66,7 +66,7 @@ def _words(text: str) -> list[str]:
     return "".join(plain).split()
 
 
-def _pieces(word: str) -> Iterator[int]:
+def pieces(word: str) -> Iterator[int]:
     """Ids of the longest pieces that make up the word, from left to right; `[UNK]` for a word that has none."""
     ids, start, vocab = [], 0, vocabulary()
     while start < len(word) <= 100:
@@ -82,7 +82,7 @@ def _pieces(word: str) -> Iterator[int]:
 def token_ids(text: str) -> list[int]:
     """BERT's uncased WordPiece ids of a text, `[CLS]` first and `[SEP]` last, at most 128 in all."""
     vocab = vocabulary()
-    ids = [piece for word in _words(text) for piece in _pieces(word)]
+    ids = [piece for word in words(text) for piece in pieces(word)]
     return [vocab["[CLS]"], *ids[: MAX_TOKENS - 2], vocab["[SEP]"]]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_app.app.assemble import default_task
+from edge_app.app.bench.environment import config_hash
 from edge_app.app.bench.picture import draw_latencies, draw_strip
 from edge_app.app.bench.power import NOT_TOLD, Meter, find_meters
 from edge_app.app.bench.report import Schedule, by_schedule
@@ -164,6 +165,20 @@ def test_results_of_different_environments_are_not_compared(measured, capsys, ke
     (measured / "b.json").write_text(json.dumps(other))
     assert main(["bench", "--compare", str(measured / "a.json"), str(measured / "b.json")]) == 2
     assert f"environment.{key}" in capsys.readouterr().err
+
+
+def test_what_finds_the_poses_may_differ_and_is_named(measured, capsys):
+    a = json.loads((measured / "a.json").read_text())
+    other = {**a, "cameras": {"cam": {**a["cameras"]["cam"], "pose": "another-pose"}}}
+    (measured / "b.json").write_text(json.dumps(other))
+    assert main(["bench", "--compare", str(measured / "a.json"), str(measured / "b.json")]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"poses by another-pose / {a['cameras']['cam']['pose']}"
+
+
+def test_the_hash_of_what_was_asked_for_leaves_out_what_finds_the_poses():
+    asked = ([], ["pose.backend=mediapipe"], ["camera.stride_s=0.2"])
+    plain, other, slower = (config_hash(default_task("person://wave", None, "ipc://nowhere", one)) for one in asked)
+    assert plain == other != slower
 
 
 def test_what_is_no_result_is_refused_in_a_line(tmp_path, capsys):

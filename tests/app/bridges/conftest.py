@@ -9,16 +9,32 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
+import zmq
 
+import edge_app
+from edge_app.app.control import Control
+from edge_app.app.label_service import LabelService
+from edge_app.ranker.labels.label import Label
 from edge_app.stream import messages as schema
 from edge_app.stream.clock import boot_id
+from edge_app.stream.control import ask, control_beside
 from edge_app.stream.publisher import Publisher
 from edge_app.types import Decision, Event, Ranking, Window
+from tests.security.conftest import build
 
+SCHEMAS = Path(edge_app.__file__).parent / "stream/schemas"
 ABOUT = {"fps_in": 28.7, "bundle": "sha256:ab12", "labels_version": 7, "provider": "onnxruntime-cpu"}
+
+
+def is_valid(payload: str) -> bool:
+    data = json.loads(payload)
+    jsonschema.validate(data, json.loads((SCHEMAS / f"{data['schema'].replace('/', '-')}.json").read_text()))
+    return True
 
 
 class Stream:
@@ -26,7 +42,16 @@ class Stream:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint, self._lock, self._stop, self._thread = endpoint, threading.Lock(), threading.Event(), None
+        self._control: Control | None = None
         self.start()
+
+    def serve_labels(self, *names: str) -> None:
+        """A control socket beside the stream, as the app has one."""
+        self.labels = LabelService(tuple(map(Label, names)), build)
+        self._control = Control(zmq.Context.instance(), control_beside(self.endpoint), self.labels, dict)
+
+    def set_labels(self, *names: str) -> None:
+        ask(control_beside(self.endpoint), "labels.set", list(names))
 
     def start(self) -> None:
         self._publisher, self._stop = Publisher(self.endpoint), threading.Event()
@@ -44,16 +69,28 @@ class Stream:
         while not self._stop.wait(0.02):
             with self._lock:
                 self._publisher.poll()
+                if self._control is not None:
+                    self._control.poll()
+
+    def close(self) -> None:
+        self.stop()
+        if self._control is not None:
+            self._control.close()
+            self.labels.close()
 
     def _send(self, camera: str, kind: str, message: dict) -> None:
         with self._lock:
             assert self._publisher.publish(schema.topic(camera, kind), message)
 
-    def action(self, step: str, n: int = 1, camera: str = "front", label: str = "wave", **changed) -> None:
+    def action(
+        self, step: str, n: int = 1, camera: str = "front", label: str = "wave", track: int = 3, **changed
+    ) -> None:
         """changed: keys that are sent with these values, as a stream that is old or not ours would."""
         t_ns = time.monotonic_ns()
-        event = Event(step, f"{camera}-3-{n}", camera, 3, label, 0.625, t_ns, t_ns - 900_000_000, ranking(camera, t_ns),
-                      "over" if step == "end" else None)  # fmt: skip
+        event = Event(
+            step, f"{camera}-3-{n}", camera, track, label, 0.625, t_ns, t_ns - 900_000_000, ranking(camera, t_ns),
+            "over" if step == "end" else None,
+        )  # fmt: skip
         message = schema.action_message(event, window_s=2.0, **ABOUT)
         if not changed:
             return self._send(camera, "action", message)
@@ -63,12 +100,18 @@ class Stream:
             full = schema.complete(message, run=self._publisher.run, seq=seq, boot=boot_id(), now_ns=t_ns, wall=None)
             self._publisher._send(f"{name}\0{json.dumps({**full, **changed})}".encode())
 
-    def state(self, state: str = "running", camera: str = "front", open_n: tuple[int, ...] = ()) -> None:
+    def state(
+        self, state: str = "running", camera: str = "front", open_n: tuple[int, ...] = (), version: int = 7
+    ) -> None:
         t_ns = time.monotonic_ns()
         ranked = ranking(camera, t_ns) if state == "running" else None
         decision = Decision(camera, 3 if ranked else None, t_ns, state, (), ranked)
         events = [Event("start", f"{camera}-3-{n}", camera, 3, "wave", 0.6, t_ns, t_ns, ranked) for n in open_n]
-        self._send(camera, "state", schema.state_message(decision, since_ns=t_ns, open_events=events, **ABOUT))
+        self._send(
+            camera,
+            "state",
+            schema.state_message(decision, since_ns=t_ns, open_events=events, **ABOUT | {"labels_version": version}),
+        )
 
 
 def ranking(camera: str, t_ns: int) -> Ranking:
@@ -81,7 +124,7 @@ def ranking(camera: str, t_ns: int) -> Ranking:
 def stream(tmp_path) -> Iterator[Stream]:
     stream = Stream(f"ipc://{tmp_path}/s")
     yield stream
-    stream.stop()
+    stream.close()
 
 
 @pytest.fixture
@@ -89,8 +132,9 @@ def bridging(stream):
     """bridging(kind, *options): a context manager around `edge-app bridge KIND`, a process of its own."""
 
     @contextmanager
-    def start(kind: str, *options: str, **popen) -> Iterator[subprocess.Popen]:
-        command = [sys.executable, "-m", "edge_app", "bridge", kind, stream.endpoint, *options]
+    def start(kind: str, *options: str, endpoint: bool = True, **popen) -> Iterator[subprocess.Popen]:
+        where = [stream.endpoint] if endpoint else []
+        command = [sys.executable, "-m", "edge_app", "bridge", kind, *where, *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **popen)
         try:
             yield process

@@ -14,22 +14,20 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed (pip install 'edge-app[mqtt]')")
 
 from paho.mqtt import client as paho
 
-import edge_app
 from edge_app.app.bridges.mqtt import make_broker
 from edge_app.app.cli import main
 from edge_app.errors import UsageError
+from tests.app.bridges.conftest import is_valid
 from tests.running import interruptible
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed (apt-get install mosquitto)")
-SCHEMAS = Path(edge_app.__file__).parent / "stream/schemas"
 WAIT_S = 30.0
 STATE, ACTION, BRIDGE = "edge-app/front/state", "edge-app/front/action", "edge-app/bridge"
 
@@ -115,6 +113,11 @@ def is_state(name: str) -> Callable[[str, str, bool], bool]:
     return lambda topic, payload, retained: topic == STATE and json.loads(payload)["state"] == name
 
 
+def is_online(topic: str, payload: str, retained: bool) -> bool:
+    """The bridge is there: what is sent before it came may be too old for it."""
+    return topic.endswith("/bridge") and payload == "online"
+
+
 def is_action(step: str, **more) -> Callable[[str, str, bool], bool]:
     def check(topic: str, payload: str, retained: bool) -> bool:
         data = json.loads(payload) if topic == ACTION else {}
@@ -123,15 +126,10 @@ def is_action(step: str, **more) -> Callable[[str, str, bool], bool]:
     return check
 
 
-def is_valid(payload: str) -> bool:
-    data = json.loads(payload)
-    jsonschema.validate(data, json.loads((SCHEMAS / f"{data['schema'].replace('/', '-')}.json").read_text()))
-    return True
-
-
 @needs_mosquitto
 def test_messages_pass_unchanged_and_a_late_reader_gets_the_state_but_no_action(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address), Reader(broker.port) as reader:
+        reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))
         stream.action("start")
@@ -151,6 +149,7 @@ def test_messages_pass_unchanged_and_a_late_reader_gets_the_state_but_no_action(
 @needs_mosquitto
 def test_killed_it_is_offline_and_the_broker_forgets_the_live_state(broker, stream, bridging):
     with Reader(broker.port) as reader, bridging("mqtt", "--broker", broker.address) as bridge:
+        reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))
         bridge.send_signal(signal.SIGKILL)
@@ -166,6 +165,7 @@ def test_killed_it_is_offline_and_the_broker_forgets_the_live_state(broker, stre
 def test_interrupted_it_is_offline_and_leaves_without_a_word(broker, stream, bridging):
     options = ("--broker", broker.address)
     with Reader(broker.port) as reader, bridging("mqtt", *options, preexec_fn=interruptible) as bridge:
+        reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))
         bridge.send_signal(signal.SIGINT)
@@ -178,6 +178,7 @@ def test_interrupted_it_is_offline_and_leaves_without_a_word(broker, stream, bri
 def test_a_broker_restarted_under_it_gets_the_state_back_and_nothing_old(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address) as bridge:
         with Reader(broker.port) as reader:
+            reader.until(is_online)
             stream.state()
             reader.until(is_state("running"))
             stream.action("start", 1)
@@ -200,6 +201,7 @@ def test_a_broker_restarted_under_it_gets_the_state_back_and_nothing_old(broker,
 @needs_mosquitto
 def test_a_broker_that_stalls_gets_nothing_old_afterwards(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address) as bridge, Reader(broker.port) as reader:
+        reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))
         broker.process.send_signal(signal.SIGSTOP)
@@ -219,6 +221,7 @@ def test_a_broker_that_stalls_gets_nothing_old_afterwards(broker, stream, bridgi
 @needs_mosquitto
 def test_the_readers_own_stale_and_end_are_passed_on_and_stay(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address), Reader(broker.port) as reader:
+        reader.until(is_online)
         stream.state(open_n=(1,))
         reader.until(is_state("running"))
         stream.action("start")
@@ -242,6 +245,7 @@ def test_the_readers_own_stale_and_end_are_passed_on_and_stay(broker, stream, br
 @needs_mosquitto
 def test_camera_names_that_mqtt_reserves_are_escaped(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address, "--prefix", "home/edge"), Reader(broker.port) as reader:
+        reader.until(is_online)
         stream.state(camera="Tür +#%")
         topic, payload, _ = reader.until(lambda topic, payload, retained: topic.endswith("/state"))[-1]
         assert topic == "home/edge/Tür %2B%23%25/state" and json.loads(payload)["camera"] == "Tür +#%"
@@ -250,6 +254,7 @@ def test_camera_names_that_mqtt_reserves_are_escaped(broker, stream, bridging):
 @needs_mosquitto
 def test_text_that_is_no_text_is_passed_on_as_it_came(broker, stream, bridging):
     with bridging("mqtt", "--broker", broker.address), Reader(broker.port) as reader:
+        reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))
         stream.action("start", provider="\ud800")
@@ -287,6 +292,7 @@ def test_tls_and_a_password_from_a_file(tmp_path, stream, bridging):
             Reader(plain, username="eve", password="correct horse") as reader,
             bridging("mqtt", *options, "--ca", str(cert)) as bridge,
         ):
+            reader.until(is_online)
             stream.state()
             reader.until(is_state("running"))
             assert b"horse" not in Path(f"/proc/{bridge.pid}/cmdline").read_bytes()

@@ -103,7 +103,7 @@ def test_R5_two_processes_replay_the_same_events_byte_for_byte():
     assert first == second
     *events, last = map(json.loads, first.splitlines())
     assert last["events"] == len(events) >= 2
-    assert {event["schema"] for event in events} == {"action/1.0"}
+    assert {event["schema"] for event in events} == {"action/1.1"}
     assert {"start", "end"} <= {event["type"] for event in events}
 
 

@@ -67,7 +67,7 @@ class App:
     def _action(self, publisher: Publisher, event: Event | None, kind: str, t_ns: int, name: str = "") -> Event:
         label, name, onset = (event.label, event.id, event.onset_ns) if event else (self.label, name, t_ns - 10**9)
         reason = "over" if kind == "end" else None
-        step = Event(kind, name, self.camera, 1, label, 0.6, t_ns, onset, self._ranking(t_ns), reason)  # type: ignore[arg-type]
+        step = Event(kind, name, self.camera, 1, label, 0.6, t_ns, onset, self._ranking(t_ns), reason, reps=4)  # type: ignore[arg-type]
         message = schema.action_message(step, window_s=2.0, **ABOUT)
         publisher.publish(schema.topic(self.camera, "action"), message)
         return step

@@ -1,5 +1,6 @@
 """The live page in a real browser: what somebody sees, clicks and types."""
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -60,6 +61,7 @@ def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, t
     tab.goto(page.url)
     kind(tab, "action")
     assert tab.inner_text("#label") == "wave"
+    assert tab.inner_text("#detail").startswith("4 × · for ")
     assert tab.get_attribute("#pulse", "data-pulse") == "live"
     assert "ms old" in tab.inner_text("#pulse")
     assert tab.get_attribute("#stage", "aria-label") == "The skeleton of one person"
@@ -68,7 +70,7 @@ def test_the_action_its_rank_and_its_age_are_shown_and_then_its_end(app, page, t
     app.label = "bow"
     says(tab, "#label", "bow")
     says(tab, "#announcer", "bow")
-    assert "wave" in tab.inner_text("#log")
+    assert "wave" in tab.inner_text("#log") and "4 ×" in tab.inner_text("#log")
     app.state = "no_person"
     kind(tab, "quiet")
     assert tab.inner_text("#label") == "Nobody in view"
@@ -131,6 +133,63 @@ def test_it_fits_every_screen(same_page, browser, tmp_path, size, scheme):
     lightness = tab.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)")
     assert (sum(lightness) > 384) == (scheme == "light")
     context.close()
+
+
+def words(tab, page, labels: list[str]) -> list[list[str]]:
+    """The page of an app that has these labels, and takes all others; the lists that it is given."""
+    taken: list[list[str]] = []
+
+    def answer(route) -> None:
+        if route.request.method == "PUT":
+            taken.append(json.loads(route.request.post_data)["lines"])
+        route.fulfill(json={"labels": labels, "labels_version": 2, "count": 1, "taught": {"windmill": 3}})
+
+    tab.route("**/labels", answer)
+    tab.goto(page.url)
+    tab.locator("#lines").wait_for()
+    return taken
+
+
+def test_on_a_phone_nothing_is_cut_and_everything_is_as_large_as_a_finger(same_page, tab):
+    tab.set_viewport_size(dict(zip(("width", "height"), SIZES["phone"], strict=True)))
+    words(tab, same_page, ["wave"])
+    tab.locator("#camera-rows td").first.wait_for()
+    assert tab.eval_on_selector(".scroll", "box => box.scrollWidth <= box.clientWidth")
+    for column in ("camera", "people", "poses/s", "skipped", "notes"):
+        assert tab.locator(f"#camera-rows [data-column='{column}']").is_visible()
+    for role, count in (("row", 2), ("rowheader", 1), ("cell", 6)):
+        assert tab.get_by_role("table").get_by_role(role).count() == count
+    for control in tab.locator("button, input, textarea, #record").all():
+        if control.is_visible():
+            assert control.bounding_box()["height"] >= 44, control.inner_text()
+
+
+def test_the_box_shows_all_its_words(same_page, tab):
+    words(tab, same_page, [f"word {number}" for number in range(12)])
+    shows_all = "box => box.scrollHeight <= box.clientHeight"
+    assert tab.eval_on_selector("#lines", shows_all)
+    tab.locator("#lines").fill("\n".join(f"word {number}" for number in range(16)))
+    assert tab.eval_on_selector("#lines", shows_all)
+    tab.locator("#lines").fill("\n".join(f"word {number}" for number in range(200)))
+    assert tab.locator("#lines").bounding_box()["height"] <= 800 * 0.6 + 1
+
+
+def test_no_words_at_all_are_put_in_force_only_where_that_is_meant(same_page, tab):
+    taken = words(tab, same_page, ["wave"])
+    answers, asked = iter([False, True]), []
+    tab.on(
+        "dialog", lambda dialog: (asked.append(dialog.message), dialog.accept() if next(answers) else dialog.dismiss())
+    )
+    tab.locator("#lines").fill(" \n")
+    tab.locator("#apply").click()
+    assert len(asked) == 1 and taken == [] and tab.inner_text("#said") == "Not in force yet"
+    tab.locator("#apply").click()
+    tab.wait_for_selector("#said[data-kind=done]")
+    assert len(asked) == 2 and taken == [[" ", ""]]
+    tab.locator("#lines").fill("wave\n\nbow")
+    tab.locator("#apply").click()
+    tab.wait_for_selector("#said[data-kind=done]")
+    assert len(asked) == 2 and taken[1] == ["wave", "", "bow"], "blank lines count, where a line is refused"
 
 
 def test_the_keyboard_reaches_everything_and_everything_has_a_name(same_page, tab):

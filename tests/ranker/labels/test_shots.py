@@ -110,7 +110,7 @@ def test_another_process_may_teach_and_forget(folder):
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/abs", "a/b", "..", "con.npz", "ünï", "日本", "x" * 80])
 def test_no_name_leads_out_of_the_folder(folder, name):
-    (label,) = parse_lines([name] if any(map(str.isalnum, name)) else [f"{name}a"])
+    (label,) = parse_lines([name] if any(map(str.isalnum, name)) else [f"{name}a"], note=None)
     folder.add(label, [window()])
     assert [path.parent for path in folder.path.rglob("*")] == [folder.path]
     assert [each.label for each in folder.all().values()] == [label]

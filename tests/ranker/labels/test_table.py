@@ -94,7 +94,7 @@ def test_text_from_elsewhere_opens_no_file(tmp_path: Path, monkeypatch: pytest.M
         ("wa\x00ve", r"U\+0000 found"),
         ("wave\ud800", r"U\+D800 found"),
         ("wave: one hand moves, the other hangs", "':' and '=' are allowed only in a label file"),
-        ("one\ntwo, three", "line 2: the name 'two, three' found"),
+        ("one\ntwo, three: both", "line 2: the name 'two, three' found"),
         ("one\n= two", "line 2: a name of 0 characters"),
         ("one\ntwo = three,", "line 2: a name of 0 characters"),
         ("one\n: a description", "line 2: a name of 0 characters"),

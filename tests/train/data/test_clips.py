@@ -7,7 +7,7 @@ import pytest
 
 from edge_app.errors import UsageError
 from edge_app.window.skeleton import CORE15, WindowSpec
-from train.data.clips import CORE15_SETS, MISSING, Bank, Clip, load_concepts, load_set, trim_idle
+from train.data.clips import MISSING, SETS, Bank, Clip, load_concepts, load_set, split_fall, trim_idle
 from train.data.texts import ConceptTexts
 from train.synthetic.augment import AugmentConfig, plain_windows, training_windows
 from train.synthetic.person_clips import concept_of, generated_clips
@@ -46,6 +46,16 @@ def test_a_set_is_read_as_written(tmp_path, dim):
     assert clips[0].joints[1, 4, 3] == 1
     expected = 0.01 if dim == 3 else -10
     assert clips[0].joints[1, 4, 0] == pytest.approx(expected)
+
+
+def test_a_fall_and_lying_after_it_are_two_clips():
+    height = np.concatenate([np.full(10, 1.5), np.linspace(1.5, 0.2, 10), np.full(60, 0.2)])
+    clip = ramp(80, 20, concept="fall down")
+    clip.joints[:, 1, 1] = height
+    fall, lying = split_fall(clip)
+    assert (fall.concept, lying.concept) == ("fall down", "lie still")
+    assert len(fall.joints) + len(lying.joints) == 80
+    assert 10 + 9 + 10 - 2 <= len(fall.joints) <= 10 + 10 + 10
 
 
 def test_what_is_known_to_be_wrong_with_a_set_is_mended(tmp_path):
@@ -160,5 +170,5 @@ def test_the_shared_sets_have_the_counts_that_the_documents_give():
     concepts = load_concepts(SHARED / "data/concepts.csv")
     clips = load_set(SHARED / "data/utkinect.npz", concepts)
     assert len(clips) == 199
-    assert len({concept for (name, _), concept in concepts.items() if name in CORE15_SETS}) == 69
+    assert len({concept for (name, _), concept in concepts.items() if name in SETS}) == 186
     assert {clip.concept for clip in clips} <= set(concepts.values())

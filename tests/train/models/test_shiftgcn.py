@@ -1,7 +1,5 @@
-"""Shift-GCN: its shifts against slow loops, its weights, ONNX; and what the teacher is given to see."""
+"""Shift-GCN: its shifts against slow loops, its weights, ONNX."""
 
-import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,22 +7,9 @@ import pytest
 import torch
 
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.actions import find_action
 from edge_app.runtime.session import open_session
-from edge_app.window.skeleton import CORE15, NTU25
 from train.data.preprocess import turn_onto
-from train.encoder.distill import (
-    FROM_CORE15,
-    Teacher,
-    TeacherNetwork,
-    add_arguments,
-    digest,
-    ntu_concepts,
-    prepared,
-    run,
-)
 from train.models.shiftgcn import ShiftConfig, ShiftGCN, TemporalShift, frozen, load_weights, spatial_shift
-from train.synthetic.person_clips import generated_clips
 
 SHARED = Path(__file__).parents[3] / "../shared"
 SMALL = ShiftConfig(classes=7, joints=5, widths=(8, 12), strides=(1, 2))
@@ -139,89 +124,6 @@ def test_turning_brings_one_direction_onto_another():
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(turn) == pytest.approx(1)
     np.testing.assert_array_equal(turn_onto(np.array([0.0, 0, 2]), np.array([0.0, 0, 1])), np.eye(3))
-
-
-def test_every_ntu_joint_is_made_and_the_shared_ones_are_the_same():
-    np.testing.assert_allclose(FROM_CORE15.sum(axis=1), 1, atol=1e-6)
-    for joint in ("left_wrist", "right_knee", "head"):
-        assert FROM_CORE15[NTU25.joints.index(joint), CORE15.joints.index(joint)] == 1
-
-
-def test_a_body_stands_at_the_origin_facing_y():
-    clip = next(clip for clip in generated_clips(1, seed=0) if clip.name == "squat")
-    body = prepared(clip)
-    assert body.dtype == np.float32
-    assert abs(len(body) - len(clip.joints) * 30 / clip.fps) <= 2
-    assert not body[:, NTU25.joints.index("spine_mid")].any()
-    assert body[0, NTU25.joints.index("head"), 2] > 0.3
-    right, left = (body[0, NTU25.joints.index(f"{side}_shoulder")] for side in ("right", "left"))
-    np.testing.assert_allclose((right - left)[1:], 0, atol=1e-5)
-    assert right[0] > left[0]
-    knees = body[:, [NTU25.joints.index(f"{side}_knee") for side in ("left", "right")], 1]
-    assert knees.max() > 0.15, "knees bend to the front"
-
-
-def test_clips_with_nobody_or_flat_have_no_teacher():
-    clip = generated_clips(1, seed=0)[0]
-    assert prepared(replace(clip, flat=True)) is None
-    assert prepared(replace(clip, joints=clip.joints * 0)) is None
-
-
-def test_collapsed_frames_are_passed_over():
-    clip = generated_clips(1, seed=0)[0]
-    broken = clip.joints.copy()
-    broken[[0, 1, 10], :, :3] = 0
-    body = prepared(replace(clip, joints=broken))
-    assert np.isfinite(body).all()
-    assert (np.linalg.norm(body[:, 0] - body[:, 20], axis=1) > 0.3).all()
-
-
-def test_every_ntu_class_has_known_concepts():
-    concepts = ntu_concepts()
-    assert len(concepts) == 120
-    assert concepts[9] == ("clap",)
-    assert {"bow", "throw", "kick sideways"} <= {name for names in concepts for name in names}
-    for names in concepts:
-        for name in names:
-            assert find_action(name).name == name
-
-
-def test_the_teacher_keeps_clips_by_what_they_hold(tmp_path, monkeypatch, capsys):
-    torch.manual_seed(0)
-    made = generated_clips(1, seed=0)[:3]
-    clips = [*made, replace(made[0], flat=True), replace(made[0], joints=made[0].joints * 0)]
-    monkeypatch.setattr("train.encoder.distill.load_training_clips", lambda *_, **__: clips)
-    monkeypatch.setattr(
-        "train.encoder.distill.load_weights", lambda _: ShiftGCN(ShiftConfig(widths=(8,), strides=(1,))).eval()
-    )
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    out = tmp_path / "t.npz"
-    given = ["--data", "-", "--weights", "-", "--out", str(out), "--composed", "0", "--frames", "64"]
-    arguments = parser.parse_args(given)
-    run(arguments)
-    kept = Teacher(out)
-    assert kept.rows([clips[2], clips[3], clips[4], clips[0]]).tolist() == [2, -1, -1, 0]
-    assert (kept.feature.shape, kept.logits.shape, kept.frames) == ((3, 8), (3, 120), 64)
-    assert digest(clips[0]) != digest(clips[1])
-    run(arguments)
-    assert "3 clips, 0 of them new; 1 with nobody" in capsys.readouterr().out
-    with pytest.raises(UsageError, match="--frames 64"):
-        run(parser.parse_args([*given, "--frames", "128"]))
-
-
-def test_the_network_repeats_short_bodies_and_reads_long_ones_whole():
-    torch.manual_seed(0)
-    model = ShiftGCN(ShiftConfig(widths=(8,), strides=(1,))).eval()
-    network, body = TeacherNetwork(model, 16), prepared(generated_clips(1, seed=0)[0])
-    with torch.inference_mode():
-        for part in (body[:5], body[:30]):
-            steps = 16 if len(part) == 5 else 32
-            whole = torch.zeros(1, 3, steps, 25, 2)
-            whole[0, ..., 0] = torch.from_numpy(part[np.arange(steps) % len(part)]).permute(2, 0, 1)
-            feature, logits = model(whole)
-            for got, wanted in zip(network(part), (feature[0], logits[0]), strict=True):
-                np.testing.assert_allclose(got, wanted, atol=1e-5)
 
 
 def test_weights_begin_as_in_the_authors_code():

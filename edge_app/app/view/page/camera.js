@@ -16,7 +16,7 @@ export class Camera {
   pose = null;
   status = null;
   belief = new Map(); // label -> share; "" is none of the words
-  events = new Map(); // event -> {label, from, to, score, reason, wall}
+  events = new Map(); // event -> {label, from, to, score, reason, wall, reps}
   states = []; // {state, from, to}, of the last minute
   live = false; // whether the view is fresh, and when it was so last
   lived = 0;
@@ -40,7 +40,7 @@ export class Camera {
     }
   }
 
-  /** {state, fresh, age, label, since}: `label` only where an action is going on and the view is fresh. */
+  /** {state, fresh, age, label, since, reps}: `label` only where an action is going on and the view is fresh. */
   standing(time, limit) {
     if (!this.state) return { state: "waiting", fresh: false, age: null };
     const { data, got, at } = this.state, age = at === null ? null : time - at;
@@ -51,6 +51,7 @@ export class Camera {
     return {
       state: data.state, fresh: true, age, exact: this.state.exact, label: open?.label,
       since: open ? at - (data.t_capture_mono_ns - open.onset_mono_ns) / 1e6 : null,
+      reps: this.events.get(open?.event)?.reps,
     };
   }
 
@@ -70,7 +71,7 @@ export class Camera {
     const seen = at ?? got, known = this.events.get(data.event);
     const event = known ?? { label: data.label, from: seen - (data.t_capture_mono_ns - data.onset_mono_ns) / 1e6, to: null };
     if (known && known.to !== null) return;
-    Object.assign(event, { run: data.run, seen, score: data.score, wall: data.t_capture_wall });
+    Object.assign(event, { run: data.run, seen, score: data.score, wall: data.t_capture_wall, reps: data.reps ?? 0 });
     if (data.type === "end") Object.assign(event, { to: seen, reason: data.reason });
     this.events.set(data.event, event);
   }

@@ -55,6 +55,7 @@ function makeStage(name) {
 }
 
 function drawTable(body, cameras, time, limit) {
+  const columns = [...body.parentElement.querySelectorAll("thead th")].map((head) => head.textContent);
   body.replaceChildren(...cameras.map((camera) => {
     const row = document.createElement("tr"), about = camera.status?.data.cameras[camera.name] ?? {};
     const { state, fresh } = camera.standing(time, limit);
@@ -63,8 +64,13 @@ function drawTable(body, cameras, time, limit) {
     const poses = fresh ? camera.state.data.fps_in.toFixed(1) : "–";
     for (const text of [camera.name, (SAYINGS[state] ?? state).toLowerCase(), people, poses, count(about.frames), count(about.dropped),
       about.flags?.join(", ") ?? ""]) {
-      row.append(Object.assign(document.createElement(row.children.length ? "td" : "th"), { textContent: text }));
+      const cell = document.createElement(row.children.length ? "td" : "th");
+      cell.textContent = text;
+      cell.dataset.column = columns[row.children.length]; // what a phone shows before it
+      cell.setAttribute("role", row.children.length ? "cell" : "rowheader");
+      row.append(cell);
     }
+    row.setAttribute("role", "row"); // a phone shows no rows and columns, but they are read out as such
     row.firstElementChild.scope = "row";
     return row;
   }));

@@ -64,10 +64,10 @@ function draw() {
 }
 
 function drawHeadline(camera, standing, time) {
-  const { state, label, since, age, fresh } = standing;
+  const { state, label, since, reps, age, fresh } = standing;
   const text = label ?? SAYINGS[state] ?? state;
   const ago = camera.state ? seconds(time - (camera.state.at ?? camera.state.got)) : "";
-  const detail = label ? `for ${seconds(time - since)}`
+  const detail = label ? `${reps ? `${reps} × · ` : ""}for ${seconds(time - since)}`
     : state === "silent" ? `last heard ${ago} ago`
     : state === "waiting" ? stream && `at ${stream}`
     : fresh || age === null ? "" : `last view ${ago} ago`;

@@ -80,11 +80,11 @@ export class Timeline {
     const key = ended.map(({ from }) => from).join();
     if (key === this.#listed) return;
     this.#listed = key;
-    this.list.replaceChildren(...ended.map(({ label, from, to, wall, reason }) => {
+    this.list.replaceChildren(...ended.map(({ label, from, to, wall, reason, reps }) => {
       const row = document.createElement("li"), name = document.createElement("b"), rest = document.createElement("span");
       name.textContent = label;
       const at = wall ? new Date(wall).toLocaleTimeString() : "";
-      rest.textContent = `${((to - from) / 1000).toFixed(1)} s  ${at}${REASONS[reason] ? `  ${REASONS[reason]}` : ""}`;
+      rest.textContent = `${reps ? `${reps} ×  ` : ""}${((to - from) / 1000).toFixed(1)} s  ${at}${REASONS[reason] ? `  ${REASONS[reason]}` : ""}`;
       row.append(name, rest);
       return row;
     }));

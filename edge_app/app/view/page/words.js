@@ -25,6 +25,7 @@ export async function drawWords(state) {
     lines.value = labels.join("\n");
     list(taught ?? {});
     box.hidden = lesson.hidden = false;
+    grow();
     none.hidden = true;
   } catch (error) {
     box.hidden = lesson.hidden = true;
@@ -36,17 +37,24 @@ export async function drawWords(state) {
 }
 
 async function change() {
+  const words = lines.value.split("\n"); // with blank ones, so that a line that is refused has its number here
+  if (!lines.value.trim() && !confirm("There are no words here. Look for nothing from now on?")) return;
   asking = apply.disabled = true;
   say("Reading the words …");
   try {
-    const words = lines.value.split("\n").map((line) => line.trim()).filter(Boolean);
-    const { count, labels_version: version } = await ask("PUT", JSON.stringify({ lines: words }));
+    const { count, labels_version: version, notes = [] } = await ask("PUT", JSON.stringify({ lines: words }));
     delete lines.dataset.touched;
-    say(`In force: ${count} ${count === 1 ? "word" : "words"}, version ${version}`, "done");
+    say([`In force: ${count} ${count === 1 ? "word" : "words"}, version ${version}`, ...notes].join("; "), "done");
   } catch (error) {
     say(error.message, "error");
   }
   asking = apply.disabled = false;
+}
+
+/** As high as the words in it; style.css says how high at most. */
+function grow() {
+  lines.style.height = "auto";
+  lines.style.height = `${lines.scrollHeight + lines.offsetHeight - lines.clientHeight}px`;
 }
 
 function say(text, kind = "") {
@@ -56,6 +64,7 @@ function say(text, kind = "") {
 
 lines.addEventListener("input", () => {
   lines.dataset.touched = "yes";
+  grow();
   say("Not in force yet");
 });
 lines.addEventListener("keydown", (event) => {

@@ -1,0 +1,53 @@
+"""What of a window looks like a fall."""
+
+import numpy as np
+import pytest
+
+from edge_app.ranker.falls import SEEN, UNSEEN, are_falls, fall_odds, fall_seen
+from edge_app.ranker.labels.label import Label
+from edge_app.types import Window
+from edge_app.window.skeleton import CORE15, WindowSpec
+from train.models.web_teacher import standing
+
+SPEC = WindowSpec(2.0, 16.0, CORE15)
+STANDING = standing().numpy()
+
+
+def window(tilt: np.ndarray, sunk: np.ndarray, seen: float = 1.0) -> Window:
+    """Somebody who is tilted about the ankles by so many degrees and lowered by so many metres in each sample."""
+    joints = np.full((SPEC.length, 15, 4), seen, np.float32)
+    feet = STANDING[11] * [0, 1, 0]
+    for i, (angle, down) in enumerate(zip(np.radians(tilt), sunk, strict=True)):
+        turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+        joints[i, :, :3] = (STANDING - feet) @ turn.T + feet - [0, down, 0]
+    return Window("c", 1, 2_000_000_000, joints, np.ones(SPEC.length, bool), 30.0, 1.0, 1.0)
+
+
+def going(start: float, end: float, seconds: float) -> np.ndarray:
+    """From 0.5 s on, in so many seconds."""
+    t = np.arange(SPEC.length) / SPEC.rate_hz
+    return start + (end - start) * np.clip((t - 0.5) / seconds, 0, 1)
+
+
+STILL = np.zeros(SPEC.length)
+
+
+def test_falling_is_seen_and_what_is_slow_upright_or_still_is_not():
+    assert fall_seen(window(going(0, 90, 0.5), STILL), SPEC) > 0.9
+    assert fall_seen(window(going(0, 90, 4.0), STILL), SPEC) == 0, "lying down takes longer"
+    assert fall_seen(window(STILL, going(0, 0.45, 0.4)), SPEC) == 0, "who sits down stays upright"
+    assert fall_seen(window(STILL + 90, STILL), SPEC) == 0, "who lies does not fall"
+    assert fall_seen(window(going(90, 0, 0.5), STILL), SPEC) == 0, "who gets up does not fall"
+    assert fall_seen(window(going(0, 90, 0.5), STILL, seen=0.2), SPEC) == 0, "nobody is seen"
+
+
+def test_odds_rise_with_a_fall_and_sink_without():
+    assert fall_odds(window(going(0, 90, 0.5), STILL), SPEC) > 0.8 * SEEN
+    assert fall_odds(window(STILL, STILL), SPEC) == -UNSEEN
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"), [("fall down", True), ("Falling", True), ("sit down", False), ("xyz", False)]
+)
+def test_which_labels_mean_a_fall(name, is_one):
+    assert are_falls([Label(name)]).tolist() == [is_one]
