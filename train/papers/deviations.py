@@ -52,7 +52,7 @@ def _of_texts(report: dict[str, Any], trained: list[str]) -> Iterator[str]:
     if "fdsm" in trained and report["variant"] == "faithful":
         count, pair = report["text_rows"] or (0, False)
         if count < 36:
-            yield f"fdsm: {'one row' if count == 1 else 'two rows'} a text; theirs are 35 tokens and the pooled row"
+            yield f"fdsm: {count or 2} rows of numbers a text; theirs are 35 tokens and the pooled row"
         if not pair and not report["texts"].startswith("our own table"):
             yield "fdsm: one text for sparse and rich, so that the curriculum does nothing; --rich-texts, -features"
         elif not pair:
