@@ -44,9 +44,8 @@ def measure(
         own = dataclasses.replace(how, steps=count)
         if how.checkpoint is not None:
             part = "main" if features is main else "pseudo"
-            own = dataclasses.replace(
-                own, checkpoint=how.checkpoint.with_name(f"{how.checkpoint.name}-{part}-{count}.pt")
-            )
+            name = f"{how.checkpoint.name}-{part}-{count}{'-kept' if keep else ''}.pt"
+            own = dataclasses.replace(own, checkpoint=how.checkpoint.with_name(name))
         given = features.train, features.train_label
         return fit_head(system, split, *given, texts.names, texts.vectors, own, **keep)
 

@@ -176,6 +176,18 @@ def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
     )
 
 
+@pytest.mark.parametrize("select_on_test", [False, True])
+def test_the_best_epoch_is_looked_for_after_the_steps_are_chosen(tmp_path, select_on_test):
+    main_set, pseudo = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), one_hot((3, 6), (0, 1, 4, 7), 2)
+    texts = Texts(class_names("ntu60"), FixedTexts(class_names("ntu60"), np.eye(60, dtype=np.float32)), "one-hot")
+    how = How(fit="authors", epoch="best", select_on_test=select_on_test, checkpoint=tmp_path / "fit")
+    row = measure("scale", TINY, main_set, pseudo, texts, how, [11, 12])
+    assert row["steps"] in (11, 12) and len(row["period_scores"]) == row["steps"]
+    assert row["period"] == int(np.argmax(row["period_scores"])), "the first of the best"
+    with pytest.raises(UsageError, match="--epoch best, but no pseudo-unseen classes"):
+        measure("scale", TINY, main_set, None, texts, How(epoch="best"), [11])
+
+
 @pytest.mark.parametrize("system", ["scale", "fdsm", "sa_dvae", "fs_vae", "ridge", "devise", "conse"])
 def test_every_system_is_fitted_on_seen_texts_alone(toy, system, monkeypatch):
     class SeenOnly(FixedTexts):
