@@ -178,12 +178,13 @@ def test_a_robot(shell):
 
 
 def test_a_researcher(shell):
+    """Without NTU RGB+D, which is said in one line; `tests/train/papers/test_quickstart.py` walks that route."""
     pytest.importorskip("torch", reason="training needs torch")
     (shell.folder / "VIDEOS").mkdir()
     drawn_video("person://wave?seconds=3&fps=15&size=320x240", shell.folder / "clip.mp4")
     shutil.copy(shell.folder / "clip.mp4", shell.folder / "VIDEOS")
     write_set(shell.folder / "SET.npz")
-    follow(shell, "quickstart-researcher.md")
+    follow(shell, "quickstart-researcher.md", {"python -m train reproduce": 2})
 
 
 def test_a_jetson(shell):

@@ -78,7 +78,8 @@ def read_clip(path: Path) -> np.ndarray:
 
     Of each frame the first five people are read and the two with the highest sums of scores kept, the higher first:
     nobody is followed from frame to frame (METHODS.md 8.5). Time begins at the first frame listed. Keypoints with score
-    0 are zero, as are people who are not there. ST-GCN reads x / 340 - 0.5 and 0.5 - y / 256.
+    0 are zero, as are people who are not there. ST-GCN reads
+    x / 340 - 0.5 and y / 256 - 0.5; 2s-AGCN turns y over.
 
     Raises:
         UsageError: one line with the file, what was found and what is expected.

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
+from torch import Tensor
 
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
@@ -117,6 +118,31 @@ class FixedTexts:
     def twice(self) -> FixedTexts:
         """The same vector for the names and for the description."""
         return FixedTexts(self.names, np.concatenate([self.vectors, self.vectors], axis=1) / np.float32(np.sqrt(2)))
+
+
+@dataclass(frozen=True)
+class RowTexts(FixedTexts):
+    """Several rows of numbers a class, as a text encoder gives them: tokens, then the pooled row; or one row alone.
+
+    vectors: float32 `[K, E]`, the rows side by side, unscaled: `count` rows of the sparse text, then, if `pair`, as
+    many of the rich one.
+    """
+
+    count: int
+    pair: bool
+
+    @property
+    def width(self) -> int:
+        """Of one row."""
+        return self.dim // (self.count * (2 if self.pair else 1))
+
+    def both(self, text: Tensor) -> tuple[Tensor, Tensor]:
+        """Sparse and rich texts of `[K, E]`; the same where there is no pair."""
+        sparse, rich = text.chunk(2, dim=1) if self.pair else (text, text)
+        return sparse, rich
+
+    def sparse(self) -> RowTexts:
+        return RowTexts(self.names, self.vectors[:, : self.count * self.width], self.count, False)
 
 
 def centre_of(texts: ConceptTexts | FixedTexts, names: list[str]) -> np.ndarray:

@@ -7,28 +7,38 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from edge_app.errors import UsageError
-from train.data.texts import centre_of
+from train.data.texts import RowTexts, centre_of
 from train.heads.loop import Batch, Recipe, Samples, fit
 from train.models.diffusion import time_embedding
 from train.models.fdsm import Fdsm, FdsmConfig
 
 
-def fit_fdsm(samples: Samples, config: FdsmConfig, recipe: Recipe, text_map: Tensor | None = None) -> Fdsm:
+def fit_fdsm(
+    samples: Samples, config: FdsmConfig, recipe: Recipe, text_map: Tensor | None = None,
+    targets: np.ndarray | None = None,
+) -> Fdsm:  # fmt: skip
     """Train an FDSM head; returns its exponential average.
 
     Texts are two tokens, names and description, as `LabelTable.pooled` has them, whatever the config says; a sparse
     text has its names for both, as on the device for words that the shipped table does not know. (The authors' code
-    has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.)
+    has the motion's description for a sparse text and a definition for a rich one: METHODS.md 3.3.) `RowTexts` are read
+    as they are: tokens and a pooled row, or one row, of both texts.
 
     Args:
         text_map: `[D, texts.dim]`, where anchors begin.
+        targets: `[K]` from 0 to 1, how much high frequencies matter for each name; the gate learns them first, and then
+            no more (3.2 b).
     """
     torch.manual_seed(recipe.seed)
     texts, names = samples.texts, samples.names
-    config = dataclasses.replace(config, feature=samples.features.shape[1], text=texts.dim // 2, tokens=2, pooled=False)
+    rows: dict[str, int | bool] = {"text": texts.dim // 2, "tokens": 2, "pooled": False}
+    if isinstance(texts, RowTexts):
+        rows = {"text": texts.width, "tokens": max(1, texts.count - 1), "pooled": texts.count > 1}
+    config = dataclasses.replace(config, feature=samples.features.shape[1], **rows)  # type: ignore[arg-type]
     model = Fdsm(config)
     x = torch.from_numpy(samples.features)
     if config.standardise:
@@ -40,12 +50,47 @@ def fit_fdsm(samples: Samples, config: FdsmConfig, recipe: Recipe, text_map: Ten
     if text_map is not None and model.text_map is not None:
         model.text_map.weight.data.copy_(text_map)
 
+    both = texts.both if isinstance(texts, RowTexts) else lambda text: (names_alone(text), text)
+    learned = [*model.parameters()]
+    if targets is not None:
+        rich = both(torch.from_numpy(texts.pooled(names)))[1]
+        distil_gate(model.gate, model.pooled(model.rows(rich)), torch.from_numpy(targets), recipe.seed)
+        learned = [parameter for name, parameter in model.named_parameters() if not name.startswith("gate.")]
+
     def loss(b: Batch, step: int) -> Tensor:
         share = rich_share(step, recipe.steps, config.rich_floor)
-        return model.loss(b.feature, b.own, names_alone(b.text), b.text, share, b.same)
+        sparse, rich = both(b.text)
+        return model.loss(b.feature, b.own, sparse, rich, share, b.same)
 
     slow = [] if model.text_map is None else [*model.text_map.parameters()]
-    return fit(model, samples, recipe, loss, learned=[*model.parameters()], slow=slow, no_description=0)
+    return fit(model, samples, recipe, loss, learned=learned, slow=slow, no_description=0)
+
+
+def distil_gate(gate: nn.Module, texts: Tensor, targets: Tensor, seed: int) -> None:
+    """Stage 1 of FDSM (METHODS.md 3.2 b): squared error on the gate's share, AdamW, 50 epochs of batches of 16.
+
+    A fifth of the texts says which epoch is kept. Texts are of seen classes alone, and the gate learns no more
+    afterwards (both INFERRED). texts: `[K, E]`; targets: `[K]`, 0 to 1.
+    """
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(len(texts)))
+    held, shown = order[: max(1, len(texts) // 5)], order[max(1, len(texts) // 5) :]
+    optimiser = torch.optim.AdamW(gate.parameters(), 1e-4, weight_decay=1e-5)
+    generator = torch.Generator().manual_seed(seed)
+    best, kept = math.inf, gate.state_dict()
+
+    def error(rows: Tensor) -> Tensor:
+        return functional.mse_loss(gate(texts[rows])[:, 0].sigmoid(), targets[rows].to(texts.dtype))
+
+    for _ in range(50):
+        for part in shown[torch.randperm(len(shown), generator=generator)].split(16):
+            optimiser.zero_grad()
+            error(part).backward()
+            optimiser.step()
+        with torch.no_grad():
+            found = float(error(held))
+        if found < best:
+            best, kept = found, {name: value.clone() for name, value in gate.state_dict().items()}
+    gate.load_state_dict(kept)
 
 
 def rich_share(step: int, steps: int, floor: float = 0.0) -> float:

@@ -20,11 +20,13 @@ def fit_scale(samples: Samples, config: ScaleConfig, recipe: Recipe, text_map: T
     """
     torch.manual_seed(recipe.seed)
     texts, names = samples.texts, samples.names
-    model = Scale(dataclasses.replace(config, feature=samples.features.shape[1], text=texts.dim))
+    width = texts.dim // (config.tokens + 1)
+    model = Scale(dataclasses.replace(config, feature=samples.features.shape[1], text=width))
     x, frozen = torch.from_numpy(samples.features), torch.from_numpy(texts.pooled(names)).to(recipe.device)
     model.feature_mean.copy_(x.mean(0))
     model.feature_std.fill_(float(x.std(0).square().mean().sqrt()))
-    model.text_mean.copy_(torch.from_numpy(centre_of(texts, names)))
+    centre = torch.from_numpy(centre_of(texts, names)) if not config.tokens else model.pooled(frozen.cpu()).mean(0)
+    model.text_mean.copy_(centre)
     if text_map is not None and model.text_map is not None:
         model.text_map.weight.data.copy_(text_map)
 

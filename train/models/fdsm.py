@@ -34,6 +34,7 @@ class FdsmConfig:
     steps, match_at: T of the schedule, and the t of matching. noises, antithetic: the stored bank.
     axes, low, fade: the axes of TASL, how many of them count fully, and gamma of the others (3.2 c).
     negatives: how many other texts each feature is shown. margin: tau of the triplet loss (3.1).
+    gate_init: of the gate's layers, torch's own as coded, or Xavier with zero biases as all others.
     listwise, temperature: ours, cross-entropy of the own text among them, with errors as energies (2.6 without bias).
     rich_floor: the share of rich texts that the curriculum ends with. null: the share of features that see no text.
     """
@@ -48,6 +49,7 @@ class FdsmConfig:
     ratio: int = 4
     time: int = 256
     gate: int = 256
+    gate_init: Literal["torch", "xavier"] = "torch"
     standardise: bool = False
     prediction: Literal["epsilon", "sample"] = "epsilon"
     one_way: bool = False
@@ -88,7 +90,8 @@ given. What cannot have been meant is not kept: the gate is saved, and so are th
 
 IMPROVED = FdsmConfig(
     standardise=True, prediction="sample", one_way=True, anchor=True, noises=4, antithetic=True, axes="principal",
-    low=32, diffusion=0.1, spectral=0.1, listwise=1.0, negatives=8, rich_floor=0.7, null=0.1, text_dropout=0.1,
+    gate_init="xavier", low=32, diffusion=0.1, spectral=0.1, listwise=1.0, negatives=8, rich_floor=0.7, null=0.1,
+    text_dropout=0.1,
 )  # fmt: skip
 """FAITHFUL, mended; all of it ours or INFERRED (3.3, 3.4).
 
@@ -201,8 +204,9 @@ class Fdsm(nn.Module):
         self.final = nn.Linear(h, c.feature)
         self.anchor_embed = nn.Linear(c.feature, h, bias=False) if c.anchor else None
         self.dropout = nn.Dropout(c.text_dropout)
+        spared = {*self.gate.modules()} if c.gate_init == "torch" else set()
         for module in self.modules():
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear) and module not in spared:
                 nn.init.xavier_uniform_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,12 @@ class ScaleConfig:
     anchor: the decoder adds to the text's own place in feature space, which training of the encoder has found; ours.
     text_head: weight in the energy of the encoder's own text head, the distance to that place; ours.
     semantic: alpha, the strength of the semantic bias among negatives (2.6).
-    uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7, null-condition form).
+    uncertain_margin, uncertain_weight: lambda_m and lambda_r (2.6). prototype: lambda_P (2.7).
+    summed: the ELBO of the books, over the feature's width, so that margin and temperature keep their meaning; else the
+        means of 2.3, in which the KL weighs feature / latent times as much.
+    prototypes: "null", of the posterior without a text (2.7 a), or "matched", of each candidate's own (2.7 b), which is
+        class-conditional as the paper's posterior is.
+    tokens: rows of a text before its pooled one, which a learned attention joins to it (2.2); 0 for the pooled alone.
     """
 
     feature: int = 256
@@ -42,6 +48,9 @@ class ScaleConfig:
     condition_dropout: float = 0.1
     free_bits: float = 0.02
     text_dropout: float = 0.1
+    summed: bool = False
+    prototypes: Literal["null", "matched"] = "null"
+    tokens: int = 0
     anchor: bool = True
     text_head: float = 0.5
 
@@ -68,8 +77,13 @@ class Scale(nn.Module):
         self.register_buffer("text_mean", torch.zeros(c.text))
         self.register_buffer("text_head", torch.tensor(c.text_head if c.anchor else 0.0))
         self.text_map = nn.Linear(c.text, c.feature, bias=False) if c.anchor else None
+        self.attention = (
+            nn.Sequential(nn.Linear(c.text, c.text, bias=False), nn.Tanh(), nn.Linear(c.text, 1, bias=False))
+            if c.tokens
+            else None
+        )
         self.project = nn.Sequential(
-            nn.Dropout(c.text_dropout), nn.Linear(c.text, c.condition), nn.GELU("tanh"),
+            nn.Dropout(c.text_dropout), nn.Linear(c.text * (2 if c.tokens else 1), c.condition), nn.GELU("tanh"),
             nn.Linear(c.condition, c.condition), nn.LayerNorm(c.condition),
         )  # fmt: skip
         self.prior = nn.Linear(c.condition, 2 * c.latent)
@@ -90,9 +104,19 @@ class Scale(nn.Module):
     def standardise(self, feature: Tensor) -> Tensor:
         return (feature - self.feature_mean) / self.feature_std
 
+    def pooled(self, text: Tensor) -> Tensor:
+        """The pooled row of texts that have tokens, of unit length; others as they are: `[K, E] -> [K, text]`."""
+        return functional.normalize(text[:, -self.config.text :], dim=-1) if self.config.tokens else text
+
     def condition(self, text: Tensor) -> Tensor:
-        """`[K, text] -> [K, condition]`; the bank's mean is taken out first, since all sentences are alike."""
-        return self.project((text - self.text_mean) * math.sqrt(self.config.text))
+        """`[K, E] -> [K, condition]`; the bank's mean is taken out first, since all sentences are alike."""
+        scale = math.sqrt(self.config.text)
+        whole = (self.pooled(text) - self.text_mean) * scale
+        if self.attention is None:
+            return self.project(whole)
+        rows = functional.normalize(text.unflatten(1, (-1, self.config.text))[:, :-1], dim=-1)
+        joined = (self.attention(rows).softmax(1) * rows).sum(1)
+        return self.project(torch.cat([whole, joined * scale], dim=1))
 
     def prior_of(self, condition: Tensor) -> tuple[Tensor, Tensor]:
         mean, log_variance = self.prior(condition).chunk(2, dim=-1)
@@ -107,7 +131,7 @@ class Scale(nn.Module):
         """Where features of a text should lie, standardised: `[K, text] -> [K, feature]`."""
         if self.text_map is None:
             return text.new_zeros(len(text), self.config.feature)
-        direction = self.text_map(functional.normalize(text - self.text_mean, dim=-1))
+        direction = self.text_map(functional.normalize(self.pooled(text) - self.text_mean, dim=-1))
         return self.standardise(functional.normalize(direction, dim=-1) * math.sqrt(self.config.feature))
 
     def decode(self, z: Tensor, condition: Tensor, anchor: Tensor) -> Tensor:
@@ -131,9 +155,12 @@ class Scale(nn.Module):
         x, c = x[:, None], condition[None]
         mean, log_variance = self.posterior_of(x, c)
         rest = 0.5 * ((x - self.decode(mean, c, anchor[None])) ** 2).mean(-1)
-        kl = self.divergence(mean, log_variance, self.prior_of(c)).mean(-1)
+        kl = self._over_latent(self.divergence(mean, log_variance, self.prior_of(c)))
         away = 0.5 * ((x - anchor[None]) ** 2).mean(-1)
         return rest + self.config.beta * kl + self.text_head * away, log_variance.mean(-1)
+
+    def _over_latent(self, kl: Tensor) -> Tensor:
+        return kl.sum(-1) / self.config.feature if self.config.summed else kl.mean(-1)
 
     def loss(
         self, feature: Tensor, own: Tensor, text: Tensor, warm: float, frozen_text: Tensor, same: Tensor | None = None
@@ -156,14 +183,14 @@ class Scale(nn.Module):
         condition = torch.where(dropped, self.nothing.expand_as(condition), condition)
         mean, log_variance = self.posterior_of(x, condition)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
-        kl = self.divergence(mean, log_variance, self.prior_of(condition)).clamp(min=k.free_bits).mean(-1)
+        kl = self._over_latent(self.divergence(mean, log_variance, self.prior_of(condition)).clamp(min=k.free_bits))
         decoded = self.decode(z, condition, torch.where(dropped, torch.zeros_like(x), anchor[own]))
         total = (0.5 * ((x - decoded) ** 2).mean(-1) + k.beta * warm * kl).mean()
 
         if k.listwise:
             energies, spread = self._energies(x, c, anchor)
             uncertain = self._uncertainty(spread[rows, own].detach().float())
-            bias = semantic_bias(frozen_text, k.semantic)[own]
+            bias = semantic_bias(self.pooled(frozen_text), k.semantic)[own]
             margin = k.margin * (1 - k.uncertain_margin * uncertain)
             logits = -energies / k.temperature + bias
             logits = logits.index_put((rows, own), -(energies[rows, own] + margin) / k.temperature)
@@ -172,9 +199,13 @@ class Scale(nn.Module):
             listwise = functional.cross_entropy(logits, own, reduction="none")
             total = total + k.listwise * (weight / weight.mean() * listwise).mean()
         if k.prototype:
-            blind, _ = self.posterior_of(x, self.nothing.expand(len(x), -1))
             prototypes, _ = self.prior_of(c)
-            cosine = functional.normalize(blind, dim=-1) @ functional.normalize(prototypes, dim=-1).T
+            if k.prototypes == "matched":
+                each, _ = self.posterior_of(x[:, None], c[None])
+                cosine = functional.cosine_similarity(each, prototypes[None], dim=-1, eps=1e-12)
+            else:
+                blind, _ = self.posterior_of(x, self.nothing.expand(len(x), -1))
+                cosine = functional.normalize(blind, dim=-1) @ functional.normalize(prototypes, dim=-1).T
             logits = (cosine / k.prototype_temperature).masked_fill(passed_over, -torch.inf)
             total = total + k.prototype * functional.cross_entropy(logits, own)
         return total

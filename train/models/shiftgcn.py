@@ -191,6 +191,16 @@ class ShiftGCN(nn.Module):
         for i, stride in enumerate(config.strides):
             self.add_module(f"l{i + 1}", Unit(inputs[i], inputs[i + 1], stride, config.joints, first=i == 0))
         self.fc = nn.Linear(config.widths[-1], config.classes)
+        self.initialise()
+
+    def initialise(self) -> None:
+        """As the authors' code: Kaiming by fan-out, zero biases but for the temporal mixing, and a wide classifier."""
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+                if module.bias is not None and not name.endswith("temporal_linear"):
+                    nn.init.zeros_(module.bias)
+        nn.init.normal_(self.fc.weight, std=(2 / self.config.classes) ** 0.5)
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         batch, coordinates, steps, joints, bodies = clips.shape

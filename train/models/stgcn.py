@@ -116,6 +116,13 @@ class STGCN(nn.Module):
         )
         self.importance = nn.ParameterList(nn.Parameter(torch.ones_like(self.edges)) for _ in c.strides)
         self.fc = nn.Linear(c.widths[-1], c.classes)
+        for module in self.modules():  # as the authors' code
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1.0, 0.02)
 
     def take_released_edges(self) -> None:
         """The authors' adjacency in place of the paper's; state dicts keep it."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edge_app.errors import UsageError
 from train.data.splits import Split
-from train.data.texts import ConceptTexts, FixedTexts
+from train.data.texts import ConceptTexts, FixedTexts, RowTexts
 from train.heads.fdsm import names_alone
 from train.heads.loop import Keeper, Recipe, Samples, Style
 from train.heads.systems import SYSTEMS
@@ -54,8 +54,8 @@ class How:
 
     fit: "ours", or "authors". epoch: the last one, or the best: on the test classes with `select_on_test`, as in the
     papers' codes, else on pseudo-unseen ones. steps: None for the paper's. precision: of `train.heads.loop.DTYPES`.
-    changes: SYSTEM.FIELD to a value, of a system's config, or its rate or batch. checkpoint: where unfinished fits are
-    kept, each with an ending of its own.
+    targets: for FDSM's gate to learn first, one a class. changes: SYSTEM.FIELD to a value, of a system's config, or its
+    rate or batch. checkpoint: where unfinished fits are kept, each with an ending of its own.
     """
 
     variant: str = "faithful"
@@ -67,6 +67,7 @@ class How:
     device: str = "cpu"
     precision: str = "fp32"
     changes: tuple[tuple[str, Any], ...] = ()
+    targets: tuple[float, ...] | None = None
     checkpoint: Path | None = None
 
 
@@ -204,25 +205,28 @@ def fit_head(
         text = torch.from_numpy(texts.pooled(samples.names))
         baseline = BASELINES[system].fit(torch.from_numpy(features), torch.from_numpy(concept), text)
         return Fitted(lambda text: lambda x: baseline.energies(x, text))
-    twice = system == "fdsm" and isinstance(texts, FixedTexts)
+    twice = system == "fdsm" and isinstance(texts, FixedTexts) and not isinstance(texts, RowTexts)
     if twice:
         samples = dataclasses.replace(samples, texts=texts.twice())  # type: ignore[union-attr]
 
     def heads(model: Any) -> Fitted:
-        return _heads(system, model, how, twice)
+        return _heads(system, model, how, texts, twice)
 
     config, recipe = settings_of(system, Job(split, samples, how))
     keeper = None
     if score is not None or wanted is not None:
         keeper = Keeper(lambda model: score(heads(model).head) if score else 0.0, wanted)
-    model = SYSTEMS[system].fit(samples, config, dataclasses.replace(recipe, keeper=keeper))
+    more: dict[str, Any] = {}
+    if system == "fdsm" and how.targets is not None:
+        more = {"targets": np.array([how.targets[k] for k in seen])}
+    model = SYSTEMS[system].fit(samples, config, dataclasses.replace(recipe, keeper=keeper), **more)
     fitted = heads(model)
     if keeper is None:
         return fitted
     return dataclasses.replace(fitted, period=keeper.number, scores=tuple(keeper.scores))
 
 
-def _heads(system: str, model: Any, how: How, twice: bool) -> Fitted:
+def _heads(system: str, model: Any, how: How, texts: ConceptTexts | FixedTexts, twice: bool) -> Fitted:
     """How a fitted model is asked."""
 
     def asked(of: Callable[[Tensor], Tensor] = lambda text: text) -> Head:
@@ -232,6 +236,9 @@ def _heads(system: str, model: Any, how: How, twice: bool) -> Fitted:
 
         return head
 
+    if system == "fdsm" and isinstance(texts, RowTexts):
+        rich = asked(lambda text: texts.both(text)[1]) if texts.pair else None
+        return Fitted(asked(lambda text: texts.both(text)[0]), rich)
     if twice:
         return Fitted(asked(lambda text: torch.cat([text, text], dim=1) / 2**0.5))
     if how.variant == "faithful" and isinstance(model, SaDvae | FsVae):

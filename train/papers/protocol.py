@@ -1,69 +1,24 @@
-"""ZSL and GZSL of one system on one split (METHODS.md 0.1, 2.11, 5.4, 5.5), and the texts of its classes."""
+"""ZSL and GZSL of one system on one split (METHODS.md 0.1, 2.11, 5.4, 5.5)."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.text_encoder import TextEncoder
-from train.data.splits import Split, class_names
-from train.data.texts import ConceptTexts, FixedTexts
+from train.data.splits import Split
 from train.evaluate.metrics import class_mean, places
 from train.models.baselines import BASELINES
 from train.papers.features import Features
 from train.papers.gzsl import HELD_OUT, MENDED, Gate, Scores, energy_gate, plain, stacking, synse_gate
 from train.papers.heads import Fitted, Head, How, fit_head, ranker
+from train.papers.texts import Texts
 
 NORMALISED_BY = 2000
 """Training clips, at most, that energies are normalized by (METHODS.md 2.11)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Texts:
-    """What the classes are called. said: in words, for the tables."""
-
-    names: tuple[str, ...]
-    vectors: ConceptTexts | FixedTexts
-    said: str
-
-    def pooled(self, classes: np.ndarray) -> np.ndarray:
-        return self.vectors.pooled([self.names[k] for k in classes])
-
-
-def read_texts(dataset: str, lines: Path | None, features: Path | None) -> Texts:
-    """Texts of a data set's classes: of our own table by name, from a file of lines, or ready vectors.
-
-    Raises:
-        UsageError: both files are given, one cannot be read, or has another number of rows than there are classes.
-    """
-    names, path = class_names(dataset), lines or features
-    if path is None:
-        return Texts(names, ConceptTexts(names), f"our own table by the class names, {TextEncoder.id}")
-    if lines and features:
-        raise UsageError("--texts and --text-features: both found, one expected")
-    try:
-        content = path.read_bytes()
-        if lines:
-            rows = [line.strip() for line in content.decode("utf-8").splitlines() if line.strip()]
-            vectors = TextEncoder().encode(rows)
-        else:
-            vectors = np.load(path, allow_pickle=False).astype(np.float32)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: {error}; expected {len(names)} lines of text or vectors in a .npy file") from None
-    if vectors.ndim != 2 or len(vectors) != len(names):
-        raise UsageError(f"{path}: shape {vectors.shape} found, {len(names)} rows expected, one a class of {dataset}")
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    if not np.isfinite(lengths).all() or not lengths.all():
-        raise UsageError(f"{path}: a row that is zero or not finite found, directions expected")
-    by = TextEncoder.id if lines else f"vectors {list(vectors.shape)} made elsewhere"
-    digest = hashlib.sha256(content).hexdigest()[:12]
-    return Texts(names, FixedTexts(names, vectors / lengths), f"{path.name} (sha256 {digest}), {by}")
 
 
 def measure(
@@ -83,13 +38,14 @@ def measure(
         UsageError: something is to be chosen on pseudo-unseen classes, and there are none.
     """
 
+    texts = texts.of(system, how)
+
     def fit(features: Features, count: int | None, **keep: Any) -> Fitted:
         own = dataclasses.replace(how, steps=count)
         if how.checkpoint is not None:
             part = "main" if features is main else "pseudo"
-            own = dataclasses.replace(
-                own, checkpoint=how.checkpoint.with_name(f"{how.checkpoint.name}-{part}-{count}.pt")
-            )
+            name = f"{how.checkpoint.name}-{part}-{count}{'-kept' if keep else ''}.pt"
+            own = dataclasses.replace(own, checkpoint=how.checkpoint.with_name(name))
         given = features.train, features.train_label
         return fit_head(system, split, *given, texts.names, texts.vectors, own, **keep)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,9 +28,19 @@ class Published:
 
 
 @cache
+def _tree() -> dict[str, Any]:
+    return yaml.safe_load((Path(__file__).parent / "published.yaml").read_text("utf-8"))
+
+
+def used(system: str) -> str:
+    """What a system had beside skeletons and class texts; empty where nothing is known of."""
+    return str(_tree()["used"].get(system, ""))
+
+
+@cache
 def all_published() -> tuple[Published, ...]:
     """Every cell, in the order of the file."""
-    tree = yaml.safe_load((Path(__file__).parent / "published.yaml").read_text("utf-8"))
+    tree = _tree()
     sources = tree["sources"]
     return tuple(
         Published(measure, dataset, split, system, tuple(cell[:-1]), **_provenance(sources[cell[-1]]))

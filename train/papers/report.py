@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from train.evaluate.metrics import mean_and_deviation
-from train.papers.published import Published, find_published
+from train.papers.deviations import deviations
+from train.papers.published import Published, all_published, find_published, used
 
 TEST_CLIPS = {"ntu60": 16_487, "ntu120": 50_906, "pku": 2_704}
 """Cross-subject test clips of the whole data set: NTU-120's as METHODS.md 0.2 has them, the others' from memory."""
@@ -27,12 +28,14 @@ def with_rich(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def report_text(report: dict[str, Any]) -> str:
-    """Both tables, each with what its figures stand on."""
+    """Both tables, each with what its figures stand on, and the papers' figures on the same splits."""
     report = report | {"rows": with_rich(report["rows"])}
-    stands_on = "\n".join(f"- {line}" for line in notes(report))
+    differs = [f"Deviates: {line}." for line in deviations(report)]
+    stands_on = "\n".join(f"- {line}" for line in [*notes(report), *differs])
     parts = [f"# {report['table']}", "", "## ZSL: top-1 of unseen clips among unseen classes, %", ""]
     parts += [*_zsl(report), "", stands_on, "", "## GZSL: seen / unseen / harmonic mean among all classes, %", ""]
-    return "\n".join([*parts, *_gzsl(report), "", stands_on, ""])
+    parts += [*_gzsl(report), "", stands_on, "", "## Published on these splits, %", "", *_published(report), ""]
+    return "\n".join(parts)
 
 
 def notes(report: dict[str, Any]) -> list[str]:
@@ -46,6 +49,10 @@ def notes(report: dict[str, Any]) -> list[str]:
         found.append("SELECTED ON TEST: steps, thresholds and constants were chosen on the test classes, as papers do.")
     else:
         found.append("Selection: whatever was chosen was chosen on pseudo-unseen classes, nothing on the test.")
+    periods = [row["period"] + 1 for row in report["rows"] if row.get("period") is not None]
+    if periods:
+        on = "the unseen test clips" if report["select_on_test"] else "pseudo-unseen classes"
+        found.append(f"Epochs or cycles of the heads, the best on {on}: {min(periods)} to {max(periods)}.")
     encoders = ", ".join(sorted({row["encoder"] for row in report["rows"]}))
     given = ", ".join(f"{key} {value}" for key, value in report["encoder_options"].items() if value and key != "table")
     trained = f"{encoders}, trained here ({given}; else by its recipe), joint stream, last epoch"
@@ -55,6 +62,7 @@ def notes(report: dict[str, Any]) -> list[str]:
     found.append(
         f"Heads: {report['variant']} settings, {'/'.join(steps) + ' steps' if steps else 'steps as published'}."
     )
+    found.append(f"Fit: {report['fit']}, {report['epoch']} epoch.")
     found.append("Means over clips, ± standard deviation over seeds of the heads; one encoder for all seeds.")
     return found
 
@@ -97,6 +105,19 @@ def _gzsl(report: dict[str, Any]) -> list[str]:
             chosen = "the test" if each[0]["selected_on_test"] else "pseudo-unseen" if each[0]["constants"] else ""
             rows.append([split, system, rule, len(own), ours, *paper, chosen])
     return _markdown(["split", "system", "rule", "seeds", "ours", "paper", "paper's figure from", "chosen on"], rows)
+
+
+def _published(report: dict[str, Any]) -> list[str]:
+    """Every paper's figures, highest first, with where they come from and what is not like in them."""
+    splits = {row["split"] for row in report["rows"]}
+    splits |= {split.rpartition("-")[0] for split in splits}
+    cells = [cell for cell in all_published() if cell.dataset == report["table"] and cell.split in splits]
+    rows = [
+        [cell.split, cell.measure.upper(), cell.system, " / ".join(f"{value:g}" for value in cell.values),
+         f"{cell.source} [{cell.tag}]", used(cell.system)]
+        for cell in sorted(cells, key=lambda cell: (cell.split, cell.measure == "gzsl", -cell.values[-1]))
+    ]  # fmt: skip
+    return _markdown(["split", "", "system", "paper", "from", "what it used beside skeletons and class texts"], rows)
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:

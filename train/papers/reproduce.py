@@ -40,10 +40,11 @@ from train.papers import encoder as supervised
 from train.papers.features import Features, read_features, write_features
 from train.papers.gzsl import Gate
 from train.papers.heads import NAMES, SETTINGS, VARIANTS, How
-from train.papers.protocol import measure, read_texts
+from train.papers.protocol import measure
 from train.papers.published import all_published
 from train.papers.released import find_released, folder_name
 from train.papers.report import TEST_CLIPS, report_text
+from train.papers.texts import read_targets, read_texts
 
 ENCODERS = {"smie": "st-gcn-narrow", "sa-dvae": "st-gcn"}
 """Of the papers of these splits; all others Shift-GCN (METHODS.md 0.1). SA-DVAE's is mmaction2's own ST-GCN."""
@@ -82,8 +83,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gate-temperature", type=float, default=2.0, help="of --gate fixed; FS-VAE's by default")
     parser.add_argument("--gate-threshold", type=float, default=0.5, help="of --gate fixed; FS-VAE's by default")
     parser.add_argument("--zsl-only", action="store_true", help="no second encoder, no GZSL")
-    parser.add_argument("--texts", type=Path, help="one line a class, embedded by MiniLM; else our own table of names")
-    parser.add_argument("--text-features", type=Path, help="npy `[K, E]`, one row a class, by another text encoder")
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        help="one line a class, or a .csv with a column label, for MiniLM; else our table",
+    )
+    parser.add_argument(
+        "--text-features", type=Path, help="npy `[K, E]` by another text encoder, or `[K, rows, E]`, tokens and pooled"
+    )
+    parser.add_argument(
+        "--rich-texts", type=Path, help="beside --texts, FDSM's second text, such as the authors' _llm.txt"
+    )
+    parser.add_argument("--rich-features", type=Path, help="beside --text-features, FDSM's second text")
+    parser.add_argument("--gate-targets", type=Path, help="FDSM's distilled gate: a number from 0 to 1 for each class")
     parser.add_argument("--encoder", choices=supervised.RECIPES, help="else the one that a split's papers use")
     parser.add_argument(
         "--skeletons",
@@ -212,7 +224,10 @@ def run(arguments: argparse.Namespace) -> None:
     changes = read_changes(arguments.set)
     names = arguments.splits.split(",") if arguments.splits else published_splits(arguments.table)
     splits = [find_split(arguments.table, name) for name in names]
-    texts = read_texts(arguments.table, arguments.texts, arguments.text_features)
+    texts = read_texts(
+        arguments.table, arguments.texts, arguments.text_features, arguments.rich_texts, arguments.rich_features
+    )
+    targets = read_targets(arguments.table, arguments.gate_targets)
 
     prepared: dict[Split, Path] = {}
     if arguments.root is not None:
@@ -231,9 +246,12 @@ def run(arguments: argparse.Namespace) -> None:
     device = str(supervised.pick_device(arguments.device))
     settings = How(
         arguments.variant, arguments.fit, arguments.epoch, select_on_test=arguments.select_on_test, device=device,
-        precision=arguments.head_precision, changes=changes,
+        precision=arguments.head_precision, changes=changes, targets=targets,
     )  # fmt: skip
-    how = {key: getattr(settings, key) for key in ("variant", "fit", "epoch", "select_on_test", "precision", "changes")}
+    how = {
+        key: getattr(settings, key)
+        for key in ("variant", "fit", "epoch", "select_on_test", "precision", "changes", "targets")
+    }
     how |= {"steps": steps}
     gate = Gate(arguments.gate, arguments.gate_temperature, arguments.gate_threshold)
     kept = how | {"gate": dataclasses.asdict(gate), "texts": texts.said, "zsl_only": arguments.zsl_only}
@@ -264,6 +282,8 @@ def run(arguments: argparse.Namespace) -> None:
     report = {
         "schema": "reproduce/1", "git": git_revision(), "date": date,
         "table": arguments.table, "data": str(arguments.root or arguments.features), "features": not prepared,
+        "prepared": arguments.root is not None and (arguments.root / PLAN).is_file(),
+        "text_rows": None if texts.rows is None else [texts.rows.count, texts.rows.pair],
         "encoder_options": fixed, "test_clips_expected": TEST_CLIPS[arguments.table], **kept, "rows": rows,
     }  # fmt: skip
     write_text(arguments.out / "reproduce.json", json.dumps(report, indent=1) + "\n")

@@ -271,6 +271,16 @@ def test_sizes_are_those_of_the_authors_code_and_of_the_edge():
     assert sum(array.size for array in device_weights(Fdsm(EDGE)).values()) * 2 < 7e6, "bytes in float16"
 
 
+def test_the_gate_begins_as_torch_makes_it_and_ours_as_all_other_layers():
+    """The gate's head stands outside the authors' initialisation."""
+    for config, first, last in ((FAITHFUL, 0.0180, 0.0361), (IMPROVED, 0.0396, 0.0806)):
+        torch.manual_seed(0)
+        wide = {"text": 1024, "tokens": 35, "pooled": True, "hidden": 32, "depth": 1, "heads": 2, "gate": 256}
+        gate = Fdsm(dataclasses.replace(config, **wide)).gate
+        assert (gate[0].weight.std().item(), gate[2].weight.std().item()) == pytest.approx((first, last), rel=0.1)
+        assert (gate[0].bias == 0).all() == (config is IMPROVED)
+
+
 def test_bad_input_is_refused_in_one_line():
     for wrong in ({"heads": 5}, {"antithetic": True, "noises": 3}, {"anchor": True}, {"match_at": 50}):
         with pytest.raises(UsageError, match="found"):

@@ -121,3 +121,53 @@ def test_training_separates_classes_that_the_text_tells_apart():
     concept = torch.randint(0, 6, (300,))
     guess = made.energies(centres[concept] + torch.randn(300, 24), text).argmin(1)
     assert (guess == concept).float().mean() > 0.9
+
+
+def test_the_summed_elbo_is_that_of_the_books():
+    """Over the feature's width: half the squared error plus the KL, both summed."""
+    made, text, feature = model(summed=True, text_head=0.0), torch.from_numpy(table(3).pooled()), torch.randn(2, 24)
+    with torch.inference_mode():
+        x, c = made.standardise(feature), made.condition(text)
+        mean, log_variance = made.posterior_of(x[:, None], c[None])
+        rest = 0.5 * (x[:, None] - made.decode(mean, c[None], made.anchor(text)[None])).square().sum(-1)
+        prior_mean, prior_log = made.prior_of(c)
+        kl = torch.distributions.kl_divergence(
+            torch.distributions.Normal(mean, (log_variance / 2).exp()),
+            torch.distributions.Normal(prior_mean[None], (prior_log[None] / 2).exp()),
+        ).sum(-1)
+        torch.testing.assert_close(made.energies(feature, text), (rest + kl) / 24, rtol=1e-4, atol=1e-5)
+
+
+def test_matched_prototypes_are_each_candidates_own():
+    off = {"listwise": 0.0, "prototype": 1.0, "condition_dropout": 0.0, "beta": 0.0, "text_dropout": 0.0}
+    texts, own, x = torch.from_numpy(table(5).pooled()), torch.tensor([0, 3, 2, 1]), torch.randn(4, 24)
+    found = {}
+    for prototypes in ("null", "matched"):
+        for weight in (0.0, 1.0):
+            made = model(**{**off, "prototypes": prototypes, "prototype": weight})
+            torch.manual_seed(1)
+            found[prototypes, weight] = made.loss(x, own, texts, 1.0, texts).item()
+    c = made.condition(texts)
+    logits = torch.zeros(4, 5)
+    for k in range(5):
+        latent = made.posterior_of(made.standardise(x), c[k])[0]
+        logits[:, k] = torch.nn.functional.cosine_similarity(latent, made.prior_of(c[k])[0][None]) / 0.1
+    expected = torch.nn.functional.cross_entropy(logits, own).item()
+    assert found["matched", 1.0] - found["matched", 0.0] == pytest.approx(expected, rel=1e-4)
+    assert found["null", 1.0] != pytest.approx(found["matched", 1.0], rel=1e-3)
+
+
+def test_token_attention_weighs_rows_as_written():
+    made = model(tokens=3)
+    text = torch.randn(5, 4 * 16)
+    rows = torch.nn.functional.normalize(text.reshape(5, 4, 16), dim=-1)
+    w, v = made.attention[0].weight, made.attention[2].weight[0]
+    joined = torch.stack([
+        sum(a * row for a, row in zip(torch.softmax(torch.tanh(own[:3] @ w.T) @ v, 0), own[:3], strict=True))
+        for own in rows
+    ])  # fmt: skip
+    both = torch.cat([rows[:, 3] - made.text_mean, joined], 1) * 4
+    torch.testing.assert_close(made.condition(text), made.project(both), rtol=1e-4, atol=1e-5)
+    loss = made.loss(torch.randn(3, 24), torch.tensor([0, 1, 2]), text, 1.0, text)
+    loss.backward()
+    assert made.attention[0].weight.grad.abs().sum() > 0

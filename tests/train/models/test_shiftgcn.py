@@ -124,3 +124,12 @@ def test_turning_brings_one_direction_onto_another():
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
     assert np.linalg.det(turn) == pytest.approx(1)
     np.testing.assert_array_equal(turn_onto(np.array([0.0, 0, 2]), np.array([0.0, 0, 1])), np.eye(3))
+
+
+def test_weights_begin_as_in_the_authors_code():
+    """Spreads of a 60-way joint stream: classifier, temporal mixing, residual of the last stride."""
+    torch.manual_seed(0)
+    parts = dict(ShiftGCN(ShiftConfig(classes=60)).named_modules())
+    found = [parts[name].weight.std().item() for name in ("fc", "l10.tcn1.temporal_linear", "l8.residual.conv")]
+    assert found == pytest.approx([0.183, 0.088, 0.088], rel=0.03)
+    assert not parts["l8.residual.conv"].bias.any() and not parts["l8.gcn1.down.0"].bias.any()

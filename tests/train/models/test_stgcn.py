@@ -84,6 +84,15 @@ def test_shapes_and_size():
     torch.testing.assert_close(feature, (one + other) / 2)
 
 
+def test_weights_begin_as_in_the_authors_code():
+    torch.manual_seed(0)
+    parts = dict(STGCN().named_modules())
+    assert parts["blocks.9.time.2"].weight.std().item() == pytest.approx(0.02, rel=0.02)
+    assert not parts["blocks.9.time.2"].bias.any() and parts["blocks.9.graph.conv"].weight.std() < 0.021
+    norm = parts["blocks.9.time.0"]
+    assert norm.weight.mean().item() == pytest.approx(1, abs=0.01) and 0.015 < norm.weight.std().item() < 0.025
+
+
 def clip(people: int, frames: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     return np.stack([acting(5, frames, rng, x=x) for x in (0.0, 1.0)[:people]]).astype(np.float32)

@@ -8,8 +8,9 @@ from train.data.splits import find_split, pseudo_unseen
 from train.papers.features import read_features
 from train.papers.gzsl import Gate
 from train.papers.heads import How
-from train.papers.protocol import measure, read_texts
+from train.papers.protocol import measure
 from train.papers.released import find_released
+from train.papers.texts import read_texts
 
 SPLIT, RANDOM = find_split("ntu60", "synse-55-5"), find_split("ntu60", "sa-dvae-2")
 RNG = np.random.default_rng(0)

@@ -12,21 +12,24 @@ import train.papers.heads
 import train.papers.protocol
 import train.papers.reproduce
 from edge_app.errors import UsageError
+from edge_app.ranker.labels.text_encoder import TextEncoder
 from tests.train.formats import write_ntu_folder
 from train.__main__ import main
 from train.data.splits import CLASSES, Split, all_splits, class_names, find_split
 from train.data.texts import FixedTexts
 from train.evaluate.metrics import harmonic
+from train.heads.fdsm import distil_gate
 from train.models.fdsm import EDGE, FAITHFUL, Fdsm
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.papers.encoder import Recipe, p1
 from train.papers.features import FILES, Features, read_features
 from train.papers.heads import Fitted, How, fit_head, ranker
-from train.papers.protocol import Texts, measure, read_texts
+from train.papers.protocol import measure
 from train.papers.published import all_published, find_published
 from train.papers.released import find_released
 from train.papers.report import report_text
 from train.papers.reproduce import encoder_of, published_splits
+from train.papers.texts import Texts, read_targets, read_texts
 
 TINY = Split("ntu60", "tiny", unseen=(2, 5), pseudo_unseen=(3, 6), source="this test")
 SMALL = Recipe(
@@ -35,7 +38,9 @@ SMALL = Recipe(
 SELECTED = "SELECTED ON TEST"
 REPORT = {
     "table": "ntu60", "data": "made up", "features": True, "encoder_options": {}, "test_clips_expected": 16_487,
-    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False,
+    "texts": "made up", "steps": [None], "select_on_test": False, "zsl_only": False, "variant": "faithful",
+    "fit": "ours", "epoch": "last", "precision": "fp32", "changes": [], "targets": None, "gate": {"kind": "mended"},
+    "text_rows": None, "prepared": False,
 }  # fmt: skip
 
 
@@ -65,7 +70,8 @@ def test_from_raw_files_to_tables(raw, tiny, tmp_path, capsys, monkeypatch):
     assert reproduce(raw, out) == 0
     text = (out / "reproduce.md").read_text()
     assert capsys.readouterr().out.strip().endswith(text.strip())
-    assert text.count("Selection: whatever was chosen was chosen on pseudo-unseen classes") == 2 == text.count("\n## ")
+    assert text.count("Selection: whatever was chosen was chosen on pseudo-unseen classes") == 2
+    assert text.count("\n## ") == 3, "and what is published, which nobody chose anything for"
     assert text.count("THESE FIGURES MEAN NOTHING") == text.count("our own table by the class names") == 2
     assert text.count(f"{raw}, 64 test clips") == 2 and SELECTED not in text
     report = json.loads((out / "reproduce.json").read_text())
@@ -99,7 +105,7 @@ def test_what_was_selected_on_the_test_is_said_in_every_table(raw, tiny, tmp_pat
     stamp = encoder.stat().st_mtime_ns
     assert reproduce(raw, out, "--systems", "ridge", "--select-on-test") == 0
     text = (out / "reproduce.md").read_text()
-    assert text.count(SELECTED) == 2 == text.count("\n## ") and "| the test |" in text
+    assert text.count(SELECTED) == 2 == text.count("\n## ") - 1 and "| the test |" in text
     assert encoder.stat().st_mtime_ns == stamp and len(list((out / "results").iterdir())) == 2
 
     again = ("--systems", "ridge", "--features", str(out / "features/tiny-shift-gcn"))
@@ -168,6 +174,18 @@ def test_steps_are_chosen_on_pseudo_unseen_classes(monkeypatch, select_on_test):
     assert [rule["rule"] for rule in measure("ridge", TINY, main_set, None, texts, how, [None])["gzsl"]] == (
         ["plain", "stacking"] if select_on_test else ["plain"]
     )
+
+
+@pytest.mark.parametrize("select_on_test", [False, True])
+def test_the_best_epoch_is_looked_for_after_the_steps_are_chosen(tmp_path, select_on_test):
+    main_set, pseudo = one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), one_hot((3, 6), (0, 1, 4, 7), 2)
+    texts = Texts(class_names("ntu60"), FixedTexts(class_names("ntu60"), np.eye(60, dtype=np.float32)), "one-hot")
+    how = How(fit="authors", epoch="best", select_on_test=select_on_test, checkpoint=tmp_path / "fit")
+    row = measure("scale", TINY, main_set, pseudo, texts, how, [11, 12])
+    assert row["steps"] in (11, 12) and len(row["period_scores"]) == row["steps"]
+    assert row["period"] == int(np.argmax(row["period_scores"])), "the first of the best"
+    with pytest.raises(UsageError, match="--epoch best, but no pseudo-unseen classes"):
+        measure("scale", TINY, main_set, None, texts, How(epoch="best"), [11])
 
 
 @pytest.mark.parametrize("system", ["scale", "fdsm", "sa_dvae", "fs_vae", "ridge", "devise", "conse"])
@@ -260,8 +278,103 @@ def test_every_published_figure_has_a_provenance():
     assert find_published("gzsl", "ntu60", "synse-55-5", "fs_vae").values == (77.0, 74.5, 75.7)
 
 
+def test_every_deviation_is_printed_with_each_table_and_none_that_was_not_active():
+    row = {"split": "synse-55-5", "system": "fdsm", "seed": 0, "steps": None, "chance": 0.2, "gzsl": [],
+           "encoder": "as published", "zsl": {"top1": 0.5}, "clips": {"gtest": 16_487}}  # fmt: skip
+    systems = [row, row | {"system": "sa_dvae"}]
+    ours = report_text(REPORT | {"rows": systems})
+    for said in (
+        "fdsm: fitted our way", "sa_dvae: fitted our way", "35 tokens and the pooled row", "the gate is learned",
+        "the curriculum does nothing", "log-variances", "the last epoch is kept", "--gate released",
+    ):  # fmt: skip
+        assert sum(said in line for line in ours.splitlines()) == 2, said
+    theirs = {"fit": "authors", "epoch": "best", "select_on_test": True, "text_rows": [36, True], "targets": [0.5],
+              "gate": {"kind": "released"}, "rows": systems[:1]}  # fmt: skip
+    assert "Deviates" not in report_text(REPORT | theirs)
+    changed = report_text(REPORT | theirs | {"changes": [["fdsm.depth", 2]], "precision": "bf16"})
+    assert changed.count("Deviates: --set fdsm.depth=2") == 2 == changed.count("Deviates: fdsm: computed in bf16")
+    assert "Epochs or cycles of the heads, the best on the unseen test clips: 3 to 3." in report_text(
+        REPORT | theirs | {"rows": [row | {"period": 2}]}
+    )
+
+
+def test_published_figures_stand_with_their_sources_and_what_they_used():
+    row = {"split": "synse-110-10", "system": "ridge", "seed": 0, "steps": None, "chance": 0.1, "gzsl": [],
+           "encoder": "as published", "zsl": {"top1": 0.5}, "clips": {"gtest": 50_906}}  # fmt: skip
+    text = report_text(REPORT | {"table": "ntu120", "test_clips_expected": 50_906, "rows": [row]})
+    table = text.partition("## Published on these splits")[2]
+    assert "| synse-110-10 | ZSL | fdsm | 75.24 | arXivLens on FDSM, 2604.09063 [2ND] | best epoch on the test" in table
+    assert "posebridge | 80.3 |" in table and "from RGB |" in table and "adapts at test time |" in table
+    figures = [float(line.split("|")[4]) for line in table.splitlines() if "| ZSL |" in line]
+    assert figures == sorted(figures, reverse=True) and "synse-96-24" not in table
+
+
 @pytest.mark.parametrize("dataset", CLASSES)
 def test_the_splits_of_a_table_are_those_with_figures(dataset):
     found = published_splits(dataset)
     assert {f"{kind}-{n}" for kind in ("smie", "sa-dvae") for n in (1, 2, 3)} <= set(found)
     assert ("synse-55-5" in found) == (dataset == "ntu60") and not any(name.startswith("star") for name in found)
+
+
+TOKENS = {"hidden": 16, "heads": 2, "depth": 1, "time": 8, "gate": 4}
+
+
+def test_fdsm_reads_tokens_and_a_pair_as_its_code_does(tmp_path, monkeypatch):
+    """35 tokens and the pooled row of both texts as they come, asked with the sparse ones, then with the rich ones."""
+    config = train.papers.heads.dataclasses.replace(FAITHFUL, **TOKENS)
+    monkeypatch.setattr(train.papers.heads.fdsm, "FAITHFUL", config)
+    rng = np.random.default_rng(0)
+    sparse, rich = (5 * rng.normal(size=(60, 4, 8)).astype(np.float32) for _ in range(2))
+    np.save(tmp_path / "sparse.npy", sparse)
+    np.save(tmp_path / "rich.npy", rich)
+    texts = read_texts("ntu60", None, tmp_path / "sparse.npy", None, tmp_path / "rich.npy")
+    given, loss, energies = [], Fdsm.loss, Fdsm.energies
+    monkeypatch.setattr(Fdsm, "loss", lambda self, *how: (given.append((self, *how)), loss(self, *how))[1])
+    asked = []
+    monkeypatch.setattr(Fdsm, "energies", lambda self, x, text: (asked.append(text), energies(self, x, text))[1])
+    targets = tmp_path / "targets.txt"
+    targets.write_text("0.5\n" * 60)
+    how = How(fit="authors", steps=3, targets=read_targets("ntu60", targets))
+    row = measure("fdsm", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, how, [3])
+    model, _, _, of_sparse, of_rich, *_ = given[0]
+    assert (model.config.tokens, model.config.pooled, model.config.text) == (3, True, 8)
+    seen = [0, 1, 3, 4, 6, 7]
+    np.testing.assert_array_equal(of_sparse.reshape(6, 4, 8), sparse[seen])
+    np.testing.assert_array_equal(of_rich.reshape(6, 4, 8), rich[seen])
+    first, *_, last = [text.reshape(2, 4, 8) for text in asked if len(text) == 2]
+    np.testing.assert_array_equal(first, sparse[[2, 5]])
+    np.testing.assert_array_equal(last, rich[[2, 5]])
+    assert "rich" in row
+    unit = sparse[:, -1] / np.linalg.norm(sparse[:, -1], axis=1, keepdims=True)
+    np.testing.assert_allclose(texts.of("sa_dvae", how).pooled(np.arange(60)), unit, rtol=1e-5)
+    tokens = texts.of("scale", How(changes=(("scale.tokens", 3),)))
+    assert tokens.pooled(np.arange(60)).shape == (60, 32)
+    scale = measure(
+        "scale", TINY, one_hot((2, 5), (0, 1, 3, 4, 6, 7), 1), None, texts, How(changes=(("scale.tokens", 3),)), [12]
+    )
+    assert 0 <= scale["zsl"]["top1"] <= 1
+
+
+def test_the_gate_is_distilled_and_then_left_alone():
+    torch.manual_seed(0)
+    gate = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 1))
+    x = torch.randn(60, 8)
+    goal = (x[:, 0] > 0).float()
+    before = torch.nn.functional.mse_loss(gate(x)[:, 0].sigmoid(), goal).item()
+    distil_gate(gate, x, goal, 0)
+    assert torch.nn.functional.mse_loss(gate(x)[:, 0].sigmoid(), goal).item() < before - 0.001
+
+
+def test_the_authors_csv_and_llm_files_are_read_as_a_pair(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("idx,label\n" + "".join(f'{i},"move, {i}"\n' for i in range(60)))
+    (tmp_path / "a.txt").write_text("".join(f"it means {i}\n" for i in range(60)))
+    texts = read_texts("ntu60", tmp_path / "a.csv", None, tmp_path / "a.txt")
+    assert (texts.rows.count, texts.rows.pair, texts.rows.width) == (1, True, 384)
+    expected = TextEncoder().encode(["move, 7", "it means 7"])
+    np.testing.assert_allclose(texts.rows.pooled([class_names("ntu60")[7]])[0], expected.reshape(-1), atol=1e-5)
+    for wrong in ((None, None, tmp_path / "a.txt"), (tmp_path / "a.csv", tmp_path / "a.txt")):
+        with pytest.raises(UsageError, match=r"expected|goes with"):
+            read_texts("ntu60", *wrong)
+    (tmp_path / "t.txt").write_text("2\n" * 60)
+    with pytest.raises(UsageError, match="60 numbers from 0 to 1 expected"):
+        read_targets("ntu60", tmp_path / "t.txt")
