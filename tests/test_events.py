@@ -21,8 +21,8 @@ def window(t_ns: int, *, track: int = 1, motion: float = 1.0, seen: float = 1.0)
 
 def step(
     detector: EventDetector, number: int, label: int | None, *, known: float = 0.95, version: int = 1,
-    state: str = "running", labels: tuple[str, ...] = LABELS, enter: tuple[float | None, ...] = (), sudden: tuple[bool, ...] = (),
-    **shape: float,
+    state: str = "running", labels: tuple[str, ...] = LABELS, enter: tuple[float | None, ...] = (),
+    sudden: tuple[bool, ...] = (), **shape: float,
 ):  # fmt: skip
     """One report in which `label` has nearly all of the score; None: nobody in view."""
     t_ns = (number + 1) * STEP_NS
