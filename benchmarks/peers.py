@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 
 from edge_app.encoder import load_encoder
-from edge_app.ranker.load import feature_mean, load_ranker
+from edge_app.ranker.conse import WithConse
+from edge_app.ranker.load import load_ranker
 from edge_app.ranker.scale import ScaleModel
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -211,9 +212,12 @@ def scale_macs() -> int:
     """For all labels and texts of the background, with the decoder folded (`edge_app.ranker.scale`)."""
     bundle = load_bundle(DEFAULT)
     ranker = load_ranker(bundle, "scale", made_up(LABELS))
-    assert isinstance(ranker.model, ScaleModel)
-    candidates = ranker.energies(feature_mean(bundle)[None]).shape[1]
-    return candidates * ranker.model.macs
+    model = ranker.model.model if isinstance(ranker.model, WithConse) else ranker.model
+    assert isinstance(model, ScaleModel)
+    encoder = bundle.manifest["encoder"]
+    vector = np.zeros(encoder.get("output", encoder["feature"]), np.float32)
+    candidates = ranker.energies(vector[None]).shape[1]
+    return candidates * model.macs
 
 
 def tdsm_macs() -> int:

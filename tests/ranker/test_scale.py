@@ -9,8 +9,7 @@ from edge_app.encoder import load_encoder
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
 from edge_app.ranker.layers import triangle
-from edge_app.ranker.load import load_ranker
-from edge_app.ranker.scale import CHUNK
+from edge_app.ranker.scale import CHUNK, ScaleModel
 
 
 def table(count: int) -> LabelTable:
@@ -48,20 +47,20 @@ def plain(w: dict[str, np.ndarray], x: np.ndarray, text: np.ndarray) -> np.ndarr
     hidden = linear("decoder_z", mean) + linear("decoder_c", condition)
     rest = x - anchor - linear("decoder.2", gelu(norm("decoder.0", hidden)))
     kl = 0.5 * (prior_log - log + (np.exp(log) + (mean - prior_mean) ** 2) / np.exp(prior_log) - 1).mean(axis=1)
-    return 0.5 * (rest * rest).mean(axis=1) + kl
+    told = w["text_head"] * 0.5 * ((x - anchor) ** 2).mean(axis=1)
+    return 0.5 * (rest * rest).mean(axis=1) + kl + told
 
 
 @pytest.mark.parametrize("count", [1, 12, CHUNK + 1])
 def test_energies_are_those_of_the_plain_computation(count):
     bundle, labels = load_bundle(DEFAULT), table(count)
-    ranker, encoder = load_ranker(bundle, "scale", labels), load_encoder(bundle)
-    weights = {k: v.astype(np.float64) for k, v in load_npz(DEFAULT / "ranker-scale.npz").items()}
+    stored, encoder = load_npz(DEFAULT / "ranker-scale.npz"), load_encoder(bundle)
+    energies = ScaleModel(stored).with_texts(labels.pooled(), count)
+    weights = {k: v.astype(np.float64) for k, v in stored.items()}
     for window in bundle.golden()["windows"][:4]:
         vector = encoder.vector(window)[: len(weights["feature_mean"])]
-        found = ranker.energies(vector[None])[0, :count]
-        lowered = bundle.calibration["rankers"]["scale"]["novel"]  # no made-up label is known to training
-        expected = plain(weights, vector.astype(np.float64), labels.pooled().astype(np.float64)) - lowered
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+        expected = plain(weights, vector.astype(np.float64), labels.pooled().astype(np.float64))
+        np.testing.assert_allclose(energies(vector[None])[0], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [3, 4, 10, 256])
