@@ -35,6 +35,8 @@ class WebClasses:
 class WithConse:
     """An `EnergyModel` with this term; the shares of the classes are the last numbers of a feature.
 
+    FDSM goes without: it matches a part of the background alone, another one for each window.
+
     Args:
         model: whose energies are lowered.
         weight: energy for each unit of the logarithm of a label's share.

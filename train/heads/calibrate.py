@@ -197,12 +197,13 @@ def run(arguments: argparse.Namespace) -> None:
             if isinstance(model, FdsmModel)
             else _energies(ranker, everyday, vectors)
         )
-        weight = CONSE * float(own.std(axis=1).mean()) if web_says else 0.0
-        for i, (labels, background_own) in enumerate(web_says):
+        heeded = [] if isinstance(model, FdsmModel) else web_says  # which matches a part of the background alone
+        weight = CONSE * float(own.std(axis=1).mean())
+        for i, (labels, background_own) in enumerate(heeded):
             own[i, lists[i]] -= weight * labels
             other[i, apart[i]] -= weight * background_own
         numbers, fit[kind] = calibrate(own, other, sample)
-        rankers[kind] = numbers | ({"conse": weight} if web_says else {})
+        rankers[kind] = numbers | ({"conse": weight} if heeded else {})
         print(json.dumps({kind: fit[kind]}))
     how = {"lists": len(lists), "withheld": saved["withheld"], "seed": arguments.seed}
     calibration = {"rankers": rankers, "fit": fit | how}
