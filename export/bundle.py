@@ -37,6 +37,8 @@ from train.models.edge import Detailed
 from train.synthetic.person_clips import generated_clips
 
 GOLDEN = 12
+PLACES = ("data", "out", "cache")
+"""Settings of a training that say where things lay."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +95,7 @@ def run(arguments: argparse.Namespace) -> None:
             np.savez_compressed(work / "web_classes.npz", texts=texts, mean=mean, names=names)
         shutil.copy(arguments.calibration, work / "calibration.json")
         shutil.copy(arguments.card, work / "MODEL_CARD.md")
+        settings = {name: value for name, value in saved["settings"].items() if name not in PLACES}
         manifest: dict[str, Any] = {
             "format": FORMAT,
             "name": arguments.name,
@@ -103,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
             "rankers": {kind: {"file": f"ranker-{kind}.npz"} for kind in heads},
             "text_encoder": text.id,
             "licence": "weights: non-commercial, see MODEL_CARD.md",
-            "training_data": {"concepts": saved["concepts"], "settings": saved["settings"]},
+            "training_data": {"concepts": saved["concepts"], "settings": settings},
             "metrics": json.loads(arguments.metrics.read_text()) if arguments.metrics else {},
         }
         np.savez(work / "golden.npz", windows=np.zeros((0, spec.length, 15, 4), np.float32))

@@ -12,11 +12,14 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
+from onnxscript import optimizer
 from torch import nn
 
 from edge_app.window.skeleton import WindowSpec
 
 MAX_BATCH = 64
+FOLDED = 4096
+"""Constants of more numbers are not worked out in advance: a runtime does that when it loads the file."""
 LARGE = 1000
 """Weights of at least so many numbers are kept in half precision."""
 
@@ -35,9 +38,10 @@ def export_encoder(encoder: nn.Module, spec: WindowSpec, path: Path) -> int:
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
             encoder, (example,), input_names=["window"], output_names=["feature"],
-            dynamic_shapes=({0: batch},), dynamo=True, opset_version=20,
+            dynamic_shapes=({0: batch},), dynamo=True, opset_version=20, optimize=False,
         )  # fmt: skip
-    assert program is not None
+        assert program is not None
+        optimizer.optimize(program.model, output_size_limit=FOLDED)
     model = program.model_proto
     for node in model.graph.node:
         del node.metadata_props[:]
