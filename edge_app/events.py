@@ -36,7 +36,7 @@ class EventConfig:
     smooth_s: float = 0.4
     enter: float = 0.35
     exit: float = 0.2
-    sudden: float = 0.6
+    sudden: float = 0.55
     hold_s: float = 0.3
     release_s: float = 0.5
     idle_motion: float = 0.2
@@ -157,7 +157,7 @@ class EventDetector:
             self._leader = None
         elif label != self._leader:
             self._leader, self._leader_since_ns = label, window.t_ns
-        sudden = self._sudden(ranking)
+        sudden = self._sudden(ranking) if present else None
         if sudden is not None:
             belief[sudden] = top = float(ranking.scores[sudden] * ranking.known)
             self._leader = label = ranking.labels[sudden]
