@@ -33,13 +33,13 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
     if (kept := finish(out.with_name(f"{out.name}.part"))) is not None:
         log.warning("a recording of that name was not finished; what it held is in %s", kept)
     ensure_pose_model()
-    until = time.monotonic() + seconds if seconds else None
     frames = found = 0
     with (
         open_source(source, realtime=True) as opened,
         choose_pose(settings.pose.backend).open(settings.camera.max_people) as estimator,
         Recorder(RecordingFile(out)) as recorder,
     ):
+        until = time.monotonic() + seconds if seconds else None  # once all is loaded
         try:
             while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
                 if recorder.full:
