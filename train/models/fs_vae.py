@@ -7,6 +7,7 @@ enhancement over time instead of over channels, and body parts with latents of t
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,7 +42,7 @@ class FsVaeConfig:
         paper's idea; with `steps` 0 there is nothing to enhance), or "none".
     part_feature, part_text: widths of each of arms, legs and torso; 0 for the whole body alone.
     part_weight: share of the parts in loss and energy, where features of parts are given.
-    one_epsilon, rectified, standardised: as in SA-DVAE.
+    one_epsilon, rectified, bound, standardised: as in SA-DVAE.
     cross_from, kl_from, rise: of `released_weights`, shares of a cycle.
     calibration: lambda of 5.3. cross: alpha. both_sides: also the feature's error is set against a negative, and
         negatives are of another class; as coded, they are any sample, and the feature's error has none.
@@ -59,6 +60,7 @@ class FsVaeConfig:
     part_weight: float = 0.3
     one_epsilon: bool = True
     rectified: bool = True
+    bound: float = math.inf
     standardised: bool = False
     reconstruction: float = 1.0
     kl: float = 1.0
@@ -88,6 +90,7 @@ IMPROVED = FsVaeConfig(
     frequency="time",
     one_epsilon=False,
     rectified=False,
+    bound=8.0,
     standardised=True,
     cross=0.1,
     both_sides=True,
@@ -189,6 +192,9 @@ class FsVae(nn.Module):
         self.text_gains = ChannelGains(c.text) if coded else None
         self.time_gains = TimeGains(c.steps) if c.steps else None
 
+    def posterior(self, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
+        return posterior(layer, x, self.config.bound)
+
     def levels(self, feature: Tensor, text: Tensor) -> list[tuple[Level, Tensor, Tensor, Tensor, Tensor]]:
         """Of each level that the feature has: level, what goes in, what should come out, text in, text out.
 
@@ -227,20 +233,20 @@ class FsVae(nn.Module):
         levels = self.levels(feature, text)
         total = torch.zeros((), device=feature.device)
         for share, (level, x, _, t, _) in zip(self.shares(len(levels)), levels, strict=True):
-            latent, _ = posterior(level.feature_encoder, x)
-            total = total + share * latent_energies(latent, *posterior(level.text_encoder, t))
+            latent, _ = self.posterior(level.feature_encoder, x)
+            total = total + share * latent_energies(latent, *self.posterior(level.text_encoder, t))
         return total
 
     def latent(self, feature: Tensor) -> Tensor:
         """Mean latent of the whole body, which the classifier reads: `[B, D] -> [B, latent]`."""
         level, x, *_ = self.levels(feature, self.text_mean[None])[0]
-        return posterior(level.feature_encoder, x)[0]
+        return self.posterior(level.feature_encoder, x)[0]
 
     def classifier(self, text: Tensor, **how: Any) -> nn.Module:
         """The papers' classifier for these texts (4.4): `latent(feature) -> [B, K]` logits. how: of
         `train_classifier`."""
         level, _, _, t, _ = self.levels(self.feature_mean[None], text)[0]
-        of_text = posterior(level.text_encoder, t)
+        of_text = self.posterior(level.text_encoder, t)
         return train_classifier(*of_text, rectified=self.config.rectified, one_epsilon=self.config.one_epsilon, **how)
 
     def weights(self, step: int, steps: int) -> Weights:
@@ -258,7 +264,10 @@ class FsVae(nn.Module):
         c, levels = self.config, self.levels(feature, text)
         total = torch.zeros((), device=feature.device)
         for share, (level, inputs, x, text_inputs, t) in zip(self.shares(len(levels)), levels, strict=True):
-            of_x, of_text = posterior(level.feature_encoder, inputs), posterior(level.text_encoder, text_inputs)
+            of_x, of_text = (
+                self.posterior(level.feature_encoder, inputs),
+                self.posterior(level.text_encoder, text_inputs),
+            )
             of_t, own_text = (of_text[0][own], of_text[1][own]), t[own]
             z, z_t = draw(*of_x, c.one_epsilon), draw(*of_t, c.one_epsilon)
             mse = functional.mse_loss

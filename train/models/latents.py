@@ -51,10 +51,10 @@ def gaussian(inputs: int, latent: int) -> nn.Linear:
     return linear(inputs, 2 * latent, 2)
 
 
-def posterior(layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance; the bound on the latter is ours and keeps texts unlike the training's within reason."""
+def posterior(layer: nn.Linear, x: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance; a bound on the latter, which is ours, keeps texts unlike the training's within reason."""
     mean, log_variance = layer(x).chunk(2, dim=-1)
-    return mean, log_variance.clamp(-8, 8)
+    return mean, log_variance.clamp(-bound, bound)
 
 
 def draw(mean: Tensor, log_variance: Tensor, one_epsilon: bool, parts: tuple[int, ...] = ()) -> Tensor:

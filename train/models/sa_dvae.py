@@ -6,6 +6,7 @@ keeps the parts independent (total correlation); cross-reconstruction aligns the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,7 @@ class SaDvaeConfig:
     related, irrelevant: widths of the latent's parts (d_r, d_v of 4.3).
     one_epsilon, rectified: quirks of the code (4.1): one random number a sample, drawn for each part of the latent and
         each text by itself; ReLU after decoders and classifier.
+    bound: of log-variances, either way; ours.
     redrawn: the discriminator's pairs with texts draw the irrelevant part anew, as coded. discriminator_first: it
         learns from a batch before the autoencoders do, as coded.
     standardised: features by the training's statistics, texts centred; ours.
@@ -49,6 +51,7 @@ class SaDvaeConfig:
     irrelevant: int = 8
     one_epsilon: bool = True
     rectified: bool = True
+    bound: float = math.inf
     redrawn: bool = True
     discriminator_first: bool = True
     standardised: bool = False
@@ -71,6 +74,7 @@ FAITHFUL = SaDvaeConfig()
 IMPROVED = SaDvaeConfig(
     one_epsilon=False,
     rectified=False,
+    bound=8.0,
     redrawn=False,
     discriminator_first=False,
     standardised=True,
@@ -125,18 +129,21 @@ class SaDvae(nn.Module):
         t = self.text_decoder(related)
         return t.relu() if self.config.rectified else t
 
+    def posterior(self, layer: nn.Linear, x: Tensor) -> tuple[Tensor, Tensor]:
+        return posterior(layer, x, self.config.bound)
+
     def related(self, feature: Tensor) -> Tensor:
         """Mean of the part that text can tell: `[B, feature] -> [B, related]`."""
-        return posterior(self.feature_encoder, self.standardise(feature))[0][:, : self.config.related]
+        return self.posterior(self.feature_encoder, self.standardise(feature))[0][:, : self.config.related]
 
     def energies(self, feature: Tensor, text: Tensor) -> Tensor:
         """Closed form, INFERRED (4.4), nothing sampled: `[B, feature], [K, text] -> [B, K]`."""
-        return latent_energies(self.related(feature), *posterior(self.text_encoder, self.text_of(text)))
+        return latent_energies(self.related(feature), *self.posterior(self.text_encoder, self.text_of(text)))
 
     def classifier(self, text: Tensor, **how: Any) -> nn.Module:
         """The paper's classifier for these texts `[K, text]`: `related(feature) -> [B, K]` logits. how: of
         `train_classifier`."""
-        of_text = posterior(self.text_encoder, self.text_of(text))
+        of_text = self.posterior(self.text_encoder, self.text_of(text))
         return train_classifier(*of_text, rectified=self.config.rectified, one_epsilon=self.config.one_epsilon, **how)
 
     def weights(self, step: int, steps: int) -> Weights:
@@ -161,7 +168,7 @@ class SaDvae(nn.Module):
                 of them. same: bool `[B, K]`, texts that mean the same as the feature's own and are no rivals.
         """
         c, x, t = self.config, self.standardise(feature), self.text_of(text)
-        of_x, of_text = posterior(self.feature_encoder, x), posterior(self.text_encoder, t)
+        of_x, of_text = self.posterior(self.feature_encoder, x), self.posterior(self.text_encoder, t)
         of_t, t = (of_text[0][own], of_text[1][own]), t[own]
         z, z_t = self.draw(of_x), draw(*of_t, c.one_epsilon)
         related, irrelevant = z[:, : c.related], z[:, c.related :]
@@ -183,8 +190,8 @@ class SaDvae(nn.Module):
         """Pairs of one skeleton or its text against shuffled ones (4.2); only the discriminator gets a gradient."""
         c = self.config
         with torch.no_grad():
-            of_x = posterior(self.feature_encoder, self.standardise(feature))
-            mean, log_variance = posterior(self.text_encoder, self.text_of(text))
+            of_x = self.posterior(self.feature_encoder, self.standardise(feature))
+            mean, log_variance = self.posterior(self.text_encoder, self.text_of(text))
             z = self.draw(of_x)
             z_t = draw(mean[own], log_variance[own], c.one_epsilon)
             again = self.draw(of_x) if c.redrawn else z

@@ -71,8 +71,6 @@ def _of_head(system: str, report: dict[str, Any]) -> Iterator[str]:
     if report["variant"] == "faithful":
         if system == "fdsm" and not report["targets"]:
             yield "the gate is learned with the rest; the paper distils it from a language model: --gate-targets"
-        if system in ("sa_dvae", "fs_vae"):
-            yield "log-variances are held within 8 of 0; theirs are not"
         if system == "scale":
             yield "all formulas are inferred; free bits, warm-up; by default means over dimensions, so that the KL " \
                 "weighs 4 times the ELBO's, prototypes without a text, no tokens (docs/papers.md)"  # fmt: skip

@@ -16,7 +16,8 @@ from edge_app.ranker.sa_dvae import SaDvaeModel
 from train.encoder.frozen import Extra
 from train.heads.loop import Recipe
 from train.heads.vaes import fit_sa_dvae
-from train.models.latents import Weights
+from train.models import fs_vae
+from train.models.latents import Weights, gaussian, posterior
 from train.models.sa_dvae import FAITHFUL, IMPROVED, SaDvae
 
 SMALL = {"feature": 24, "text": 16, "related": 10, "irrelevant": 4, "noise": 32}
@@ -164,6 +165,14 @@ def test_the_parts_of_a_latent_have_noise_of_their_own():
     related, irrelevant = made.draw(of_x).split([10, 4], 1)
     assert (related == related[:, :1]).all() and (irrelevant == irrelevant[:, :1]).all(), "one number a call"
     assert abs(np.corrcoef(related[:, 0], irrelevant[:, 0])[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("base", [FAITHFUL, IMPROVED, fs_vae.FAITHFUL, fs_vae.IMPROVED])
+def test_only_ours_bounds_log_variances(base):
+    layer = gaussian(2, 3)
+    layer.bias.data = torch.tensor([0.0, 0, 0, 20, -20, 1])
+    found = posterior(layer, torch.zeros(1, 2), base.bound)[1][0].tolist()
+    assert found == ([20, -20, 1] if base in (FAITHFUL, fs_vae.FAITHFUL) else [8, -8, 1])
 
 
 @pytest.mark.parametrize("base", [FAITHFUL, IMPROVED])
