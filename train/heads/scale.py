@@ -16,9 +16,11 @@ def fit_scale(samples: Samples, config: ScaleConfig, recipe: Recipe, text_map: T
     """Train a SCALE head; returns its exponential average.
 
     Args:
-        text_map: `[D, texts.dim]`, where anchors begin.
+        text_map: `[D, texts.dim]`, where anchors begin; without it there is no text head to listen to.
     """
     torch.manual_seed(recipe.seed)
+    if text_map is None:
+        config = dataclasses.replace(config, text_head=0.0)
     texts, names = samples.texts, samples.names
     width = texts.dim // (config.tokens + 1)
     model = Scale(dataclasses.replace(config, feature=samples.features.shape[1], text=width))
