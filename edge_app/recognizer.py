@@ -9,6 +9,7 @@ The program runs the same `FrontEnd` in its camera processes and the same `BackE
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,8 @@ from edge_app.track import make_tracker
 from edge_app.types import CameraReport, CameraState, Decision, Frame, Pose, Poses, Ranking, Reason, Track, Window
 from edge_app.window.buffer import WindowBuffers
 from edge_app.window.skeleton import WindowSpec
+
+log = logging.getLogger(__name__)
 
 MAX_PEOPLE = 8
 WAIT_S = 0.2
@@ -461,7 +464,8 @@ def _labels(labels: str | Sequence[str | Label] | None, bundle: Bundle) -> tuple
     if isinstance(labels, str):
         return parse_labels(labels)
     lines = [line_of(label) if isinstance(label, Label) else label for label in labels]
-    return parse_lines(lines, "label", may_be_empty=True)
+    parsed = all(isinstance(label, Label) for label in labels)  # and checked then
+    return parse_lines(lines, "label", may_be_empty=True, note=None if parsed else log.warning)
 
 
 @dataclass(frozen=True, slots=True)

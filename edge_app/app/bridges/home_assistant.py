@@ -199,10 +199,8 @@ class HomeAssistant:
                 camera.open.update([_opened(data)])
         elif data["state"] in STATES:
             listed = dict(map(_opened, [] if message.local else data["open"]))
-            camera.state, camera.open = (
-                data["state"],
-                {event: camera.open.get(event, listed[event]) for event in listed},
-            )
+            camera.open = {event: camera.open.get(event, listed[event]) for event in listed}
+            camera.state = data["state"]
             self._labels.want((data.get("run"), data.get("labels_version")))
         self._announce(camera)
         self._tell(camera)

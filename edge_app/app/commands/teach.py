@@ -73,7 +73,7 @@ def one_label(line: str, note: Note | None = log.warning) -> Label:
     """
     labels = parse_lines([line], "label", note=note)
     if len(labels) != 1:
-        raise UsageError(f"{len(labels)} labels found, one is allowed")
+        raise UsageError(f"{len(labels)} labels found, one is allowed; its name has no ',' and no ';'")
     return labels[0]
 
 

@@ -41,14 +41,14 @@ def read(text: str) -> Reading:
     if labels:
         both = " and ".join(f"{label!r} in {LANGUAGES[language]}" for language, label in labels.items())
         return Reading(text, "no", f"it is {both}")
-    reading, action = _word_by_word(text), find_action(text)
+    reading, action = read_words(text), find_action(text)
     if action is None:
         return reading
     return Reading(action.name if reading.sure == "no" else text)
 
 
-def _word_by_word(text: str) -> Reading:
-    """Judged by the words: those that the English tables or the encoder's vocabulary have whole are known."""
+def read_words(text: str) -> Reading:
+    """A text by its words alone, as a description is: what the English tables or the vocabulary have whole is known."""
     found = [word for word in words(text) if any(map(str.isalnum, word))]
     for word in found:
         if not _is_latin(word) or vocabulary()["[UNK]"] in pieces(word):

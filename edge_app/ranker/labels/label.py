@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.actions import fold
-from edge_app.ranker.labels.english import Reading, read
+from edge_app.ranker.labels.english import Reading, read, read_words
 from edge_app.ranker.labels.languages import LANGUAGES, names
 from edge_app.ranker.labels.text_encoder import token_ids
 
@@ -247,18 +247,16 @@ def _check_words(labels: Iterable[tuple[Label, str]], note: Note) -> None:
     """Refuses labels that are not understood, and notes those that may not be."""
     doubtful: list[tuple[str, Reading]] = []
     for label, place in labels:
-        found = [read(name) for name in (label.name, *label.synonyms)]
-        if any(each.sure == "yes" for each in found):
-            continue
-        if label.description:
-            found = [read(label.description)]
+        found = (
+            [read_words(label.description)] if label.description else [read(n) for n in (label.name, *label.synonyms)]
+        )
         if all(each.sure == "no" for each in found):
-            told = "the description is" if label.description else f"{_show(label.name)} is"
+            told = "the description" if label.description else _show(label.name)
             raise UsageError(
-                f"{place}: {told} not understood: {found[0].why}; write the meaning in English after '=', "
+                f"{place}: {told} is not understood: {found[0].why}; write the meaning in English after '=', "
                 "as in 鼓掌 = clap"
             )
-        if not label.description:
+        if not label.description and all(each.sure != "yes" for each in found):
             doubtful.append((f"{place}: {_show(label.name)}", found[0]))
     if doubtful:
         note(

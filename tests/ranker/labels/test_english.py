@@ -43,7 +43,9 @@ def test_english_is_not_refused_and_other_languages_hardly_pass_in_silence() -> 
     assert [text for text in OTHER_LETTERS if read(text).sure != "no"] == []
 
 
-@pytest.mark.parametrize("text", ["鼓手", "wave, махать", "👋 мах", "mettre la table", "胜利: 双臂举起", "鼓手 = 打鼓"])
+@pytest.mark.parametrize(
+    "text", ["鼓手", "wave, махать", "👋 мах", "mettre la table", "胜利: 双臂举起", "wave: 手を振る", "鼓手 = 打鼓"]
+)
 def test_what_is_not_understood_is_refused_with_the_hint(text: str) -> None:
     with pytest.raises(
         UsageError, match=r"not understood: it.*write the meaning in English after '=', as in 鼓掌 = clap"
