@@ -67,7 +67,7 @@ audit: $(DEV)
 train-default: train-final train-dev
 	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final \
 		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
-		--out edge_app/bundles/default
+		--version 2 --out edge_app/bundles/default
 
 train-final: $(DEV)
 	$(BIN)/python -m train recipe configs/train/default.yaml --data $(SHARED)/data --out runs/final
