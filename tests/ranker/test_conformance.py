@@ -28,9 +28,9 @@ from tests.running import SQUATS, repeat, running, wait_for
 KINDS = ("scale", "fdsm", "sa_dvae", "fs_vae", "scale+fdsm")
 TELL = """
 import hashlib
-from tests.ranker.test_conformance import KINDS, features, made_up, with_shots
+from tests.ranker.test_conformance import KINDS, made_up, vectors, with_shots
 for kind in KINDS:
-    energies = with_shots(kind, made_up(5)).energies(features()[0].vector[None])
+    energies = with_shots(kind, made_up(5)).energies(vectors())
     print(hashlib.sha256(energies.tobytes()).hexdigest())
 """
 
