@@ -184,7 +184,9 @@ def export(folder: Path) -> dict[str, int]:
         macs[name] = counter.get_total_flops() // 2 * (FPS // DECISIONS if name == "continual" else 1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(network, example, str(folder / f"{name}.onnx"), dynamo=True, verbose=False)
+            torch.onnx.export(
+                network, example, str(folder / f"{name}.onnx"), dynamo=True, verbose=False, external_data=False
+            )
     return macs
 
 

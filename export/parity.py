@@ -106,10 +106,10 @@ def run(arguments: argparse.Namespace) -> None:
         for name, shipped, opened in _candidates(bundle, arguments, Path(folder)):
             try:
                 session = opened()
+                made = recognize_all(bundle, session, files, arguments.ranker)
             except UsageError as error:
                 rows.append(Row(name, shipped, problem=str(error)))
                 continue
-            made = recognize_all(bundle, session, files, arguments.ranker)
             rows.append(compare(name, shipped, reference, made, energies, _batch_gap(session, reference.windows)))
     print(f"{len(reference.windows)} windows, {len(files)} files, {sum(map(_count, reference.results))} events")
     print(table(rows))

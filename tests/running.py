@@ -15,6 +15,8 @@ import pytest
 
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import SELF_TOLD, Message, Subscriber
+from edge_app.errors import SourceError
+from edge_app.stream.control import ask
 from edge_app.types import Poses
 
 START_S = 60.0
@@ -153,3 +155,14 @@ def closed(subscriber: Subscriber, ledger: Ledger, timeout_s: float = 10) -> boo
         if (message := subscriber.recv(0.2)) is not None:
             ledger.note(message)
     return not ledger.open
+
+
+def labels_in_force(control: str, timeout_s: float = 60) -> list[str]:
+    """What an app looks for, once it answers; it is asked again while it is not there yet."""
+    last = time.monotonic() + timeout_s
+    while True:
+        try:
+            return ask(control, "labels.list")["labels"]
+        except SourceError:  # which took two seconds
+            if time.monotonic() > last:
+                raise

@@ -29,4 +29,7 @@ class OpenVinoSession:
         self.provider = "openvino-cpu" if precision == "fp32" else f"openvino-cpu-{precision}"
 
     def run(self, batch: np.ndarray) -> np.ndarray:
-        return self._request.infer({0: batch})[0].copy()
+        found = self._request.infer({0: batch})[0].copy()
+        if len(found) != len(batch):  # seen of an 8-bit network
+            raise UsageError(f"OpenVINO gave {len(found)} features of {len(batch)} windows")
+        return found

@@ -46,8 +46,7 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
         heard += wait_for(stream, lambda m: m.kind == "state" and m.data["track"] == 1, ledger=ledger)
     assert not ledger.wrong
     steps = [m.data for m in heard if m.kind == "action"]  # of which a reader that comes late has missed the starts
-    assert {step["track"] for step in steps} == {1, 2}
-    assert {step["label"] for step in steps} == {"squat"}
+    assert {step["track"] for step in steps if step["label"] == "squat"} == {1, 2}
     states = [m.data for m in heard if m.kind == "state"]
     assert any({item["track"] for item in state["open"]} == {1, 2} for state in states)
     schema = json.loads((files("edge_app.stream") / "schemas" / "state-1.0.json").read_text("utf-8"))
@@ -57,7 +56,7 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
 
 def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) -> None:
     recording = two_people(tmp_path / "two.mcap", both_s=6, one_s=3)
-    common = ["replay", str(recording), "--json", "--runtime", "onnxruntime", "--labels", "squat, clap, bow"]
+    common = ["replay", str(recording), "--json", "--runtime", "onnxruntime", "--labels", "squat, clap, wave"]
     ends = {}
     for people in ("1", "2"):
         assert main([*common, "--people", people]) == 0

@@ -126,18 +126,21 @@ def test_a_model_that_cannot_be_loaded(tmp_path: Path, content: bytes | None) ->
 
 
 @pytest.mark.parametrize("library", ["libEGL.so.1", "libGLESv2.so.2"])
-def test_missing_system_libraries_name_the_packages(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_system_libraries_name_the_packages(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mediapipe.tasks.python import vision
 
     def fail(options: object) -> None:
         raise OSError(f"{library}: cannot open shared object file: No such file or directory")
 
     monkeypatch.setattr(vision.PoseLandmarker, "create_from_options", fail)
+    (tmp_path / "any.task").write_bytes(b"any")
     with pytest.raises(UsageError, match=rf"{library}\); install them: apt-get install libegl1 libgles2"):
-        PoseEstimator(Path("any.task"))
+        PoseEstimator(tmp_path / "any.task")
 
 
 def test_without_sys_mediapipe_would_abort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_app.pose.mediapipe.CPUS", tmp_path / "possible")
     with pytest.raises(UsageError, match=r"needs /sys, which is not mounted here: .*/possible is missing"):
-        PoseEstimator(Path("any.task"))
+        PoseEstimator(tmp_path / "any.task")

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from edge_app.app.cli import main
 from edge_app.client import Subscriber
-from edge_app.stream.control import ask
-from tests.running import children, running, wait_for
+from tests.running import children, labels_in_force, running, wait_for
 
 
 def test_keys_labels_and_a_restart(folder, squats, tmp_path, capfd):
     control = f"ipc://{tmp_path}/c"
     with running("tcp://0.0.0.0:0", squats, "--keys", str(folder), "--control", control) as process:
-        assert len(ask(control, "labels.list")["labels"]) == 5  # once it answers, everything is open
+        assert len(labels_in_force(control)) == 5  # once it answers, everything is open
         child = children(process.pid)["recogniser"]
         port = listening_port(child)
         with Subscriber(f"tcp://127.0.0.1:{port}", keys=folder / "clients/robot") as stream:
@@ -26,10 +25,10 @@ def test_keys_labels_and_a_restart(folder, squats, tmp_path, capfd):
             assert re.fullmatch(r"version 2: \d+ labels\n", capfd.readouterr().out)
             wait_for(stream, lambda message: message.data.get("labels_version") == 2)
         assert main(["listen", f"tcp://127.0.0.1:{port}", "--timeout", "2"]) == 4, "a stranger hears nothing"
-        before = ask(control, "labels.list")["labels"]
+        before = labels_in_force(control)
         assert "jumping jack" in before
         os.kill(child, signal.SIGKILL)
-        assert ask(control, "labels.list")["labels"] == before, "one started anew goes on with the labels in force"
+        assert labels_in_force(control) == before, "one started anew goes on with the labels in force"
         process.terminate()
         assert process.wait(20) == 0
         assert not (tmp_path / "c").exists()
