@@ -62,8 +62,8 @@ lint: $(DEV)
 audit: $(DEV)
 	$(BIN)/pip-audit --skip-editable --progress-spinner off
 
-# The default bundle from nothing but $(SHARED)/data, by the recipes of configs/train: `make -j2 train-default` takes about
-# 25 minutes on two cores, each recipe on one.
+# The default bundle from nothing but $(SHARED)/data, by the recipes of configs/train: `make -j2 train-default` takes
+# more than an hour on two cores, each recipe on one. The web network's weights are named in the recipes.
 train-default: train-final train-dev
 	$(BIN)/python -m export bundle --encoder runs/final/encoder.pt --heads runs/final \
 		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
