@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,12 +86,19 @@ def home(broker, stream, bridging):  # noqa: F811
         reader.until(is_(BRIDGE, "online"))
         stream.state("idle", version=1)
         reader.until(lambda topic, payload, retained: topic == LIVE)
-        for _ in range(50):  # the labels come in a moment, and are announced with the next message
-            stream.state("idle", version=1)
-            if any(topic == config("wave") for topic, _, _ in reader.until(is_state("idle"))):
-                break
-        stream.state("idle", version=1)
+        until_announced(reader, stream, "wave", 1)
         yield reader, bridge
+
+
+def until_announced(reader, stream, label: str, version: int) -> None:
+    """The labels come in a moment: in ten seconds where the app was too busy to answer at once."""
+    last = time.monotonic() + 60
+    while time.monotonic() < last:
+        stream.state("idle", version=version)
+        if any(topic == config(label) for topic, _, _ in reader.until(is_state("idle"))):
+            break
+    stream.state("idle", version=version)
+    reader.until(is_state("idle"))
 
 
 @needs_mosquitto
@@ -137,10 +145,7 @@ def test_an_event_that_began_before_the_bridge_is_on_too(stream, home):
 def test_new_labels_are_announced_and_old_ones_taken_away(broker, stream, home):  # noqa: F811
     reader, _ = home
     stream.set_labels("bow", "wave")
-    for _ in range(50):
-        stream.state("idle", version=2)
-        if any(topic == config("bow") for topic, _, _ in reader.until(is_state("idle"))):
-            break
+    until_announced(reader, stream, "bow", 2)
     stream.state("running", version=2)
     reader.until(is_state("running"))
     with Reader(broker.port) as late:
