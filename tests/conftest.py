@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import zmq
 from hypothesis import settings
 
 from edge_app.app.log import setup
@@ -18,6 +19,11 @@ CASE = re.compile(r"test_[CPASXR]\d+_")
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")  # pytest --hypothesis-profile=thorough overrules it
+
+
+# What an example leaves behind when it is cut short is collected at any later time, the context maybe before its sockets:
+# ending it would then wait for them for ever, in whatever test runs by then.
+zmq.Context.__del__ = lambda self: None  # type: ignore[method-assign]
 
 
 LIVE = ("app", "examples", "faults", "pipeline", "security", "stream", "test_docs.py")

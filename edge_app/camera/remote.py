@@ -231,6 +231,9 @@ class RemoteSender:
         except (zmq.ZMQError, ValueError) as error:
             self.close()
             raise UsageError(f"--to {endpoint}: {error}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, poses: Poses | None, state: str, why: str) -> None:
         while self._socket.poll(0):

@@ -16,7 +16,6 @@ from typing import Any
 import zmq
 
 from edge_app.client import DEFAULT_ENDPOINT
-from edge_app.errors import PortError
 from edge_app.stream.auth import Gate
 from edge_app.stream.clock import Clock
 from edge_app.stream.endpoint import Endpoint, check_bind
@@ -79,18 +78,18 @@ class Publisher:
         self._own_context = context is None
         self._context = zmq.Context() if context is None else context
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
-        self._socket.linger = 0
-        self._socket.sndhwm = _SEND_MARK
-        self._socket.setsockopt(zmq.SNDBUF, 1 << 16)  # what waits in the kernel is old when it is read
-        self._socket.rcvhwm = _RECEIVE_MARK
-        self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_REQUEST)
-        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
-        if gate is not None:
-            gate.protect(self._socket, "reader", address)
         self._bound: Endpoint | None = None
         try:
+            self._socket.linger = 0
+            self._socket.sndhwm = _SEND_MARK
+            self._socket.setsockopt(zmq.SNDBUF, 1 << 16)  # what waits in the kernel is old when it is read
+            self._socket.rcvhwm = _RECEIVE_MARK
+            self._socket.setsockopt(zmq.MAXMSGSIZE, _MAX_REQUEST)
+            self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # tell of every new reader, not only of new topics
+            if gate is not None:
+                gate.protect(self._socket, "reader", address)
             self._bound = Endpoint(self._socket, address)
-        except PortError:
+        except BaseException:  # or collecting the socket's context would wait for the socket, for ever
             self.close()
             raise
         self.endpoint = self._bound.address

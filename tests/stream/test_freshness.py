@@ -142,15 +142,20 @@ class Stream(RuleBasedStateMachine):
         assert all(reader.stream.invalid == 0 for reader in getattr(self, "readers", []))
 
     def teardown(self) -> None:
-        if not hasattr(self, "readers"):
-            return
+        try:
+            if hasattr(self, "readers"):
+                self.end()
+        finally:
+            if hasattr(self, "context"):
+                self.context.destroy(linger=0)
+
+    def end(self) -> None:
         self.publisher.close()
         for _ in range(3):
             for reader in self.readers:
                 reader.read(5000)
             self.hands.pass_ms(4000)
         assert [reader.open for reader in self.readers] == [set(), set(), set()], "what began has ended"
-        self.context.destroy(linger=0)
 
 
 TestStream = pytest.mark.fault(Stream.TestCase)
