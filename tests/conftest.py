@@ -21,8 +21,8 @@ settings.register_profile("thorough", max_examples=500, deadline=None)
 settings.load_profile("quick")  # pytest --hypothesis-profile=thorough overrules it
 
 
-# What an example leaves behind when it is cut short is collected at any later time, the context maybe before its sockets:
-# ending it would then wait for them for ever, in whatever test runs by then.
+# What an example leaves behind when it is cut short is collected at any later time, the context maybe before its
+# sockets: ending it would then wait for them for ever, in whatever test runs by then.
 zmq.Context.__del__ = lambda self: None  # type: ignore[method-assign]
 
 
