@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_app.ranker.labels.actions import find_action
 from edge_app.ranker.labels.label import Label
+from edge_app.ranker.labels.table import named_as
 from edge_app.types import Window
 from edge_app.window.normalize import STANDARD_LENGTHS, VISIBLE, body_scale
 from edge_app.window.skeleton import WindowSpec
@@ -23,9 +23,8 @@ DROP_S, AFTER_S = 0.5, 0.25
 
 
 def are_falls(labels: Sequence[Label]) -> np.ndarray:
-    """Which labels mean a fall, by the shipped table: bool `[K]`."""
-    entries = [find_action(label.name) for label in labels]
-    return np.array([entry is not None and entry.name in FALLS for entry in entries], bool)
+    """Which labels mean a fall, in whatever language: bool `[K]`."""
+    return np.array(named_as(labels, FALLS), bool)
 
 
 def fall_seen(window: Window, spec: WindowSpec) -> float:

@@ -121,7 +121,7 @@ class Ranker:
     def _explained(self, feature: Feature) -> np.ndarray:
         """Energies `[1, K + N]` of a feature and its window."""
         energies = self.energies(feature.vector[None])
-        if self._window is not None and self._falls.any():
+        if self._window is not None and self._sudden:
             odds = np.float32(self.calibration.temperature * fall_odds(feature.window, self._window))
             energies[:, : len(self._falls)] -= odds * self._falls
         return energies

@@ -47,7 +47,7 @@ def test_odds_rise_with_a_fall_and_sink_without():
 
 
 @pytest.mark.parametrize(
-    ("name", "is_one"), [("fall down", True), ("Falling", True), ("sit down", False), ("xyz", False)]
+    ("name", "is_one"), [("fall down", True), ("Falling", True), ("caerse", True), ("sit down", False), ("xyz", False)]
 )
 def test_which_labels_mean_a_fall(name, is_one):
     assert are_falls([Label(name)]).tolist() == [is_one]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -146,10 +147,17 @@ def known_to(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
 
     A label that its user describes stands for that description, and is known to no training.
     """
-    trained = {_meaning(concept) for concept in concepts}
-    return [not label.description and any(_meaning(name) in trained for name in label.english) for label in labels]
+    named = named_as(labels, concepts)
+    return [same and not label.description for label, same in zip(labels, named, strict=True)]
 
 
+def named_as(labels: Sequence[Label], concepts: Iterable[str]) -> list[bool]:
+    """Which labels' names mean one of the concepts, whatever their users describe."""
+    wanted = {_meaning(concept) for concept in concepts}
+    return [any(_meaning(name) in wanted for name in label.english) for label in labels]
+
+
+@lru_cache(maxsize=20_000)
 def _meaning(name: str) -> str:
     action = find_action(name)
     return action.name if action else fold(name)
