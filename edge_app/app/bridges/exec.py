@@ -65,13 +65,10 @@ def run(command: Sequence[str], limit_s: float, event: Event, stopping: threadin
     feed.start()
     until, why = time.monotonic() + limit_s, ""
     while process.poll() is None and not why:
-        why = (
-            "the bridge ends"
-            if stopping.wait(0.02)
-            else f"longer than {limit_s:g} s"
-            if time.monotonic() > until
-            else ""
-        )
+        if stopping.wait(0.02):
+            why = "the bridge ends"
+        elif time.monotonic() > until:
+            why = f"longer than {limit_s:g} s"
     if why:
         _stop(process)
         log.warning(f"stopped {command[0]} for the {event}: {why}", extra={"kind": "stopped"})
