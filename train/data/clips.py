@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,6 +65,11 @@ SETS = {
 }
 """The sets that may be trained on. Florence 3D and mixamo_dev are for measuring alone."""
 MEASURED_SETS = ("florence3d", "mixamo_dev")
+
+
+def sets_in(folder: Path) -> list[str]:
+    """Those of `SETS` that are in a folder, in their order."""
+    return [name for name in SETS if (folder / f"{name}.npz").is_file()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +163,11 @@ def split_fall(clip: Clip) -> list[Clip]:
     down = int(np.argmax(height <= low + 0.1 * (high - low))) + round(clip.fps / 2)
     lying = replace(clip, concept="lie still", joints=clip.joints[down:])
     return [replace(clip, joints=clip.joints[:down]), *([lying] if len(lying.joints) > clip.fps else [])]
+
+
+def some(clips: Sequence[Clip], most: int) -> list[Clip]:
+    """At most so many of them, the same ones every time."""
+    return [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:most]]
 
 
 class Bank:

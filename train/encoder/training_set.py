@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
 
 from edge_app.errors import UsageError
-from train.data.clips import SETS, Clip, load_concepts, load_set, split_fall, trim_idle
+from train.data.clips import SETS, Clip, load_concepts, load_set, sets_in, split_fall, trim_idle
 from train.synthetic.named_actions import named_clips
 from train.synthetic.person_clips import generated_clips
 
@@ -26,16 +26,15 @@ def load_training_clips(folder: Path, *, sets: str = "", generated: int, named: 
     wanted = {name.strip() for name in sets.split(",") if name.strip()}
     if wanted - set(SETS):
         raise UsageError(f"--sets {sets}: {sorted(wanted - set(SETS))[0]} is none; allowed are {', '.join(SETS)}")
-    own = [clip for clip in load_sets(folder, seed) if not wanted or clip.dataset in wanted]
-    return own + generated_clips(generated, seed) + named_clips(named, seed)
+    return load_sets(folder, seed, wanted or SETS) + generated_clips(generated, seed) + named_clips(named, seed)
 
 
-def load_sets(folder: Path, seed: int) -> list[Clip]:
-    """Clips of every set of `SETS` that is in the folder, mended and capped as its `Quirks` say."""
+def load_sets(folder: Path, seed: int, wanted: Collection[str] = SETS) -> list[Clip]:
+    """Clips of every wanted set that is in the folder, mended and capped as its `Quirks` say."""
     if not (folder / "concepts.csv").is_file():
         raise UsageError(f"--data {folder}: no concepts.csv there; expected a folder of core15 npz sets with one")
     concepts = load_concepts(folder / "concepts.csv")
-    names = [name for name in SETS if (folder / f"{name}.npz").is_file()]
+    names = [name for name in sets_in(folder) if name in wanted]
     if not names:
         raise UsageError(f"--data {folder}: no set there; expected some of {', '.join(f'{n}.npz' for n in SETS)}")
     clips: list[Clip] = []

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from train.data.clips import SPEC, Bank, Clip
+from train.data.clips import SPEC, Bank, Clip, some
 from train.data.texts import ConceptTexts
 from train.synthetic.augment import plain_windows
 
@@ -41,7 +41,7 @@ def unseen_features(
         asked[name] = [dataclasses.replace(c, concept=c.name) for c in clips if c.dataset == name]
     found = {}
     for name, own in asked.items():
-        bank = Bank([own[i] for i in np.random.default_rng(0).permutation(len(own))[:EVALUATED]])
+        bank = Bank(some(own, EVALUATED))
         texts = ConceptTexts(bank.concepts)
         told = (texts.with_parts() if parts else texts).pooled(bank.concepts)
         windows = torch.from_numpy(plain_windows(bank, np.arange(len(bank)), SPEC))

@@ -13,7 +13,6 @@ between recipes, `report` is looked at once a recipe is chosen.
 from __future__ import annotations
 
 import argparse
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +26,6 @@ import torch
 
 from edge_app.bundles.bundle import Calibration, load_bundle
 from edge_app.bundles.files import write_text
-from edge_app.camera.recording import read_recording
 from edge_app.encoder import Encoder
 from edge_app.encoder import load_encoder as load_compiled
 from edge_app.errors import UsageError
@@ -38,14 +36,20 @@ from edge_app.ranker.layers import anchors, standardized
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Energies, EnergyModel, Ranker
 from edge_app.ranker.scale import ScaleModel
-from edge_app.types import Poses, Window
-from edge_app.window.normalize import lift
+from edge_app.types import Window
 from edge_app.window.skeleton import WindowSpec
-from train.data.clips import MEASURED_SETS, SPEC, Clip, clip_windows, read_set, windows_over
+from train.data.clips import MEASURED_SETS, SPEC, Clip, clip_windows, read_set, some
 from train.encoder.frozen import encode_clips, load_encoder
 from train.encoder.training_set import load_sets
-from train.evaluate.metrics import class_mean, item_means, places
-from train.evaluate.videos import EVERYDAY, load_segments, segment_windows
+from train.evaluate.metrics import item_means, places, score
+from train.evaluate.videos import (
+    EVERYDAY,
+    first_poses,
+    load_segments,
+    pose_windows,
+    read_manifest,
+    segment_windows,
+)
 from train.heads.systems import load_heads
 
 ASKED = {
@@ -87,19 +91,12 @@ def real_clips(manifest: Path, recordings: Path, spec: WindowSpec) -> list[tuple
     Raises:
         UsageError: the manifest cannot be read, or no recording is there.
     """
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            rows = [(Path(row["file"]).stem, row["label"], row["source"]) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise UsageError(f"{manifest}: {error}; expected a CSV file with the columns file, label and source") from None
     found = []
-    for stem, label, source in rows:
-        path = recordings / f"{stem}.mcap"
-        items = read_recording(path) if path.is_file() else ()
-        poses = [p for item in items if isinstance(item, Poses) for p in item.poses[:1]]
+    for file, label, source in read_manifest(manifest, "file", "label", "source"):
+        path = recordings / f"{Path(file).stem}.mcap"
+        poses = first_poses(path) if path.is_file() else []
         if len(poses) > 3:
-            t_ns = np.array([pose.t_ns for pose in poses], np.int64)
-            found.append((windows_over(t_ns, lift(poses, spec.skeleton), spec), label, in_report(source)))
+            found.append((pose_windows(poses, spec), label, in_report(source)))
     if not found:
         raise UsageError(f"--recordings2 {recordings}: no recording of {manifest} there; run train extract")
     return found
@@ -130,17 +127,13 @@ def set_groups(data: Path, left_out: Iterable[str], withheld: Iterable[str]) -> 
     groups = [set_group(name, read_set(data / f"{name}.npz")) for name in (*MEASURED_SETS, *left_out)]
     if withheld:
         shown = [c for c in load_sets(data, 0) if c.concept in withheld and c.dataset not in left_out]
-        groups.append(Group.of("withheld", [(clip_windows(c, SPEC), c.concept) for c in some(shown)]))
+        groups.append(Group.of("withheld", [(clip_windows(c, SPEC), c.concept) for c in some(shown, MOST)]))
     return groups
 
 
 def set_group(name: str, clips: Sequence[Clip]) -> Group:
     """A set by its own names, as a stranger would ask."""
-    return Group.of(name, [(clip_windows(clip, SPEC), clip.name) for clip in some(clips)])
-
-
-def some(clips: Sequence[Clip]) -> list[Clip]:
-    return [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:MOST]]
+    return Group.of(name, [(clip_windows(clip, SPEC), clip.name) for clip in some(clips, MOST)])
 
 
 class TextHead:
@@ -170,14 +163,12 @@ def figures(group: Group, vectors: np.ndarray, item: np.ndarray, ranker: Ranker)
     """
     table = build_table([Label(name) for name in group.labels], TextEncoder(), 0)
     own = ranker.with_labels(table).energies(vectors)[:, : len(group.labels)]
-    place = places(item_means(own, item), group.truth)
-    return {
-        "clips": len(place),
+    energies = item_means(own, item)
+    place = places(energies, group.truth)
+    found = score(energies, group.truth, group.labels, None)
+    del found["per_class"]
+    return found | {
         "labels": len(group.labels),
-        "top1": round(float((place == 0).mean()), 4),
-        "top5": round(float((place < 5).mean()), 4),
-        "top1_class_mean": round(class_mean(place == 0, group.truth), 4),
-        "top5_class_mean": round(class_mean(place < 5, group.truth), 4),
         "reciprocal_rank": round(float((1 / (place + 1)).mean()), 4),
         "median_rank": float(np.median(place) + 1),
         "right": "".join("x" if p == 0 else "." for p in place),

@@ -20,13 +20,11 @@ from edge_app.bundles.files import whole
 from edge_app.camera.person import ACTIONS
 from edge_app.camera.person.source import PersonSource
 from edge_app.camera.person.source import Segment as Acted
-from edge_app.camera.recording import read_recording
 from edge_app.errors import UsageError
 from edge_app.pose.model_file import ensure_pose_model
 from edge_app.ranker.labels.label import Label
-from edge_app.types import Poses
 from train.data.extract import extract, parse_shard
-from train.evaluate.videos import Segment
+from train.evaluate.videos import Segment, first_poses
 from train.synthetic.person_clips import concept_of
 
 TRUTH = "streams.csv"
@@ -90,7 +88,7 @@ def load_streams(folder: Path, labels: tuple[Label, ...]) -> list[Segment]:
         recording = folder / f"{stream}.mcap"
         if not recording.is_file():
             raise UsageError(f"--streams {folder}: no {recording.name} there; `train streams` goes on where it stopped")
-        people = [p for item in read_recording(recording) if isinstance(item, Poses) for p in item.poses[:1]]
+        people = first_poses(recording)
         for _, action, start_s, end_s in (row for row in rows if row[0] == stream):
             concept = concept_of(WHERE.get(action, action))
             poses = tuple(p for p in people if start_s <= p.t_ns / 1e9 < end_s)

@@ -95,17 +95,12 @@ def load_segments(manifest: Path, recordings: Path) -> list[Segment]:
         UsageError: the manifest cannot be read.
     """
     segments = []
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            rows = [(row["file"], row["labels"]) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, KeyError) as error:
-        raise UsageError(f"{manifest}: {error}; expected a CSV file with the columns file and labels") from None
-    for name, labels in rows:
+    for name, labels in read_manifest(manifest, "file", "labels"):
         stem = Path(name).stem
         recording = recordings / f"{stem}.mcap"
         if stem.startswith(LEFT_OUT) or not recording.is_file():
             continue
-        people = [p for item in read_recording(recording) if isinstance(item, Poses) for p in item.poses[:1]]
+        people = first_poses(recording)
         for what, start, end in re.findall(r"([^;]+?) (\d+\.\d+)-(\d+\.\d+|end)", labels):
             label, end_s = LABELS.get(what.strip()), float("inf") if end == "end" else float(end)
             poses = tuple(p for p in people if float(start) <= p.t_ns / 1e9 <= end_s)
@@ -114,9 +109,32 @@ def load_segments(manifest: Path, recordings: Path) -> list[Segment]:
     return segments
 
 
+def read_manifest(path: Path, *columns: str) -> list[tuple[str, ...]]:
+    """Columns of a manifest of videos.
+
+    Raises:
+        UsageError: it cannot be read, or has no such column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [tuple(row[column] for column in columns) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, KeyError) as error:
+        raise UsageError(f"{path}: {error}; expected a CSV file with the columns {', '.join(columns)}") from None
+
+
+def first_poses(recording: Path) -> list[Pose]:
+    """The first pose of each frame of a recording that has one."""
+    return [pose for item in read_recording(recording) if isinstance(item, Poses) for pose in item.poses[:1]]
+
+
+def pose_windows(poses: Sequence[Pose], spec: WindowSpec) -> list[Window]:
+    """Windows over one person's poses, as `windows_over` cuts them."""
+    t_ns = np.array([pose.t_ns for pose in poses], np.int64)
+    return windows_over(t_ns, lift(poses, spec.skeleton), spec)
+
+
 def segment_windows(segment: Segment, spec: WindowSpec) -> list[Window]:
-    t_ns = np.array([pose.t_ns for pose in segment.poses], np.int64)
-    return windows_over(t_ns, lift(segment.poses, spec.skeleton), spec)
+    return pose_windows(segment.poses, spec)
 
 
 def candidates(segments: Sequence[Segment]) -> list[str]:

@@ -8,11 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from train.data.clips import SETS, Clip, load_concepts, load_set
-
-
-def _some(clips: list[Clip]) -> list[Clip]:
-    return [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:CLIPS]]
+from train.data.clips import Clip, load_concepts, load_set, sets_in, some
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Trial:
 
 def lab_trial(name: str, data: Path) -> Trial:
     """Clips of a set under its own names."""
-    clips = _some(load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv")))
+    clips = some(load_set(data / f"{name}.npz", load_concepts(data / "concepts.csv")), CLIPS)
     names = list(dict.fromkeys(clip.name for clip in clips))
     return Trial(clips, names, np.array([names.index(clip.name) for clip in clips]), np.ones(len(names), bool))
 
@@ -35,10 +31,11 @@ def lab_trial(name: str, data: Path) -> Trial:
 def split_trial(saved: dict[str, Any], data: Path) -> Trial:
     """Clips of the concepts that an encoder was withheld, then of others by people whom it never saw."""
     concepts, withheld = load_concepts(data / "concepts.csv"), set(saved["withheld"])
-    clips = [c for n in SETS if n not in saved["left_out"] for c in load_set(data / f"{n}.npz", concepts)]
+    sets = [name for name in sets_in(data) if name not in saved["left_out"]]
+    clips = [clip for name in sets for clip in load_set(data / f"{name}.npz", concepts)]
     names, people = sorted({clip.concept for clip in clips}), set(saved["held_people"])
-    unseen = _some([clip for clip in clips if clip.concept in withheld])
-    known = _some([clip for clip in clips if clip.concept not in withheld and clip.subject in people])
+    unseen = some([clip for clip in clips if clip.concept in withheld], CLIPS)
+    known = some([clip for clip in clips if clip.concept not in withheld and clip.subject in people], CLIPS)
     truth = np.array([names.index(clip.concept) for clip in unseen + known])
     return Trial(unseen + known, names, truth, np.isin(names, list(withheld)))
 

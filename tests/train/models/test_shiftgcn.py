@@ -15,10 +15,10 @@ SHARED = Path(__file__).parents[3] / "../shared"
 SMALL = ShiftConfig(classes=7, joints=5, widths=(8, 12), strides=(1, 2))
 
 
-def small() -> ShiftGCN:
+def small(config: ShiftConfig = SMALL) -> ShiftGCN:
     """Random weights, statistics and displacements of several frames."""
     torch.manual_seed(0)
-    model = ShiftGCN(SMALL).eval()
+    model = ShiftGCN(config).eval()
     for name, value in model.state_dict().items():
         if name.endswith("ypos"):
             value.uniform_(-4, 4)

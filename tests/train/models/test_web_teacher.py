@@ -9,6 +9,7 @@ import torch
 from edge_app.runtime.session import open_session
 from edge_app.window.skeleton import CORE15
 from export.to_onnx import export_encoder
+from tests.train.models.test_shiftgcn import small
 from train.data.clips import SPEC
 from train.models.shiftgcn import ShiftConfig, ShiftGCN, load_weights
 from train.models.web_teacher import CLIP, FILLED, PELVIS, WebTeacher, standing
@@ -17,17 +18,8 @@ SHARED = Path(__file__).parents[3] / "../shared"
 
 
 def network() -> ShiftGCN:
-    """Random weights, statistics and displacements of several frames, with every kind of unit."""
-    torch.manual_seed(0)
-    model = ShiftGCN(ShiftConfig(classes=7, widths=(8, 8, 12), strides=(1, 1, 2))).eval()
-    for name, value in model.state_dict().items():
-        if name.endswith("ypos"):
-            value.uniform_(-3, 3)
-        elif name.endswith(("running_mean", "Feature_Mask", "bias")):
-            value.normal_(0, 0.3)
-        elif name.endswith("running_var"):
-            value.uniform_(0.5, 2)
-    return model
+    """With every kind of unit."""
+    return small(ShiftConfig(classes=7, widths=(8, 8, 12), strides=(1, 1, 2)))
 
 
 def windows(count: int = 3) -> torch.Tensor:
