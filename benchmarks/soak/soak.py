@@ -1,9 +1,9 @@
 """The whole app for a long time under faults at random: `make soak SECONDS=300`.
 
-Two cameras, a drawn person through MediaPipe and a recording, both lost and one frozen now and then. At times drawn
-from a seed, a stage is killed or stopped, a subscriber comes and goes, or one reads nothing. Beside all that one
-subscriber checks everything it is given. Ends with 1 where something was wrong; writes soak.json and soak.svg beside
-this file.
+Three cameras: a drawn person whose poses are found, and two recordings, all lost and one frozen now and then. At times
+drawn from a seed, a stage is killed or stopped, a subscriber comes and goes, or one reads nothing. Beside all that
+twenty subscribers check everything they are given, and that they were given the same. Ends with 1 where something was
+wrong; writes soak.json and soak.svg beside this file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.running import SQUATS, Ledger, children, leftovers, repeat, running
 
 HERE = Path(__file__).parent
 FAULT_S = 20.0  # between faults of stages: less would spend the restart budget, which is no fault of the app
+READERS = 20
 LIVE = ("running", "idle", "unknown", "no_person")
 SETTLE_S = 30.0  # before slopes are measured
 
@@ -62,14 +64,16 @@ def soak(seconds: float, dice: random.Random, folder: Path) -> dict[str, Any]:
     sources = (
         f"{drawn}person://squat,clap,wave?fps=10&size=320x240",
         f"fault://lost:after=30,for=3,every=45/{recording}",
+        f"fault://lost:after=70,for=6,every=150/{recording}",
     )
     more = ("--set", "supervise.restarts=8", "--set", "camera.stride_s=0.2")
     with (
         (folder / "said").open("w") as log,
         running(endpoint, *sources, *more, env={**os.environ, "TMPDIR": str(tmp)}, stderr=log) as app,
     ):
-        with Subscriber(endpoint, newest=False) as stream:
-            outcome = _watch(app, stream, endpoint, seconds, dice)
+        with ExitStack() as stack:
+            readers = [stack.enter_context(Subscriber(endpoint, newest=False)) for _ in range(READERS)]
+            outcome = _watch(app, readers, endpoint, seconds, dice)
         app.send_signal(signal.SIGTERM)
         code = app.wait(15)
         said = (folder / "said").read_text()
@@ -81,9 +85,11 @@ def soak(seconds: float, dice: random.Random, folder: Path) -> dict[str, Any]:
 
 
 def _watch(
-    app: subprocess.Popen, stream: Subscriber, endpoint: str, seconds: float, dice: random.Random
+    app: subprocess.Popen, readers: list[Subscriber], endpoint: str, seconds: float, dice: random.Random
 ) -> dict[str, Any]:
-    ledger, samples, faults, ages = Ledger(), [], [], []
+    samples, faults, ages = [], [], []
+    stream, *others = readers
+    ledger, *ledgers = (Ledger() for _ in readers)
     counts = {"messages": 0, "gaps": 0, "starts": 0, "ends": 0, "local_ends": 0, "visits": 0}
     last_status: dict[str, Any] = {}
     context = zmq.Context()
@@ -103,6 +109,8 @@ def _watch(
             live = message.kind == "state" and message.data["state"] in LIVE and "cached" not in message.data
             if live and message.age_ms is not None:
                 ages.append((now, message.age_ms))
+        for other, own in zip(others, ledgers, strict=True):
+            _drain(other, own)
         if now >= due["sample"]:
             due["sample"] = now + 5
             pids = {**children(app.pid), "supervisor": app.pid}
@@ -129,8 +137,11 @@ def _watch(
                 how = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "abort": signal.SIGABRT}[kind]
                 os.kill(stages[name], how)
     _settle(stream, ledger, counts)
+    for other, own in zip(others, ledgers, strict=True):
+        _drain(other, own)
     context.destroy(linger=0)
-    wrong = list(ledger.wrong)
+    wrong = [line for own in (ledger, *ledgers) for line in own.wrong]
+    wrong += ["a reader was given other ends than the first"] * sum(own.ended != ledger.ended for own in ledgers)
     wrong += [f"{key} never ended" for key in ledger.open if key[0] != last_status.get("run")]
     wrong += [f"the app ended with {app.poll()}"] * (app.poll() is not None)
     half = [age for at, age in ages if at < seconds / 2], [age for at, age in ages if at >= seconds / 2]
@@ -159,6 +170,11 @@ def _count(message: Message, counts: dict[str, int]) -> None:
         counts["starts"] += kind == "start"
         counts["ends"] += kind == "end" and not message.local
         counts["local_ends"] += kind == "end" and message.local
+
+
+def _drain(reader: Subscriber, ledger: Ledger) -> None:
+    while (message := reader.recv(0)) is not None:
+        ledger.note(message)
 
 
 def _settle(stream: Subscriber, ledger: Ledger, counts: dict[str, int]) -> None:
