@@ -3,7 +3,8 @@
 Three cameras: a drawn person whose poses are found, and two recordings, all lost and one frozen now and then. At times
 drawn from a seed, a stage is killed or stopped, a subscriber comes and goes, or one reads nothing. Beside all that
 twenty subscribers check everything they are given, and that they were given the same. Ends with 1 where something was
-wrong; writes soak.json and soak.svg beside this file.
+wrong; writes soak.json and soak.svg beside this file. The last quarter goes without faults of stages and readers, so
+that each process lives long enough to show whether its memory grows.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ HERE = Path(__file__).parent
 FAULT_S = 20.0  # between faults of stages: less would spend the restart budget, which is no fault of the app
 READERS = 20
 LIVE = ("running", "idle", "unknown", "no_person")
+CALM = 0.25  # of the time, at the end
 SETTLE_S = 30.0  # before slopes are measured
 
 
@@ -120,7 +122,7 @@ def _watch(
             counts["visits"] += 1
             with Subscriber(endpoint, context=context) as visitor:
                 visitor.recv(0.02)
-        if now >= due["fault"] and now < seconds - 25:
+        if now >= due["fault"] and now < seconds * (1 - CALM):
             due["fault"] = now + dice.uniform(0.8, 1.4) * FAULT_S
             kind = dice.choice(["kill", "stop", "abort", "slow"])
             if not (stages := children(app.pid)):
