@@ -33,8 +33,9 @@ from edge_app.app.bench.run import SOURCE
 from edge_app.app.processes.handover import pack, unpack
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import open_source
 from edge_app.client import Subscriber
 from edge_app.pose.mediapipe import PoseEstimator

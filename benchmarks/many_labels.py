@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from edge_app.app.bench.environment import environment
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera.recording import read_recording
 from edge_app.encoder import load_encoder
 from edge_app.ranker.labels.actions import actions, more_actions

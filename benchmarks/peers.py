@@ -37,8 +37,9 @@ import onnxruntime
 
 from benchmarks.after_pose import made_up
 from edge_app.app.bench.environment import environment
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.runtime.onnxruntime import OnnxSession
 
 FPS, DECISIONS = 30, 10

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle, sound
+from edge_app.bundles.bundle import Bundle, load_bundle, sound
+from edge_app.bundles.shipped import DEFAULT, bundle_folder
 from edge_app.camera import Source, open_source
 from edge_app.camera.grab import Grabber
 from edge_app.encoder import Encoder
@@ -265,7 +266,7 @@ class Recognizer:
     Args:
         labels: what to look for: "wave, drink water", the name of a list that ships ("fitness"), a label file, or a
             sequence of lines of one. None: the bundle's own.
-        bundle: a model bundle, or its folder; by default the one that ships.
+        bundle: a model bundle, its folder, or the name of one that ships: "default" or "open".
         ranker: "scale", "fdsm", "sa_dvae" or "fs_vae", with "+fdsm" to have the best five re-ranked; or one that is
             loaded.
         runtime: "auto" takes the fastest that is here and passes the bundle's self-test; or an encoder that is loaded.
@@ -298,7 +299,7 @@ class Recognizer:
         camera: CameraConfig = CameraConfig(),
         events: EventConfig = EventConfig(),
     ) -> None:
-        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle or DEFAULT))
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle_folder(bundle or DEFAULT))
         self._camera = camera if people is None else replace(camera, max_people=people)
         if not 1 <= self._camera.max_people <= MAX_PEOPLE:
             raise UsageError(f"people: {self._camera.max_people} found, 1 to {MAX_PEOPLE} are allowed")

@@ -14,13 +14,14 @@ import sys
 from pathlib import Path
 
 from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.errors import UsageError
 from edge_app.runtime.engines import EngineCache, engine_key
 from edge_app.runtime.load import precisions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=bundle_folder, required=True)
     parser.add_argument("--precision", help="one that the bundle has (default: all of them)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: the cache that edge-app reads")
 

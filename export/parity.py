@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT, bundle_folder
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.table import build_table
@@ -76,7 +77,7 @@ class TorchSession:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, default=DEFAULT, help="default: the one that ships")
+    parser.add_argument("--bundle", type=bundle_folder, default=DEFAULT, help="default: the one that ships")
     parser.add_argument(
         "--pose", nargs="?", const="auto", metavar="BACKEND",
         help="compare how poses are found with MediaPipe instead (default: the one that auto takes)",

@@ -21,6 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.runtime.load import load_session
 from export.bundle import put_in_place, write_manifest
 from export.recordings import recognize_all
@@ -33,7 +34,7 @@ CALIBRATION = 512
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=bundle_folder, required=True)
     parser.add_argument("--kind", choices=KINDS, required=True)
     parser.add_argument("--windows", nargs="*", default=[], metavar="FILE", help="recordings to calibrate int8 on")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new bundle, or FILE.onnx")

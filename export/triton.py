@@ -24,6 +24,7 @@ import onnxruntime
 
 from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.bundles.files import put_folder
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.errors import UsageError
 from edge_app.runtime.tensorrt import MAX_BATCH
 from edge_app.runtime.triton import MODEL
@@ -42,7 +43,7 @@ dynamic_batching {{ max_queue_delay_microseconds: {queue_us} }}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=bundle_folder, required=True)
     parser.add_argument("--out", type=Path, required=True, metavar="REPO", help="other models in it are left alone")
     parser.add_argument("--precision", default="fp32", help="of the ONNX file, one that the bundle has (default fp32)")
     parser.add_argument("--engine", type=Path, metavar="FILE", help="a .engine of TensorRT, its .json beside it")

@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 from edge_app.app.bench.environment import environment
 from edge_app.app.metrics import percentiles
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.runtime.session import open_session
 from train.models.edge import ENCODERS, Branches
 from train.models.fdsm import EDGE, Fdsm

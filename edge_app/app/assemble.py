@@ -12,7 +12,8 @@ from edge_app.app.prometheus import loopback_address
 from edge_app.app.recorder import new_run
 from edge_app.app.settings import Settings, load_settings
 from edge_app.app.teaching import SupportSet
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import gives_poses
 from edge_app.camera.uri import normalized
 from edge_app.errors import UsageError

@@ -17,6 +17,7 @@ from edge_app.app.bridges import add_bridges
 from edge_app.app.failure import DEBUG, guarded
 from edge_app.app.log import setup
 from edge_app.app.view.access import DEFAULT_ADDRESS
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import UsageError
 from edge_app.runtime.session import RUNTIMES
@@ -204,7 +205,7 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         verb = commands.add_parser(name, help=text)
         if name in ("teach", "forget"):
             verb.add_argument("name", metavar="NAME")
-            verb.add_argument("--bundle", type=Path, metavar="DIR", help="the app's (default: the one that ships)")
+            verb.add_argument("--bundle", type=bundle_folder, metavar="DIR", help="the app's, where it has another")
         if name == "teach":
             verb.add_argument("--seconds", type=float, default=5.0, metavar="S", help="length of a shot (default 5)")
             verb.add_argument("--shots", type=int, default=3, metavar="N", help="how many shots (default 3)")
@@ -239,7 +240,9 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
 
 def _add_recognition(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", metavar="LABELS", help='a label file, or "a,b,c" (default: the bundle\'s)')
-    parser.add_argument("--bundle", type=Path, metavar="DIR", help="a model bundle (default: the one that ships)")
+    parser.add_argument(
+        "--bundle", type=bundle_folder, metavar="DIR", help="default, open, or a folder (default: default)"
+    )
     parser.add_argument("--ranker", choices=RANKERS, default="scale", help="what ranks the labels (default scale)")
     parser.add_argument("--rerank", choices=("fdsm",), help="let this ranker reorder the five best labels")
     parser.add_argument("--runtime", default="auto", metavar="NAME", help=f"one of {', '.join(RUNTIMES)}")

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from edge_app.bundles.files import load_npz
+from edge_app.bundles.shipped import SHIPPED
 from edge_app.bundles.signing import SIGNATURE
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import Label
 from edge_app.window.skeleton import LAYOUTS, WindowSpec
 
 FORMAT = "edge-bundle/1"
-DEFAULT = Path(__file__).parent / "default"
 RANKERS = ("scale", "fdsm", "sa_dvae", "fs_vae")
 MAX_FILE = 64 * 2**20
 MAX_FILES = 64
@@ -103,7 +103,9 @@ def load_bundle(path: Path) -> Bundle:
     """
     manifest_path = path / "manifest.json"
     if not manifest_path.is_file():
-        raise UsageError(f"bundle {path}: no manifest.json there; expected a folder in format {FORMAT}")
+        raise UsageError(
+            f"bundle {path}: no manifest.json there; expected a folder in format {FORMAT}, or {' or '.join(SHIPPED)}"
+        )
     raw = _read(manifest_path, MAX_MANIFEST)
     try:
         manifest = json.loads(raw)

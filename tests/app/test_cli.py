@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.app.cli import main
-from edge_app.bundles.bundle import DEFAULT
+from edge_app.bundles.shipped import DEFAULT
 from tests.running import SQUATS
 
 SHARED = Path(__file__).parents[2] / "../shared"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks.gpu.run import Matcher, main, measure
-from edge_app.bundles.bundle import DEFAULT
+from edge_app.bundles.shipped import DEFAULT
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.after_pose import path, rankers
 from benchmarks.networks import Continual, StGcnPlusPlus
 from benchmarks.peers import compare, our_macs, report, scale_macs, table
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from train.models.edge import ENCODERS, Branches
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.models.web_teacher import BesideWeb, WebTeacher

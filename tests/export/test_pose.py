@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT
 from edge_app.bundles.files import load_npz
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.bundles.user_folders import cache_folder
 from edge_app.errors import UsageError
 from edge_app.pose.choose import GOLDEN

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.recognizer import self_test
 from edge_app.runtime.load import precisions

@@ -23,7 +23,8 @@ from edge_app.app.processes.camera import CameraTask, run_camera
 from edge_app.app.processes.child import Child, Pulse
 from edge_app.app.processes.handover import report_receiver, unpack
 from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import open_source, opencv
 from edge_app.camera.grab import Grabber, grab
 from edge_app.errors import SourceError

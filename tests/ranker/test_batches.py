@@ -9,7 +9,8 @@ import pytest
 import zmq
 
 from edge_app.app.processes.recognizer import _gather
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import MAX_BATCH, load_encoder
 from edge_app.types import Window
 

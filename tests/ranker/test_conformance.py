@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.client import Subscriber
 from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError

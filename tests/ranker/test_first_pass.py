@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.ranker.first_pass import MANY
 from edge_app.ranker.labels.label import Label

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import Label

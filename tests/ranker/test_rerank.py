@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.ranker.fdsm import FdsmModel
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import load_npz
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text

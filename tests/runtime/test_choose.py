@@ -13,7 +13,8 @@ import zmq
 from edge_app.app.cli import main
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import parse_labels
 from edge_app.recognizer import choose_encoder, self_test

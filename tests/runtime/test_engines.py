@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.runtime.engines import KEEP, EngineCache, engine_key
 from export.__main__ import main

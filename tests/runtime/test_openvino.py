@@ -8,7 +8,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
 from edge_app.recognizer import self_test
@@ -21,7 +22,8 @@ QUIET = """
 import sys
 calls = []
 sys.addaudithook(lambda name, _: calls.append(name) if name.startswith(("socket.", "os.fork")) else None)
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 encoder = load_encoder(load_bundle(DEFAULT), "openvino")
 assert encoder.provider == "openvino-cpu"

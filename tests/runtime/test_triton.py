@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from edge_app.app.cli import main
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
 from edge_app.recognizer import choose_encoder, self_test

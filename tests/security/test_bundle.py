@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 
 from edge_app.app.cli import main
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import load_npy, load_npz
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import parse_labels, read_labels

@@ -14,7 +14,8 @@ import zmq
 
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings, TaughtConfig
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.client import Subscriber
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable

@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.camera.person import ACTIONS
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
@@ -59,7 +60,7 @@ FEWEST_POSES = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--bundle", type=bundle_folder, required=True)
     parser.add_argument("--data", type=Path, help="a skeleton set (DESIGN.md 8), or a folder: its left-out sets")
     parser.add_argument("--left-out", help="sets in the folder that the bundle was not trained on; else its manifest's")
     parser.add_argument("--videos", type=Path, help="folder with manifest.csv, for its labelled seconds")

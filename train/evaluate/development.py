@@ -26,6 +26,7 @@ import torch
 
 from edge_app.bundles.bundle import Calibration, load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.encoder import Encoder
 from edge_app.encoder import load_encoder as load_compiled
 from edge_app.errors import UsageError
@@ -185,7 +186,7 @@ def plain_ranker(model: EnergyModel) -> Ranker:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, nargs="*", default=[], help="encoder.pt files, each on its own")
-    parser.add_argument("--bundle", type=Path, nargs="*", default=[], help="bundles, as they ship")
+    parser.add_argument("--bundle", type=bundle_folder, nargs="*", default=[], help="bundles, as they ship")
     parser.add_argument("--data", type=Path, required=True, help="folder of core15 npz sets with concepts.csv")
     parser.add_argument("--videos", type=Path, help="folder with manifest.csv")
     parser.add_argument("--recordings", type=Path, default=Path("cache/poses"), help="poses of --videos")

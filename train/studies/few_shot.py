@@ -29,6 +29,7 @@ from tqdm import tqdm
 from edge_app.app.teaching import moving_windows
 from edge_app.bundles.bundle import Calibration, load_bundle
 from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import bundle_folder
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 from edge_app.ranker.calibrated_stacking import CalibratedStacking
@@ -66,7 +67,7 @@ REPORT = "msr_action3d,kinder_gator,penn_action"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folds", type=Path, required=True, help="run folder of `train folds`, with sets left out")
-    parser.add_argument("--bundle", type=Path, required=True, help="whose calibration is used")
+    parser.add_argument("--bundle", type=bundle_folder, required=True, help="whose calibration is used")
     parser.add_argument("--out", type=Path, required=True, help="folder for shots.json and shots.md")
     parser.add_argument("--fit", default=FIT, help="sets that the constants are chosen on")
     parser.add_argument("--report", default=REPORT, help="sets that are reported")

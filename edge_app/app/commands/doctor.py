@@ -15,8 +15,8 @@ from pathlib import Path
 
 from edge_app import __version__
 from edge_app.app.log import put, say
-from edge_app.bundles.bundle import DEFAULT
 from edge_app.bundles.files import by_number
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.encoder import load_encoder
 from edge_app.errors import AppError, legible
 from edge_app.runtime.session import PRECISIONS, open_session

@@ -14,7 +14,8 @@ from typing import Any
 from edge_app.app.log import log, put, say
 from edge_app.app.settings import Settings
 from edge_app.app.teaching import SPACING_S, select_windows
-from edge_app.bundles.bundle import DEFAULT, Bundle, load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import AppError, SourceError, UsageError
 from edge_app.events import EventDetector
 from edge_app.pose.choose import pose_backend

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+PHRASE = 8
+"""The most words of a name in which a motion is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -88,10 +91,35 @@ def find_action(name: str) -> Action | None:
     """
     inside = re.findall(r"\((.*?)\)", name)
     for part in (name, re.sub(r"\(.*?\)", " ", name), *inside, *name.split("/")):
-        action = named_action(part) or _by(action_key).get(action_key(part))
-        if action is not None:
+        if action := _worded(part):
             return action
     return _by(_words).get(_words(name)) or _by(_together).get(_together(name)) or _without_limb(name)
+
+
+def _worded(name: str) -> Action | None:
+    return named_action(name) or _by(action_key).get(action_key(name))
+
+
+def action_within(name: str) -> Action | None:
+    """The entry that a part of a name means, or None: of "flying kick" that of "kick".
+
+    The longest run of words that means one; of equally long ones the last, for English puts last what a thing is.
+    "Standing" and "sitting" say how something is done, and are passed over. More than `PHRASE` words are a sentence,
+    which speaks for itself.
+
+    Example:
+        >>> action_within("injured standing jump").name
+        'jump'
+    """
+    words = _spaced(name).split()
+    if len(words) > PHRASE:
+        return None
+    for length in range(len(words) - 1, 0, -1):
+        for start in range(len(words) - length, -1, -1):
+            part = " ".join(words[start : start + length])
+            if len(part) > 2 and part not in ("standing", "sitting") and (action := _worded(part)):
+                return action
+    return None
 
 
 def action_key(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from edge_app.errors import UsageError
-from edge_app.ranker.labels.actions import find_action, fold
+from edge_app.ranker.labels.actions import action_within, find_action, fold
 from edge_app.ranker.labels.label import Label, check_names
 
 Kind = Literal["name", "paraphrase", "description", "arms", "legs", "torso"]
@@ -116,7 +116,8 @@ def texts_for(label: Label) -> tuple[Text, ...]:
 
     The user's description takes the place of all that the shipped table knows. Without one, the table is asked for
     the name, then for the synonyms, and an entry found gives all its names and its four descriptions. The user's own
-    name then counts beside the same words in the table, so two labels that mean one entry still differ.
+    name then counts beside the same words in the table, so two labels that mean one entry still differ. A name that no
+    entry means, but a part of it does, gets that entry's name beside it (train/EXPERIMENTS.md, section 33).
     """
     name, *others = label.english
     texts = [Text("name", name), *(Text("paraphrase", other) for other in others)]
@@ -124,7 +125,8 @@ def texts_for(label: Label) -> tuple[Text, ...]:
         return (*texts, Text("description", label.description))
     action = next(filter(None, map(find_action, label.english)), None)
     if action is None:
-        return tuple(texts)
+        within = next(filter(None, map(action_within, label.english)), None)
+        return (*texts, Text("paraphrase", within.name)) if within else tuple(texts)
     texts += [Text("paraphrase", name) for name in (action.name, *action.paraphrases)]
     texts += [Text("description", action.description), Text("arms", action.arms)]
     return (*texts, Text("legs", action.legs), Text("torso", action.torso))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.ranker.labels import actions as module
-from edge_app.ranker.labels.actions import Action, action_key, actions, find_action, more_actions
+from edge_app.ranker.labels.actions import Action, action_key, action_within, actions, find_action, more_actions
 from edge_app.ranker.labels.label import MAX_DESCRIPTION, MAX_NAME, Label, fold, parse_lines
 from edge_app.ranker.labels.table import texts_for
 
@@ -79,6 +79,31 @@ def test_what_is_asked_finds_its_entry_and_is_embedded_nowhere() -> None:
 def test_nothing_is_asked_that_is_found_without_it(none_asked: None) -> None:
     assert [name for _, name in ASKED if find_action(name) is not None] == []
     assert all((found := find_action(name)) and found.name == action.name for action, name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [
+        ("flying kick", "kick forward"),
+        ("Start jumping-jacks", "jumping jack"),
+        ("sitting clap", "clap"),
+        ("drop kick", "kick forward"),
+        ("wave to the camera happily", "wave one hand"),
+        ("standing frobnication", None),
+        ("squat", None),
+        ("", None),
+        ("jump over a small fence and then walk on to the house", None),
+    ],
+)
+def test_part_of_a_name_is_found(name: str, entry: str | None) -> None:
+    found = action_within(name)
+    assert (found and found.name) == entry
+
+
+def test_a_name_with_a_known_part_stands_beside_that_entry_alone() -> None:
+    assert [text.text for text in texts_for(Label("flying kick"))] == ["flying kick", "kick forward"]
+    assert {text.kind for text in texts_for(Label("flying kick"))} == {"name", "paraphrase"}
+    assert len(texts_for(Label("flying kick", description="one leg goes up"))) == 2, "what the user says counts alone"
 
 
 def test_bundles_know_the_first_table_only() -> None:

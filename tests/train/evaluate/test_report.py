@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from edge_app.app.commands.recognize import recognize
-from edge_app.bundles.bundle import DEFAULT, load_bundle
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.errors import UsageError
