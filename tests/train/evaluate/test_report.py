@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from edge_app.app.commands.recognize import recognize
-from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.bundle import Bundle, load_bundle
 from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import open_source
 from edge_app.camera.recording import RecordingFile, read_recording
@@ -245,14 +245,25 @@ def test_every_stream_can_be_acted():
         assert len(script) >= 2 * streams.LENGTH
 
 
-@pytest.mark.shared
-def test_the_shipped_bundle_says_which_sets_it_never_saw():
-    if not (SHARED / "data").is_dir():
-        pytest.skip("the developers' shared folder is not beside the checkout")
-    bundle = load_bundle(DEFAULT)
-    stated = bundle.manifest["training_data"]["settings"]["leave_out"]
-    if stated:
-        assert [path.stem for path in left_out_sets(bundle, SHARED / "data", None)] == stated.split(",")
+@pytest.mark.parametrize(
+    ("settings", "named", "found"),
+    [
+        ({"leave_out": "utkinect"}, None, ["utkinect"]),
+        ({"sets": "kard", "leave_out": ""}, None, ["utkinect"]),
+        ({"sets": "kard"}, "stranger", ["stranger"]),
+        ({}, "kard", ["kard"]),
+        ({}, None, "names no set that it left out"),
+        ({"leave_out": ""}, "kard", "the bundle was trained on it; it left out none"),
+        ({"sets": "kard"}, "kard", "the bundle was trained on it; it left out kinder_gator"),
+        ({"leave_out": "cmu_subset"}, None, "no cmu_subset.npz there"),
+    ],
+)
+def test_sets_that_a_bundle_never_saw(tmp_path, settings, named, found):
+    for name in ("utkinect", "kard", "stranger"):
+        (tmp_path / f"{name}.npz").touch()
+    bundle = Bundle(tmp_path, "", {"training_data": {"settings": settings}}, {})
+    if isinstance(found, str):
+        with pytest.raises(UsageError, match=found):
+            left_out_sets(bundle, tmp_path, named)
     else:
-        with pytest.raises(UsageError, match="names no set"):
-            left_out_sets(bundle, SHARED / "data", None)
+        assert [path.stem for path in left_out_sets(bundle, tmp_path, named)] == found
