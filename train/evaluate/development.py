@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from edge_app.bundles.bundle import Calibration, load_bundle
+from edge_app.bundles.bundle import Bundle, Calibration, load_bundle
 from edge_app.bundles.files import write_text
 from edge_app.bundles.shipped import bundle_folder
 from edge_app.encoder import Encoder
@@ -37,6 +37,7 @@ from edge_app.ranker.layers import anchors, standardized
 from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Energies, EnergyModel, Ranker
 from edge_app.ranker.scale import ScaleModel
+from edge_app.recognizer import Recognizer
 from edge_app.types import Window
 from edge_app.window.skeleton import WindowSpec
 from train.data.clips import MEASURED_SETS, SPEC, Clip, clip_windows, read_set, some
@@ -60,6 +61,7 @@ ASKED = {
     "dancing": "dance", "dancing (ballet)": "dance", "sitting down": "sit down", "standing up": "stand up",
 }  # fmt: skip
 """What the manifest of the second footage says -> one of `EVERYDAY`; other clips show none of them."""
+FALL_LABELS = "walk, sit down, fall down, lie down, stand up, pick up, run, jump, wave, drink water"
 MOST = 600
 """At most so many clips of a set are asked, the same ones every time."""
 
@@ -120,6 +122,34 @@ def footage_groups(arguments: argparse.Namespace) -> list[Group]:
         shown = [(segment_windows(s, SPEC), s.label) for s in segments if s.label in EVERYDAY and not s.derived]
         groups.append(Group.of("everyday stretches", shown, EVERYDAY))
     return groups
+
+
+def fall_events(bundle: Bundle, encoder: Encoder, files: Iterable[tuple[Path, bool]]) -> dict[str, int]:
+    """In how many recordings of falls a fall is an event, among `FALL_LABELS`, and in how many others it is one too.
+
+    files: recordings, and whether somebody falls in each.
+    """
+    recognizer = Recognizer(FALL_LABELS, bundle=bundle, runtime=encoder)
+    found = {"falls": 0, "seen": 0, "others": 0, "false": 0}
+    for path, falls in files:
+        told = {event.label for decision in recognizer.run(f"pose://{path}") for event in decision.events}
+        asked, right = ("falls", "seen") if falls else ("others", "false")
+        found[asked] += 1
+        found[right] += "fall down" in told
+    return found
+
+
+def fall_recordings(arguments: argparse.Namespace) -> dict[str, list[tuple[Path, bool]]]:
+    """Recordings of both footages for `fall_events`; the first footage belongs to the half that chooses."""
+    found: dict[str, list[tuple[Path, bool]]] = {half: [] for half in arguments.halves}
+    if arguments.videos:
+        for file, labels in read_manifest(arguments.videos / "manifest.csv", "file", "labels"):
+            found.get("choose", []).append((arguments.recordings / f"{Path(file).stem}.mcap", "fall" in labels))
+    if arguments.videos2:
+        for file, label, source in read_manifest(arguments.videos2 / "manifest.csv", "file", "label", "source"):
+            half = "report" if in_report(source) else "choose"
+            found.get(half, []).append((arguments.recordings2 / f"{Path(file).stem}.mcap", "fall" in label))
+    return {half: [(path, falls) for path, falls in files if path.is_file()] for half, files in found.items()}
 
 
 def set_groups(data: Path, left_out: Iterable[str], withheld: Iterable[str]) -> list[Group]:
@@ -211,7 +241,10 @@ def run(arguments: argparse.Namespace) -> None:
     for path in arguments.bundle:
         bundle = load_bundle(path)
         groups, encode = footage + set_groups(arguments.data, (), ()), partial(encode_compiled, load_compiled(bundle))
-        result[str(path)] = measure(groups, encode, [load_ranker(bundle, "scale")])
+        own = result[str(path)] = measure(groups, encode, [load_ranker(bundle, "scale")])
+        for half, files in fall_recordings(arguments).items():
+            own[f"falls, {half}"] = fall_events(bundle, load_compiled(bundle), files)
+            print(f"{f'falls, {half}':24} {json.dumps(own[f'falls, {half}'])}", flush=True)
     if arguments.out:
         write_text(arguments.out, json.dumps(result, indent=1) + "\n")
 

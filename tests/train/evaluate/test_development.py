@@ -2,6 +2,7 @@
 
 import csv
 import io
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,25 @@ import pytest
 import torch
 from torch.nn import functional
 
+from edge_app.bundles.bundle import load_bundle
+from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera.recording import RecordingFile
+from edge_app.encoder import load_encoder
 from edge_app.errors import UsageError
 from edge_app.types import Pose, Poses
+from tests.running import SQUATS
 from train.data.clips import SPEC
-from train.evaluate.development import ASKED, Group, TextHead, figures, in_report, plain_ranker, real_clips
+from train.evaluate.development import (
+    ASKED,
+    Group,
+    TextHead,
+    fall_events,
+    fall_recordings,
+    figures,
+    in_report,
+    plain_ranker,
+    real_clips,
+)
 from train.evaluate.videos import EVERYDAY
 
 SHARED = Path(__file__).parents[3] / "../shared"
@@ -72,6 +87,22 @@ def test_whole_files_are_read_by_the_manifest(tmp_path):
     assert (len(windows), label, report) == (4, "walking", in_report("someone/x"))
     with pytest.raises(UsageError, match="no recording"):
         real_clips(manifest, tmp_path / "nowhere", SPEC)
+
+
+def test_falls_are_looked_for_in_every_recording_of_a_half(tmp_path):
+    arguments = Namespace(
+        videos=tmp_path, recordings=SQUATS.parent, videos2=tmp_path / "2", recordings2=SQUATS.parent,
+        halves=["choose", "report"],
+    )  # fmt: skip
+    (tmp_path / "2").mkdir()
+    source = next(f"publisher{i}/x" for i in range(20) if in_report(f"publisher{i}/x"))
+    (tmp_path / "manifest.csv").write_text("file,labels\nsquats.mp4,falling 0.3-2.4\nmissing.mp4,walking 0.0-1.0\n")
+    (tmp_path / "2/manifest.csv").write_text(f"file,label,source\nsquats.mp4,squat,{source}\n")
+    files = fall_recordings(arguments)
+    assert files == {"choose": [(SQUATS, True)], "report": [(SQUATS, False)]}
+    bundle = load_bundle(DEFAULT)
+    found = fall_events(bundle, load_encoder(bundle), [*files["choose"], *files["report"]])
+    assert found == {"falls": 1, "seen": 0, "others": 1, "false": 0}
 
 
 @pytest.mark.shared
