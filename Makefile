@@ -17,7 +17,7 @@ TEST_ARGS ?=
 SHARED ?= ../shared
 
 .DELETE_ON_ERROR:
-.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default train-final train-dev clean
+.PHONY: demo test slow-test reliability soak triton lint audit lock release train-default train-final train-dev train-open train-open-final train-open-dev clean
 
 demo: $(RUNTIME)
 	@$(BIN)/edge-app demo $(DEMO_ARGS)
@@ -69,6 +69,16 @@ train-default: train-final train-dev
 		--calibration runs/dev/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD.md \
 		--version 2 --out edge_app/bundles/default
 
+# The bundle that a company may ship, in the same way from what its makers let anybody use.
+train-open: train-open-final train-open-dev
+	$(BIN)/python -m export bundle --encoder runs/open/encoder.pt --heads runs/open \
+		--calibration runs/dev-open/calibration.json --labels configs/labels/default.txt --card train/MODEL_CARD_OPEN.md \
+		--name open --licence "weights: Apache-2.0, see MODEL_CARD.md" --out edge_app/bundles/open
+
+train-open-final: $(DEV)
+	$(BIN)/python -m train recipe configs/train/open.yaml --data $(SHARED)/data --out runs/open
+train-open-dev: $(DEV)
+	$(BIN)/python -m train recipe configs/train/dev-open.yaml --data $(SHARED)/data --out runs/dev-open
 train-final: $(DEV)
 	$(BIN)/python -m train recipe configs/train/default.yaml --data $(SHARED)/data --out runs/final
 train-dev: $(DEV)

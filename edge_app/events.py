@@ -28,6 +28,7 @@ class EventConfig:
     max_bone_length_variation: bones that change their length by more than this share are nobody's
         (`edge_app.window.quality.bone_length_variation`).
     max_variation_to_start: nothing starts on bones that change by more; those of people do in one window of fifty.
+    max_variation_of_falls: in place of both where a fall starts at once: poses of who falls are poor.
     min_present: share of a window that the person must have been in view for a label to start.
     absent_s: how long a person may be missing before open actions end.
     update_s: period of updates of an open action; each repetition brings one too.
@@ -44,6 +45,7 @@ class EventConfig:
     min_body: float = 0.5
     max_bone_length_variation: float = 0.18
     max_variation_to_start: float = 0.14
+    max_variation_of_falls: float = 0.24
     min_present: float = 0.4
     absent_s: float = 0.6
     update_s: float = 0.9
@@ -102,21 +104,24 @@ class EventDetector:
         if "insufficient_rate" in report.flags:
             events, why = self.close(report.t_ns, "degraded"), Reason("insufficient_rate")
             return Decision(self._camera, None, report.t_ns, "degraded", events, None, why)
-        loose = None if window is None else self._looseness(window)
-        if window is None or ranking is None or loose is None:
+        if window is None or ranking is None:
             return self._absent(report)
-        return self._present(window, ranking, loose)
+        sudden = self._sudden(window, ranking)
+        config = self._config
+        most = config.max_bone_length_variation if sudden is None else config.max_variation_of_falls
+        loose = self._looseness(window, most)
+        return self._absent(report) if loose is None else self._present(window, ranking, loose, sudden)
 
     def body_seen(self, window: Window) -> bool:
         """Whether enough of a body is in view: MediaPipe also "finds" faces, cartoons and bottles."""
-        return self._looseness(window) is not None
+        return self._looseness(window, self._config.max_bone_length_variation) is not None
 
-    def _looseness(self, window: Window) -> float | None:
+    def _looseness(self, window: Window, most: float) -> float | None:
         """How much bones change their length; None where it is too much for a body, or too little of one is in view."""
         if not window.valid.any() or _upper_body(window) < self._config.min_body:
             return None
         loose = bone_length_variation(window.joints, window.valid, self._spec.skeleton)
-        return loose if loose <= self._config.max_bone_length_variation else None
+        return loose if loose <= most else None
 
     def close(self, t_ns: int, reason: str) -> tuple[Event, ...]:
         """End whatever is open, and forget the past."""
@@ -137,7 +142,7 @@ class EventDetector:
         events = self.close(report.t_ns, "no_person") if gone else ()
         return Decision(self._camera, None, report.t_ns, "no_person", events, None, why)
 
-    def _present(self, window: Window, ranking: Ranking, loose: float) -> Decision:
+    def _present(self, window: Window, ranking: Ranking, loose: float, sudden: int | None) -> Decision:
         events: list[Event] = []
         if window.track != self._track:
             events += self.close(window.t_ns, "track_lost")
@@ -157,7 +162,6 @@ class EventDetector:
             self._leader = None
         elif label != self._leader:
             self._leader, self._leader_since_ns = label, window.t_ns
-        sudden = self._sudden(ranking) if present else None
         if sudden is not None:
             belief[sudden] = top = float(ranking.scores[sudden] * ranking.known)
             self._leader = label = ranking.labels[sudden]
@@ -175,9 +179,9 @@ class EventDetector:
         why = self._why(window, loose, ranking, label or "", top, quiet, tuple(events))
         return Decision(self._camera, window.track, window.t_ns, state, tuple(events), ranking, why)
 
-    def _sudden(self, ranking: Ranking) -> int | None:
+    def _sudden(self, window: Window, ranking: Ranking) -> int | None:
         """The label that starts at once, if any."""
-        if not ranking.sudden:
+        if not ranking.sudden or window.valid.mean() < self._config.min_present:
             return None
         now = ranking.scores * ranking.known * ranking.sudden
         best = int(np.argmax(now))

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", type=Path, help="JSON of measured figures for the manifest")
     parser.add_argument("--name", default="default")
     parser.add_argument("--version", default="1")
+    parser.add_argument("--licence", default="weights: non-commercial, see MODEL_CARD.md", help="what the manifest says")
     parser.add_argument("--out", type=Path, required=True, help="folder; replaced as a whole")
 
 
@@ -105,7 +106,7 @@ def run(arguments: argparse.Namespace) -> None:
             "encoder": entry,
             "rankers": {kind: {"file": f"ranker-{kind}.npz"} for kind in heads},
             "text_encoder": text.id,
-            "licence": "weights: non-commercial, see MODEL_CARD.md",
+            "licence": arguments.licence,
             "training_data": {"concepts": saved["concepts"], "settings": settings},
             "metrics": json.loads(arguments.metrics.read_text()) if arguments.metrics else {},
         }

@@ -192,17 +192,23 @@ def test_bones_that_stretch_are_nobodys():
     assert not detector.body_seen(rubber)
 
 
-def test_bones_that_stretch_a_little_start_nothing():
+def test_bones_that_stretch_a_little_start_nothing_but_a_fall():
     body = np.random.default_rng(0).normal(size=(1, 15, 3))
     scores = np.array([0.96, 0.02, 0.02], np.float32)
-    for stretch, starts in ((0.1, 1), (0.16, 0)):
+    for stretch, sudden, starts in (
+        (0.1, (), 1),
+        (0.16, (), 0),
+        (0.22, (), 0),
+        (0.22, (True, False, False), 1),
+        (0.3, (True, False, False), 0),
+    ):
         detector, events = EventDetector("cam", SPEC), []
         for number in range(1, 20):
             seen = window(number * STEP_NS)
             seen.joints[..., :3] = body * (1 + stretch * np.tile([-1, 1], 16)[:, None, None])
-            assert detector.body_seen(seen)
-            report = CameraReport("cam", "running", 0, number * STEP_NS, 30.0, number, 0, (seen,) if seen else ())
-            events += detector.update(report, Ranking(seen, LABELS, 1, -scores, scores, 0.95)).events
+            assert detector.body_seen(seen) == (stretch < 0.2)
+            report = CameraReport("cam", "running", 0, number * STEP_NS, 30.0, number, 0, (seen,))
+            events += detector.update(report, Ranking(seen, LABELS, 1, -scores, scores, 0.95, (), sudden)).events
         assert [event.type for event in events].count("start") == starts
 
 

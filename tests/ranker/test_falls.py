@@ -49,6 +49,15 @@ def test_falling_is_seen_and_what_is_slow_upright_or_still_is_not():
     assert fall_seen(window(going(0, 90, 0.5), STILL, seen=0.2), SPEC) == 0, "nobody is seen"
 
 
+def test_who_has_just_appeared_does_not_fall():
+    falling = window(going(0, 90, 0.5), STILL)
+    falling.valid[:6] = False
+    assert fall_seen(falling, SPEC) > 0.9
+    falling.valid[:12] = False
+    assert fall_seen(falling, SPEC) == 0
+    assert fall_odds(falling, SPEC) == -SEEN, "less likely than of somebody who stands"
+
+
 def test_odds_rise_with_a_fall_and_sink_without():
     assert fall_odds(window(going(0, 90, 0.5), STILL), SPEC) > 0.8 * SEEN
     assert fall_odds(window(STILL, STILL), SPEC) == -UNSEEN
