@@ -43,7 +43,7 @@ NOVEL = 0.3
 energies over labels. Chosen on other laboratories and on the videos; on lists of one laboratory's own concepts, as
 here, four times as much would be best."""
 CONSE = 0.2
-"""Weight of the web teacher, in the same standard deviations; chosen on real clips (train/EXPERIMENTS.md, 30)."""
+"""Weight of the web teacher, in the same standard deviations; chosen on real clips (train/EXPERIMENTS.md, 32)."""
 ALIKE = 1.3
 """Dot product of pooled texts (2 for equal ones) above which a background text stands for a label; chosen by eye."""
 
