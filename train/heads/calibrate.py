@@ -162,7 +162,10 @@ def run(arguments: argparse.Namespace) -> None:
     )
     clips = [c for c in clips if c.dataset not in saved["left_out"]]
     bank = Bank(clips)
-    withheld = np.flatnonzero(np.isin(bank.concept, [bank.concepts.index(c) for c in saved["withheld"]]))
+    novel = np.isin(bank.concepts, saved["withheld"])
+    withheld = np.flatnonzero(novel[bank.concept])
+    if not len(withheld):
+        raise UsageError(f"--data {arguments.data}: no clip of a withheld concept ({', '.join(saved['withheld'])}) there")
     seen = np.setdiff1d(np.arange(len(bank)), withheld)
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
     vectors = encode(device_network(encoder, spec, saved, detailed=True), training_windows(bank, picked, spec, rng))
@@ -181,7 +184,6 @@ def run(arguments: argparse.Namespace) -> None:
         lists.append(np.concatenate([[k], names]) if present else names)
         answers.append(present)
         apart.append(background_mask(texts[lists[-1]], background, ALIKE))
-    novel = np.isin(bank.concepts, saved["withheld"])
     sample = Sample(lists, np.array(answers), apart, np.isin(picked, withheld), novel)
     web = web_classes(saved)
     web_says = _heard(web, texts, background, sample, vectors)
