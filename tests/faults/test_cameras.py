@@ -190,8 +190,8 @@ def test_C3_frozen_pictures_end_what_is_open_and_are_not_encoded(app):
     wait_for(it.stream, action("start"), ledger=it.ledger)
     frozen = wait_for(it.stream, state("camera_frozen"), ledger=it.ledger)
     assert not it.ledger.open and frozen[-1].data["open"] == []
-    seen = frozen
-    while any(m.kind == "state" and m.data["state"] != "camera_frozen" for m in seen):  # of one freeze
+    seen: list = []
+    while not seen or any(m.kind == "state" and m.data["state"] != "camera_frozen" for m in seen):  # of one freeze
         first = wait_for(it.stream, still, ledger=it.ledger)[-1].data
         seen = wait_for(it.stream, still, ledger=it.ledger)
     second = seen[-1].data
