@@ -32,7 +32,7 @@ slow-test: $(DEV)
 # Every fault and attack, and the table of how they ended.
 reliability: $(DEV)
 	@mkdir -p runs
-	$(BIN)/pytest -m "fault and not gpu" -k "not 20000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
+	$(BIN)/pytest -m "fault and not gpu" -k "not 10000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
 		$(BIN)/python benchmarks/reliability.py runs/reliability.xml > benchmarks/reliability.md; exit $$code
 
 SECONDS ?= 300

@@ -110,7 +110,7 @@ def in_events(clip: Clip, recognizer: Recognizer) -> int:
     return sum(reps.values())
 
 
-def table(title: str, clips: Sequence[Clip], labels: str, every: bool) -> tuple[str, list[float]]:
+def table(title: str, clips: Sequence[Clip], recognizer: Recognizer, every: bool) -> tuple[str, list[float]]:
     """The errors of each half, and the rows of all clips if `every`, else of those that are wrong."""
     lines = [
         f"## {title}",
@@ -119,8 +119,7 @@ def table(title: str, clips: Sequence[Clip], labels: str, every: bool) -> tuple[
         "|---|---|---|---|---|",
     ]
     rows, times = ["| motion | half | true | counter | in events |", "|---|---|---|---|---|"], list[float]()
-    with Recognizer(labels) as recognizer:
-        got = [(clip, count(clip, recognizer, times), in_events(clip, recognizer)) for clip in clips]
+    got = [(clip, count(clip, recognizer, times), in_events(clip, recognizer)) for clip in clips]
     for half in HALVES:
         of = [(clip.reps, one, other) for clip, one, other in got if clip.half == half]
         if not of:
@@ -147,8 +146,10 @@ def main() -> None:
     arguments = parser.parse_args()
     videos = list(counted_clips(arguments.poses))
     labels = ", ".join(dict.fromkeys(clip.motion for clip in videos if clip.motion != "nobody"))
-    text, times = table("Videos", videos, labels, every=True)
-    more, others = table("Drawn people", list(drawn_clips(arguments.drawn)), ", ".join(DRAWN), every=False)
+    with Recognizer(labels) as recognizer:
+        text, times = table("Videos", videos, recognizer, every=True)
+    with Recognizer(", ".join(DRAWN)) as recognizer:
+        more, others = table("Drawn people", list(drawn_clips(arguments.drawn)), recognizer, every=False)
     times += others
     cost = f"Processor time of counting, a decision: {np.mean(times):.2f} ms, p99 {np.quantile(times, 0.99):.2f}."
     write_text(

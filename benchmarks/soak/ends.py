@@ -3,7 +3,7 @@
     python -m benchmarks.soak.ends --rounds 200 --load 4
 
 `--load` processes do nothing but keep the processor busy meanwhile. Prints a line for each round that did not end in
-time with exit code 0, and at the end how long the rounds took; exits 1 if there was one.
+time with exit code 0, one every ten rounds, and at the end how long they took; exits 1 if one did not end.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ def main() -> int:
             failed += bool(wrong)
             if wrong:
                 print(f"round {number + 1}, {source.stem} frames: {wrong}", flush=True)
+            if (number + 1) % 10 == 0:
+                print(f"{number + 1} rounds, {failed} failed, {np.median(took):.1f} s (median)", flush=True)
     print(
         f"{arguments.rounds} rounds, {failed} failed; a round took {np.median(took):.1f} s (median), "
         f"at most {max(took):.1f} s, with {arguments.load} busy processes beside it"

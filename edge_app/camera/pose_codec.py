@@ -12,6 +12,7 @@ from edge_app.types import Pose
 
 LANDMARKS = 33
 POSE_BYTES = LANDMARKS * 6 * 4  # of a person: image, world, visibility
+MAX_NUMBER = 1e5  # pixels, metres: what comes from outside is refused beyond
 METRE_DECIMALS, VISIBILITY_DECIMALS = 4, 3
 _COLUMNS = (("image", 2), ("world", 3), ("visibility", 1))
 
@@ -65,15 +66,16 @@ def from_json(person: dict[str, Any], t_ns: int) -> Pose:
     """What `as_json` made, of either kind.
 
     Raises:
-        ValueError: anything else, and coordinates that are no numbers.
+        ValueError: anything else, and coordinates that are no numbers, or beyond `MAX_NUMBER`.
     """
     try:
         width, height = (int(side) for side in person["size"])
         arrays = {}
         for name, columns in _COLUMNS:
-            values = np.array(person[name], np.float32)
-            if values.size != LANDMARKS * columns or not np.isfinite(values).all():
-                raise ValueError(f"{name} is not {LANDMARKS * columns} numbers")
+            values = np.array(person[name], np.float64)
+            if values.size != LANDMARKS * columns or not (np.abs(values) <= MAX_NUMBER).all():
+                raise ValueError(f"{name} is not {LANDMARKS * columns} numbers up to {MAX_NUMBER:g}")
+            values = values.astype(np.float32)
             arrays[name] = values.reshape(LANDMARKS, columns) if columns > 1 else values.ravel()
         return Pose(t_ns=t_ns, size=(width, height), **arrays)
     except (KeyError, TypeError, OverflowError) as error:

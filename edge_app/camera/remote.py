@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 
-from edge_app.camera.pose_codec import POSE_BYTES, head_of, points_of, pose_at, with_head
+from edge_app.camera.pose_codec import MAX_NUMBER, POSE_BYTES, head_of, points_of, pose_at, with_head
 from edge_app.client import as_meant, client_keys, use_keys
 from edge_app.errors import UsageError
 from edge_app.stream.auth import Gate
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 MAX_PEOPLE = 16
 MAX_BYTES = 4096 + MAX_PEOPLE * POSE_BYTES
 MAX_TEXT = 300
-MAX_NUMBER = 1e5  # pixels, metres
 ASK_NS = 100_000_000
 SILENT_NS = 1_500_000_000  # after that another sender may take the place
 FRESH_NS = 10_000_000_000  # what was learnt of a clock is forgotten then

@@ -55,6 +55,7 @@ class WithConse:
 def heard(vectors: np.ndarray, likeness: np.ndarray) -> np.ndarray:
     """Logarithm of each text's share: features `[B, D]`, whose last C numbers are shares of classes, to `[B, K]`.
 
-    likeness: `[C, K]`, of `WebClasses.likeness`.
+    likeness: `[C, K]`, of `WebClasses.likeness`. A share below 0, which only a wrong engine gives, counts as 0.
     """
-    return np.log(vectors[:, -len(likeness) :] @ likeness + np.float32(FLOOR))
+    shares = np.maximum(vectors[:, -len(likeness) :], 0)
+    return np.log(shares @ likeness + np.float32(FLOOR))

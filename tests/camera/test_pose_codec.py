@@ -44,8 +44,10 @@ def test_json_comes_back_as_near_as_it_was_rounded_and_is_then_the_same(pose, de
 @pytest.mark.parametrize(
     "change",
     [{"image": [0.0] * 65}, {"world": None}, {"visibility": ["x"] * 33}, {"visibility": [float("nan")] * 33},
-     {"size": [640]}, {"size": [float("inf"), 1]}, {"world": [1e40] * 99}],
+     {"size": [640]}, {"size": [float("inf"), 1]}, {"world": [1e40] * 99}, {"image": [-2e5] * 66},
+     {"world": [10**400] * 99}],
 )  # fmt: skip
+@pytest.mark.filterwarnings("error")
 def test_anything_else_is_a_value_error(pose, change):
     told = as_json(pose, pixel_decimals=1, nested=True)
     with pytest.raises(ValueError):

@@ -93,11 +93,11 @@ def add_fs_vae(folder: Path, **changes: int) -> None:
     (folder / "calibration.json").write_text(json.dumps(calibration))
 
 
-def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, tmp_path):
+def test_fs_vae_gets_the_long_vector_and_scale_does_not_notice(arguments, exported, tmp_path):
     assert main(arguments) == 0
     alone = load_bundle(tmp_path / "made")
     encoder, spec, _ = load_encoder(tmp_path / "encoder.pt")
-    export_encoder(encoder, spec, tmp_path / "plain.onnx")
+    exported(encoder, spec, tmp_path / "plain.onnx")
     assert (alone.path / "encoder.onnx").read_bytes() == (tmp_path / "plain.onnx").read_bytes()
     assert alone.manifest["encoder"].keys() == {"file", "feature", "parameters"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.client import Subscriber
-from tests.running import Ledger, leftovers, running
+from tests.running import START_S, Ledger, leftovers, running
 
 
 class App:
@@ -22,7 +22,7 @@ class App:
     def stop(self) -> str:
         """SIGTERM; what it said on stderr. Nothing may be left, and nothing may have been wrong."""
         self.process.terminate()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(START_S) == 0
         assert leftovers(self.tmp, self.process.pid) == []
         assert self.ledger.wrong == []
         said = self.process.stderr.read()

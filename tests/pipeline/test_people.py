@@ -12,43 +12,45 @@ import numpy as np
 
 from edge_app.app.cli import main
 from edge_app.camera.recording import RecordingFile, read_recording
-from edge_app.client import Subscriber
+from edge_app.client import Message, Subscriber
 from edge_app.types import Poses
-from tests.running import SQUATS, Ledger, running, wait_for
+from tests.running import SQUATS, Ledger, action, running, wait_for
 
 APART = np.array([400, 0], np.float32)
 
 
-def two_people(out: Path, both_s: float, one_s: float) -> Path:
-    """A recording in which one squats all the time, and another beside them for the first `both_s` seconds."""
+def two_people(out: Path, both_s: float, one_s: float, rounds: int = 1) -> Path:
+    """A recording in which one squats all the time, and another beside them for the first `both_s` seconds of each
+    round."""
     items = [item for item in read_recording(SQUATS) if isinstance(item, Poses)]
     step_ns = (items[-1].t_ns - items[0].t_ns) // (len(items) - 1)
     with RecordingFile(out) as recorder:
-        for index in range(int((both_s + one_s) * 1e9 / step_ns)):
-            item = items[index % len(items)]
-            others = [replace(pose, image=pose.image + APART) for pose in item.poses if index * step_ns < both_s * 1e9]
+        for index in range(int(rounds * (both_s + one_s) * 1e9 / step_ns)):
+            item, at_s = items[index % len(items)], index * step_ns / 1e9 % (both_s + one_s)
+            others = [replace(pose, image=pose.image + APART) for pose in item.poses if at_s < both_s]
             recorder.poses(replace(item, index=index, t_ns=index * step_ns, poses=(*item.poses, *others)))
     return out
 
 
 def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> None:
-    recording = two_people(tmp_path / "two.mcap", both_s=12, one_s=30)
+    recording = two_people(tmp_path / "two.mcap", both_s=8, one_s=4, rounds=6)  # who comes late hears the next one
+
+    def both(message: Message) -> bool:
+        return message.kind == "state" and len({item["track"] for item in message.data["open"]}) == 2
+
     endpoint, ledger = f"ipc://{tmp_path}/s", Ledger()
     with (
         Subscriber(endpoint, newest=False) as stream,
         running(endpoint, f"pose://{recording}", "--people", "2"),
     ):
-        heard = wait_for(
-            stream, lambda m: m.kind == "action" and m.data["type"] == "end" and m.data["track"] == 2, ledger=ledger
-        )
-        end = heard[-1].data
-        assert end["reason"]
-        heard += wait_for(stream, lambda m: m.kind == "state" and m.data["track"] == 1, ledger=ledger)
+        heard = wait_for(stream, both, ledger=ledger)
+        heard += wait_for(stream, lambda m: action("end")(m) and m.data["reason"] == "no_person", ledger=ledger)
+        left = heard[-1].data["track"]
+        heard += wait_for(stream, lambda m: m.kind == "state" and m.data["track"] not in (left, None), ledger=ledger)
     assert not ledger.wrong
     steps = [m.data for m in heard if m.kind == "action"]  # of which a reader that comes late has missed the starts
-    assert {step["track"] for step in steps if step["label"] == "squat"} == {1, 2}
+    assert len({step["track"] for step in steps if step["label"] == "squat"}) >= 2
     states = [m.data for m in heard if m.kind == "state"]
-    assert any({item["track"] for item in state["open"]} == {1, 2} for state in states)
     schema = json.loads((files("edge_app.stream") / "schemas" / "state-1.0.json").read_text("utf-8"))
     for state in states:
         jsonschema.validate(state, schema)

@@ -16,9 +16,10 @@ import pytest
 from edge_app.camera.recording import read_recording, segments
 from edge_app.client import Subscriber
 from edge_app.types import Poses
-from tests.running import START_S, wait_for
+from tests.running import START_S, action, wait_for
 
 APP = [sys.executable, "-m", "edge_app"]
+WORDS = ["--labels", "squat, clap", "--runtime", "onnxruntime"]
 
 
 def status(state: str):
@@ -29,16 +30,16 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     endpoint, folder = f"ipc://{tmp_path}/stream", tmp_path / "kept"
-    more = ["--record", str(folder), "--metrics", f"127.0.0.1:{port}", "--log", "json", "--labels", "squat, clap"]
-    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more])
+    more = ["--record", str(folder), "--metrics", f"127.0.0.1:{port}", "--log", "json"]
+    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *WORDS])
     try:
         with Subscriber(endpoint, newest=False) as subscriber:
-            started = [m for m in wait_for(subscriber, lambda m: m.data.get("type") == "start")][-1].data
-            figures = wait_for(subscriber, status("recording"), 10)[-1].data
+            started = wait_for(subscriber, lambda m: action("start")(m) and m.data["label"] == "squat")[-1].data
+            figures = wait_for(subscriber, status("recording"))[-1].data
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(START_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -51,9 +52,7 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
     messages = [message for topic, message in read_recording(files[1]) if topic == "v1/cam/action"]
     assert started in messages
     assert poses[0].t_ns <= started["t_capture_mono_ns"] <= poses[-1].t_ns, "poses and messages share one clock"
-    again = subprocess.run(
-        [*APP, "replay", str(folder), "--json", "--labels", "squat, clap"], capture_output=True, text=True, check=True
-    )
+    again = subprocess.run([*APP, "replay", str(folder), "--json", *WORDS], capture_output=True, text=True, check=True)
     assert '"label": "squat"' in again.stdout and json.loads(again.stdout.splitlines()[-1])["events"] > 0
 
 
@@ -61,7 +60,7 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
 def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path: Path) -> None:
     endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 30_000
     process = subprocess.Popen(
-        [*APP, "run", squats, "--publish", endpoint, "--record", str(folder)],
+        [*APP, "run", squats, "--publish", endpoint, "--record", str(folder), *WORDS],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
@@ -74,7 +73,7 @@ def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path
                 START_S,
             )
         process.send_signal(signal.SIGTERM)
-        _, error = process.communicate(timeout=15)
+        _, error = process.communicate(timeout=START_S)
     finally:
         process.kill()
         process.wait()

@@ -43,3 +43,10 @@ def test_a_class_is_shared_out_by_likeness_and_texts_of_any_length_are_the_same(
     assert likeness[0, 0] > 0.99
     assert likeness[1, 1] > 0.99
     np.testing.assert_allclose(CLASSES.likeness(texts * 7), likeness, atol=1e-6)
+
+
+def test_a_share_below_zero_which_only_a_wrong_engine_gives_counts_as_none():
+    with np.errstate(all="raise"):
+        found = energies(np.eye(8)[[0, 1]], 2, [-0.5, 1.5, 0.0])
+    np.testing.assert_allclose(found[0], energies(np.eye(8)[[0, 1]], 2, [0.0, 1.5, 0.0])[0])
+    assert np.isfinite(found).all()

@@ -18,6 +18,7 @@ from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import parse_labels
 from edge_app.recognizer import choose_encoder, self_test
+from edge_app.runtime import choose as choose_module
 from edge_app.runtime import load as load_module
 from edge_app.runtime.choose import RuntimeConfig
 from edge_app.runtime.session import RUNTIMES, open_session
@@ -25,15 +26,25 @@ from edge_app.types import CameraReport
 from edge_app.window.buffer import make_window
 
 
+class Clock:
+    """What `choose` measures by: it goes on only where a session says so, however busy the machine is."""
+
+    now_s = 0.0
+
+    @classmethod
+    def perf_counter(cls):
+        return cls.now_s
+
+
 class Fake:
-    """What a GPU would compute, by the CPU; `broken` may change it."""
+    """What a GPU would compute, by the CPU; `broken` may change it. It takes `seconds`, by `Clock`."""
 
     def __init__(self, provider, seconds=0.0, broken=lambda result: result):
         self.provider, self.seconds, self.broken = provider, seconds, broken
         self.session = open_session(DEFAULT / "encoder.onnx")
 
     def run(self, batch):
-        time.sleep(self.seconds)
+        Clock.now_s += self.seconds
         return self.broken(self.session.run(batch))
 
 
@@ -56,6 +67,7 @@ def runtimes(monkeypatch):
             return found
 
         monkeypatch.setattr(load_module, "open_session", opened)
+        monkeypatch.setattr(choose_module, "time", Clock)
 
     return put
 

@@ -1,6 +1,6 @@
 """Wild input to everything that reads what others wrote: a result, or an error meant for people; nothing else escapes.
 
-A hundred inputs each by default, always the same ones; `pytest -m slow tests/security` tries 20,000 and more each.
+A hundred inputs each by default, always the same ones; `pytest tests/security -k 10000` tries 10,000 each.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import yaml
 import zmq
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_app.app.bridges.home_assistant import STATES, HomeAssistant, LabelNames
@@ -33,50 +32,7 @@ from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import parse_lines, parse_text, read_labels
 from edge_app.ranker.load import load_ranker
 from edge_app.types import Pose, Poses
-
-SIZES = [100, pytest.param(20_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
-
-
-def fuzz(examples: int, strategy: st.SearchStrategy, check: Callable[[object], None]) -> None:
-    """The same inputs in every run: hypothesis derives its seed from the test."""
-    options = settings(
-        max_examples=examples, derandomize=True, deadline=None, database=None,
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    options(given(strategy)(lambda value: check(value)))()
-
-
-texts = st.one_of(
-    st.text(max_size=60),
-    st.sampled_from(["", "wave", "Wave", "wave = hello: up", "# no", "a,b", ":", "=", "\ud800", "\x1b[2J", "x" * 2000]),
-)
-numbers = st.one_of(
-    st.integers(-(2**70), 2**70), st.floats(), st.sampled_from([0, -1, 2**63, -(2**63) - 1, 1e308, float("nan")])
-)
-wild = st.recursive(
-    st.one_of(st.none(), st.booleans(), numbers, texts),
-    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(texts, inner, max_size=4)),
-    max_leaves=12,
-)
-
-
-def as_json(value: object) -> bytes:
-    return json.dumps(value).encode("utf-8", "surrogatepass")
-
-
-def damaged(good: bytes) -> st.SearchStrategy[bytes]:
-    """A sound file with some of its bytes changed, cut out or put in."""
-    place = st.integers(0, len(good))
-    edits = st.lists(st.tuples(place, st.integers(0, 40), st.binary(max_size=20)), min_size=1, max_size=4)
-
-    def apply(edits: list[tuple[int, int, bytes]]) -> bytes:
-        data = good
-        for at, length, new in edits:
-            data = data[:at] + new + data[at + length :]
-        return data
-
-    return edits.map(apply)
-
+from tests.security.fuzzing import SIZES, as_json, damaged, fuzz, numbers, paths_in, texts, wild, with_value
 
 requests = st.one_of(
     st.binary(max_size=200),
@@ -252,20 +208,6 @@ def manifest(files: dict[str, bytes]) -> dict:
         "training_data": {"concepts": ["wave"]},
         "files": {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()},
     }  # fmt: skip
-
-
-def paths_in(tree: object, above: tuple = ()) -> list[tuple]:
-    """The path of every value in a tree."""
-    below = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    return [above, *(path for key, value in below for path in paths_in(value, (*above, key)))]
-
-
-def with_value(tree: object, path: tuple, value: object) -> object:
-    if not path:
-        return value
-    copy = dict(tree) if isinstance(tree, dict) else list(tree)  # type: ignore[call-overload]
-    copy[path[0]] = with_value(copy[path[0]], path[1:], value)
-    return copy
 
 
 @pytest.mark.parametrize("examples", SIZES)

@@ -109,7 +109,7 @@ class Webhook:
 
 def _key(secret: str) -> bytes:
     if not secret.startswith("whsec_"):
-        return secret.encode()
+        return os.fsencode(secret)  # of the environment it may be any bytes
     try:
         return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):

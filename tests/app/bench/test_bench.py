@@ -188,7 +188,7 @@ def test_what_is_no_result_is_refused_in_a_line(tmp_path, capsys):
 
 
 def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
-    assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1"]) == 4
+    assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1", "--runtime", "onnxruntime"]) == 4
     assert "/no/such.mp4" in capfd.readouterr().err
 
 

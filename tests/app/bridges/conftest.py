@@ -129,12 +129,15 @@ def stream(tmp_path) -> Iterator[Stream]:
 
 @pytest.fixture
 def bridging(stream):
-    """bridging(kind, *options): a context manager around `edge-app bridge KIND`, a process of its own."""
+    """bridging(kind, *options): a context manager around `edge-app bridge KIND`, a process of its own.
+
+    Unless the options say otherwise, what a busy machine holds up for a while is not too old to be passed on.
+    """
 
     @contextmanager
     def start(kind: str, *options: str, endpoint: bool = True, **popen) -> Iterator[subprocess.Popen]:
         where = [stream.endpoint] if endpoint else []
-        command = [sys.executable, "-m", "edge_app", "bridge", kind, *where, *options]
+        command = [sys.executable, "-m", "edge_app", "bridge", kind, *where, "--max-age-ms", "20000", *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **popen)
         try:
             yield process

@@ -121,7 +121,7 @@ def test_a_command_that_fails_or_does_not_read_is_said_and_the_next_one_runs(cap
     assert [record.getMessage() for record in caplog.records] == ["sh ended with 3 for the start of 'wave'"]
 
 
-def test_A5_no_label_reaches_a_shell_or_breaks_the_environment(tmp_path):
+def test_X10_no_label_reaches_a_shell_or_breaks_the_environment(tmp_path):
     out = tmp_path / "out"
     for evil in ("$(touch x); `touch x`", "a\0b", "\ud800", "line\nline"):
         run(["sh", "-c", f'printf "%s" "$EDGE_APP_EVENT_LABEL" > {out}'], 10, event(label=evil), threading.Event())

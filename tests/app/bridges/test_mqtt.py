@@ -176,7 +176,7 @@ def test_interrupted_it_is_offline_and_leaves_without_a_word(broker, stream, bri
 
 @needs_mosquitto
 def test_a_broker_restarted_under_it_gets_the_state_back_and_nothing_old(broker, stream, bridging):
-    with bridging("mqtt", "--broker", broker.address) as bridge:
+    with bridging("mqtt", "--broker", broker.address, "--max-age-ms", "1000") as bridge:
         with Reader(broker.port) as reader:
             reader.until(is_online)
             stream.state()
@@ -200,7 +200,8 @@ def test_a_broker_restarted_under_it_gets_the_state_back_and_nothing_old(broker,
 
 @needs_mosquitto
 def test_a_broker_that_stalls_gets_nothing_old_afterwards(broker, stream, bridging):
-    with bridging("mqtt", "--broker", broker.address) as bridge, Reader(broker.port) as reader:
+    limit = ("--max-age-ms", "1000")
+    with bridging("mqtt", "--broker", broker.address, *limit) as bridge, Reader(broker.port) as reader:
         reader.until(is_online)
         stream.state()
         reader.until(is_state("running"))

@@ -176,7 +176,7 @@ ANSWERS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_A5_no_answer_can_do_more_than_lose_its_event(answer, monkeypatch, caplog):
+def test_no_answer_can_do_more_than_lose_its_event(answer, monkeypatch, caplog):
     """As over a socket of our own: a server that follows no rules."""
     monkeypatch.setattr(webhook, "GIVE_UP_S", 0.0)
     with answering(lambda _: answer) as url:

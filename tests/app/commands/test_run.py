@@ -8,6 +8,7 @@ import pty
 import re
 import shlex
 import signal
+from functools import partial
 
 import pytest
 
@@ -20,12 +21,18 @@ from tests.running import SQUATS, START_S, running, state, wait_for
 RUNTIME = "edge-app: runtime onnxruntime-cpu"
 
 
-def said(endpoint: str, *arguments: str, terminal: bool) -> list[str]:
-    """Lines on stderr, a terminal or a pipe, of an app that is stopped once it names something."""
+@pytest.fixture
+def said(tmp_path, squats):
+    """said(*arguments, terminal=…): endpoint, and lines on stderr, a terminal or a pipe, of an app that is stopped once
+    it names something."""
+    return partial(_said, f"ipc://{tmp_path}/stream", squats)
+
+
+def _said(endpoint: str, source: str, *arguments: str, terminal: bool) -> tuple[str, list[str]]:
     ours, theirs = pty.openpty() if terminal else os.pipe()
     with os.fdopen(ours, "rb", buffering=0):
         with (
-            running(endpoint, f"pose://{SQUATS}", *arguments, stderr=theirs) as process,
+            running(endpoint, source, *arguments, stderr=theirs) as process,
             Subscriber(endpoint) as subscriber,
         ):
             os.close(theirs)
@@ -35,7 +42,7 @@ def said(endpoint: str, *arguments: str, terminal: bool) -> list[str]:
         text = b""
         while chunk := _read(ours):
             text += chunk
-    return text.decode().splitlines()
+    return endpoint, text.decode().splitlines()
 
 
 def _read(file: int) -> bytes:
@@ -45,32 +52,22 @@ def _read(file: int) -> bytes:
         return b""
 
 
-@pytest.fixture
-def endpoint(tmp_path) -> str:
-    return f"ipc://{tmp_path}/stream"
-
-
-def test_a_terminal_is_told_where_how_and_how_to_stop(endpoint):
-    assert said(endpoint, terminal=True) == [
+def test_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked(said):
+    endpoint, (*welcome, runtime) = said("--verbose", terminal=True)
+    assert welcome == [
         f"edge-app: publishing on {endpoint} once the camera is open; read it with: edge-app listen {endpoint}",
         f'edge-app: change the words with: edge-app labels add "drink water" --control {endpoint}.control',
         "edge-app: stop with Ctrl-C",
     ]
+    assert runtime.startswith(RUNTIME)
 
 
-def test_verbose_says_which_runtime_and_why(endpoint):
-    *welcome, runtime = said(endpoint, "--verbose", terminal=True)
-    assert len(welcome) == 3 and runtime.startswith(RUNTIME)
+def test_a_pipe_hears_nothing(said):
+    assert said(terminal=False)[1] == []
 
 
-@pytest.mark.parametrize("arguments", [(), ("-v",)])
-def test_a_pipe_hears_nothing_but_what_is_asked_for(endpoint, arguments):
-    lines = said(endpoint, *arguments, terminal=False)
-    assert len(lines) == len(arguments) and all(line.startswith(RUNTIME) for line in lines)
-
-
-def test_json_logs_hold_no_welcome_on_a_terminal_either(endpoint):
-    assert said(endpoint, "--log", "json", terminal=True) == []
+def test_json_logs_hold_no_welcome_on_a_terminal_either(said):
+    assert said("--log", "json", terminal=True)[1] == []
 
 
 @pytest.mark.parametrize(

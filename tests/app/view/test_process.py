@@ -44,7 +44,7 @@ def test_a_killed_page_comes_back_and_the_stream_goes_on(app, capfd):
         os.kill(before, signal.SIGKILL)
         assert b"edge-app" in read(page.url), "who asks meanwhile waits for the next one"
         assert only_child() != before
-        states = [stream.recv(2) for _ in range(20)]
+        states = [stream.recv(20) for _ in range(20)]
         assert all(message is not None and not message.gap for message in states)
     assert not multiprocessing.active_children()
     assert "starting it again" in capfd.readouterr().err

@@ -102,7 +102,7 @@ def test_any_look_any_body_any_camera(seed: int) -> None:
 # Measured from the front: found 1.00 for each, mean error 3 to 7 pixels.
 @pytest.mark.parametrize(
     ("action", "pixels"),
-    [("wave", 7), ("clap", 7), ("squat", 7), ("jumping jack", 7), ("kick", 8), ("sit down", 9), ("fall down", 14)],
+    [("wave", 7), ("squat", 7), ("sit down", 9), ("fall down", 14)],
 )
 def test_mediapipe_finds_the_person_where_it_is(estimator: PoseEstimator, action: str, pixels: float) -> None:
     estimator.reset()
