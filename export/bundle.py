@@ -50,7 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics", type=Path, help="JSON of measured figures for the manifest")
     parser.add_argument("--name", default="default")
     parser.add_argument("--version", default="1")
-    parser.add_argument("--licence", default="weights: non-commercial, see MODEL_CARD.md", help="what the manifest says")
+    parser.add_argument(
+        "--licence", default="weights: non-commercial, see MODEL_CARD.md", help="what the manifest says"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder; replaced as a whole")
 
 

@@ -165,7 +165,9 @@ def run(arguments: argparse.Namespace) -> None:
     novel = np.isin(bank.concepts, saved["withheld"])
     withheld = np.flatnonzero(novel[bank.concept])
     if not len(withheld):
-        raise UsageError(f"--data {arguments.data}: no clip of a withheld concept ({', '.join(saved['withheld'])}) there")
+        raise UsageError(
+            f"--data {arguments.data}: no clip of a withheld concept ({', '.join(saved['withheld'])}) there"
+        )
     seen = np.setdiff1d(np.arange(len(bank)), withheld)
     picked = np.concatenate([rng.choice(withheld, arguments.lists // 2), rng.choice(seen, arguments.lists // 2)])
     vectors = encode(device_network(encoder, spec, saved, detailed=True), training_windows(bank, picked, spec, rng))
