@@ -223,7 +223,8 @@ class Subscriber:
     """A reader of the stream: an iterator and a context manager. Use it from one thread.
 
     An action also gets a local `end` where its own was missed: with the reason "restart" when the publisher's run
-    changes, and "lost" when a newer state of its camera no longer lists it as open.
+    changes, and "lost" when a newer state of its camera no longer lists it as open. Its own end is then not given. One
+    that goes on after a silence comes back as an update, and ends again.
 
     Args:
         endpoint: connected to in the background, again and again; it need not exist yet.
@@ -279,6 +280,7 @@ class Subscriber:
         self._gaps: dict[str, int] = {}  # topic -> missed since the last message given
         self._heard: dict[str, tuple[int, dict[str, Any]]] = {}  # state topic -> when, message
         self._open: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # topic, event -> when, newest message
+        self._given_up: dict[tuple[str, str], None] = {}  # ended here, and not heard of since
         self._silent_since: int | None = mono_ns()  # None once it was told
         if keys is not None:
             server_key, public_key, secret_key = client_keys(keys)
@@ -418,9 +420,16 @@ class Subscriber:
             if message.kind == "action":
                 event = (topic, str(data.get("event")))
                 if data.get("type") == "end":
-                    if self._open.pop(event, None) is None and message.local:
+                    unknown = self._open.pop(event, None) is None
+                    if unknown and (message.local or event in self._given_up):
+                        self._given_up.pop(event, None)
                         continue
+                    if message.local:
+                        self._given_up[event] = None
+                        if len(self._given_up) > _MAX_KEPT:
+                            del self._given_up[next(iter(self._given_up))]
                 else:
+                    self._given_up.pop(event, None)
                     self._open.setdefault(event, (now, data))
             gap = 0 if message.local else self._gaps.pop(topic, 0)
             return Message(topic, data, gap, self._since_ms(data, "t_capture_mono_ns", now), message.local)

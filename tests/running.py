@@ -128,6 +128,8 @@ class Ledger:
         self.wrong: list[str] = []
         self.open: dict[tuple[str, str, str], int] = {}
         self.ended: set[tuple[str, str, str]] = set()
+        self.given_up: set[tuple[str, str, str]] = set()
+        """Ended by the reader itself: what goes on after a silence comes back as an update."""
 
     def note(self, message: Message) -> None:
         data = message.data
@@ -139,6 +141,12 @@ class Ledger:
                     self.wrong.append(f"{key} ended twice")
                 self.ended.add(key)
                 self.open.pop(key, None)
+                if message.local:
+                    self.given_up.add(key)
+            elif kind == "update" and key in self.given_up:
+                self.given_up.discard(key)
+                self.ended.discard(key)
+                self.open[key] = time.monotonic_ns()
             elif key in self.ended or (kind == "start" and key in self.open):
                 self.wrong.append(f"{key}: {kind} though it had begun or ended")
             else:

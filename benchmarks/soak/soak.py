@@ -138,12 +138,13 @@ def _watch(
             else:
                 how = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "abort": signal.SIGABRT}[kind]
                 os.kill(stages[name], how)
+    told = set.union(*(own.ended for own in (ledger, *ledgers)))
     _settle(stream, ledger, counts)
     for other, own in zip(others, ledgers, strict=True):
         _drain(other, own)
     context.destroy(linger=0)
     wrong = [line for own in (ledger, *ledgers) for line in own.wrong]
-    wrong += ["a reader was given other ends than the first"] * sum(own.ended != ledger.ended for own in ledgers)
+    wrong += ["a reader missed an end"] * sum(not told <= own.ended for own in (ledger, *ledgers))
     wrong += [f"{key} never ended" for key in ledger.open if key[0] != last_status.get("run")]
     wrong += [f"the app ended with {app.poll()}"] * (app.poll() is not None)
     half = [age for at, age in ages if at < seconds / 2], [age for at, age in ages if at >= seconds / 2]

@@ -221,6 +221,24 @@ def test_S4_publisher_restart(samples, hands, tmp_path, join):
         assert steps(take(stream, 2)) == [("action", "start", 1, False), ("action", "end", 2, False)]
 
 
+def test_what_ended_by_silence_ends_once_and_may_come_back_as_an_update(samples, hands, wire):
+    with wire.subscriber(liveness_timeout_s=2) as stream:
+        wire.send(ACTION, samples.action("start", hands.now, 1), 1)
+        wire.send(ACTION, samples.action("start", hands.now, 2), 2)
+        wire.mark(stream)
+        take(stream, 2)
+        hands.pass_ms(2001)
+        assert steps(take(stream, 3, 0)[:2]) == [("action", "end", 1, True), ("action", "end", 2, True)]
+        wire.send(ACTION, samples.action("update", hands.now, 1), 3)
+        wire.mark(stream)
+        assert steps(take(stream, 1)) == [("action", "update", 3, False)]
+        wire.send(ACTION, samples.action("end", hands.now, 1), 4)
+        wire.send(ACTION, samples.action("end", hands.now, 2), 5)
+        wire.send(ACTION, samples.action("start", hands.now, 3), 6)
+        wire.mark(stream)
+        assert steps(take(stream, 2)) == [("action", "end", 4, False), ("action", "start", 6, False)]
+
+
 def test_silence_is_told_once_and_closes_what_is_open(samples, hands, wire):
     with wire.subscriber(liveness_timeout_s=2) as stream:
         wire.send(ACTION, samples.action("start", hands.now, 1), 1)
