@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         result = soak(arguments.seconds, random.Random(arguments.seed), Path(folder))
-    result = {"schema": "soak/1", "seed": arguments.seed, **result}
+    result = {"schema": "soak/1", "seed": arguments.seed, **result, "wrong": dict(Counter(result["wrong"]))}
     samples = result.pop("samples")
     write_text(arguments.out / "soak.json", json.dumps(result, indent=1) + "\n")
     write_text(arguments.out / "soak.svg", picture(samples, result["faults"]))

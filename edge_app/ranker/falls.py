@@ -20,8 +20,8 @@ DROP, TILT, LOW = (0.35, 0.75), (0.75, 0.45), (0.9, 0.55)
 """From where to where a sign counts for nothing and for all: torso lengths in half a second, cosine of the torso with
 upright, torso lengths of the hips above the ankles."""
 DROP_S, AFTER_S = 0.5, 0.25
-KNOWN_S = 1.4
-"""For how long somebody must have been seen: who has just appeared does not fall."""
+KNOWN = 0.7
+"""The share of a window in which somebody must have been seen: who has just appeared does not fall."""
 
 
 def are_falls(labels: Sequence[Label]) -> np.ndarray:
@@ -39,7 +39,7 @@ def fall_seen(window: Window, spec: WindowSpec) -> float:
     trunk = list(skeleton.torso)
     feet = [skeleton.joints.index(f"{side}_ankle") for side in ("left", "right")]
     step, last = round(DROP_S * spec.rate_hz), round(AFTER_S * spec.rate_hz)
-    if _just_appeared(window, spec) or (joints[:, trunk, 3].mean(axis=0) < VISIBLE).any():
+    if _just_appeared(window) or len(joints) <= step or (joints[:, trunk, 3].mean(axis=0) < VISIBLE).any():
         return 0.0
     torso = STANDARD_LENGTHS["pelvis-neck"] * body_scale(joints, skeleton)
     height = joints[:, trunk, 1].mean(axis=1) / torso
@@ -53,14 +53,14 @@ def fall_seen(window: Window, spec: WindowSpec) -> float:
 
 def fall_odds(window: Window, spec: WindowSpec) -> float:
     """What a window adds to the log-odds of labels that mean a fall."""
-    if _just_appeared(window, spec):
+    if _just_appeared(window):
         return -SEEN
     seen = fall_seen(window, spec)
     return SEEN * seen - UNSEEN * (1 - seen)
 
 
-def _just_appeared(window: Window, spec: WindowSpec) -> bool:
-    return bool(window.valid.sum() < KNOWN_S * spec.rate_hz)
+def _just_appeared(window: Window) -> bool:
+    return bool(window.valid.mean() < KNOWN)
 
 
 def _ramp(value: float, none: float, whole: float) -> float:
