@@ -26,28 +26,22 @@ settings.load_profile("quick")  # pytest --hypothesis-profile=thorough overrules
 zmq.Context.__del__ = lambda self: None  # type: ignore[method-assign]
 
 
-LIVE = ("examples", "faults", "pipeline", "test_docs.py")
-"""Where tests watch whole apps: one of two workers has them all, so that few run side by side."""
-HEAVY = ("train", "export")
+LIVE = ("app", "examples", "faults", "pipeline", "security", "stream", "test_docs.py")
+"""Where tests watch processes and sockets: one of two workers has them all, so that none disturbs another."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that is named after a case of the reliability table is one of `pytest -m fault`.
 
-    Tests of live processes come first, for one worker; the other takes the rest file by file, what takes long before
-    what does not, so that both end at the same time.
+    Tests of live processes come first, for one worker; the other takes the rest file by file.
     """
     for item in items:
         if CASE.match(item.name):
             item.add_marker("fault")
-        where = _where(item)
+        where = item.path.relative_to(Path(__file__).parent)
         item.add_marker(pytest.mark.xdist_group("live" if where.parts[0] in LIVE else str(where)))
-    items.sort(key=lambda item: (_where(item).parts[0] not in LIVE, _where(item).parts[0] not in HEAVY))
-
-
-def _where(item: pytest.Item) -> Path:
-    return item.path.relative_to(Path(__file__).parent)
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LIVE)
 
 
 @pytest.fixture(autouse=True)
