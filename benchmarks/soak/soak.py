@@ -2,7 +2,7 @@
 
 Three cameras: a drawn person whose poses are found, and two recordings, all lost and one frozen now and then. At times
 drawn from a seed, a stage is killed or stopped, a subscriber comes and goes, or one reads nothing. Beside all that
-twenty subscribers check everything they are given, and that they were given the same. Ends with 1 where something was
+twenty subscribers check everything they are given, and that none of them missed an end. Ends with 1 where something was
 wrong; writes soak.json and soak.svg beside this file. The last quarter goes without faults of stages and readers, so
 that each process lives long enough to show whether its memory grows.
 """

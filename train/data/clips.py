@@ -67,6 +67,11 @@ SETS = {
 MEASURED_SETS = ("florence3d", "mixamo_dev")
 
 
+def listed(option: str | None) -> list[str]:
+    """The names in an option of a command line, commas between."""
+    return [name.strip() for name in (option or "").split(",") if name.strip()]
+
+
 def sets_in(folder: Path) -> list[str]:
     """Those of `SETS` that are in a folder, in their order."""
     return [name for name in SETS if (folder / f"{name}.npz").is_file()]

@@ -25,7 +25,7 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from edge_app.bundles.files import whole
-from train.data.clips import SETS, SPEC, Bank, Clip
+from train.data.clips import SETS, SPEC, Bank, Clip, listed
 from train.data.texts import ConceptTexts, mean_text
 from train.encoder.training_set import load_training_clips
 from train.encoder.unseen import unseen_features, unseen_top1
@@ -146,8 +146,8 @@ def run(arguments: argparse.Namespace) -> None:
     rng = np.random.default_rng(arguments.seed)
     arguments.out.mkdir(parents=True, exist_ok=True)
 
-    leave_out = {name.strip() for name in arguments.leave_out.split(",") if name.strip()}
-    withhold = {name.strip() for name in arguments.withhold.split(",") if name.strip()}
+    leave_out = set(listed(arguments.leave_out))
+    withhold = set(listed(arguments.withhold))
     clips = load_training_clips(
         arguments.data,
         sets=arguments.sets,

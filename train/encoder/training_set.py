@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.errors import UsageError
-from train.data.clips import SETS, Clip, load_concepts, load_set, sets_in, split_fall, trim_idle
+from train.data.clips import SETS, Clip, listed, load_concepts, load_set, sets_in, split_fall, trim_idle
 from train.synthetic.named_actions import named_clips
 from train.synthetic.person_clips import generated_clips
 
@@ -23,7 +23,7 @@ def load_training_clips(folder: Path, *, sets: str = "", generated: int, named: 
     Raises:
         UsageError: no `concepts.csv`, none of the sets is there, or a set that there is not.
     """
-    wanted = {name.strip() for name in sets.split(",") if name.strip()}
+    wanted = set(listed(sets))
     if wanted - set(SETS):
         raise UsageError(f"--sets {sets}: {sorted(wanted - set(SETS))[0]} is none; allowed are {', '.join(SETS)}")
     return load_sets(folder, seed, wanted or SETS) + generated_clips(generated, seed) + named_clips(named, seed)

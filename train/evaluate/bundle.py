@@ -35,7 +35,7 @@ from edge_app.ranker.load import load_ranker
 from edge_app.ranker.ranker import Ranker
 from edge_app.types import Feature, Window
 from edge_app.window.skeleton import WindowSpec
-from train.data.clips import SETS, Clip, clip_windows, read_set, sets_in, windows_over
+from train.data.clips import SETS, Clip, clip_windows, listed, read_set, sets_in, windows_over
 from train.evaluate import report
 from train.evaluate.label_lists import Item, ask, describe
 from train.evaluate.metrics import mean_energies, score, shuffled_top1, split_mean
@@ -95,9 +95,9 @@ def left_out_sets(bundle: Bundle, folder: Path, named: str | None) -> list[Path]
         UsageError: the manifest says nothing, or contradicts `named`; or none of them is there.
     """
     settings = bundle.manifest["training_data"].get("settings", {})
-    stated, only = _names(settings.get("leave_out")), _names(settings.get("sets"))
+    stated, only = listed(settings.get("leave_out")), listed(settings.get("sets"))
     trained = [name for name in only or SETS if name not in stated] if settings else []
-    wanted = _names(named) or [name for name in sets_in(folder) if only and name not in trained] or stated
+    wanted = listed(named) or [name for name in sets_in(folder) if only and name not in trained] or stated
     if not wanted:
         raise UsageError(f"--data {folder}: the bundle's manifest names no set that it left out; give --left-out NAMES")
     for name in wanted:
@@ -107,10 +107,6 @@ def left_out_sets(bundle: Bundle, folder: Path, named: str | None) -> list[Path]
         if not (folder / f"{name}.npz").is_file():
             raise UsageError(f"--data {folder}: no {name}.npz there, a set that the bundle left out")
     return [folder / f"{name}.npz" for name in wanted]
-
-
-def _names(listed: str | None) -> list[str]:
-    return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
 def evaluate_set(

@@ -240,10 +240,11 @@ def run(arguments: argparse.Namespace) -> None:
         result[str(path.parent)] = measure(groups, encode, [*map(plain_ranker, models)])
     for path in arguments.bundle:
         bundle = load_bundle(path)
-        groups, encode = footage + set_groups(arguments.data, (), ()), partial(encode_compiled, load_compiled(bundle))
+        compiled = load_compiled(bundle)
+        groups, encode = footage + set_groups(arguments.data, (), ()), partial(encode_compiled, compiled)
         own = result[str(path)] = measure(groups, encode, [load_ranker(bundle, "scale")])
         for half, files in fall_recordings(arguments).items():
-            own[f"falls, {half}"] = fall_events(bundle, load_compiled(bundle), files)
+            own[f"falls, {half}"] = fall_events(bundle, compiled, files)
             print(f"{f'falls, {half}':24} {json.dumps(own[f'falls, {half}'])}", flush=True)
     if arguments.out:
         write_text(arguments.out, json.dumps(result, indent=1) + "\n")

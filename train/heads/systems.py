@@ -13,6 +13,7 @@ from torch import Tensor
 
 from edge_app.bundles.files import whole
 from edge_app.errors import UsageError
+from train.data.clips import listed
 from train.encoder.frozen import Frozen
 from train.heads.fdsm import device_weights, fit_fdsm
 from train.heads.loop import Recipe, Samples
@@ -53,7 +54,7 @@ SYSTEMS = {
 
 def parse_systems(text: str) -> list[str]:
     """Raises UsageError for a system that there is not."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = listed(text)
     unknown = [name for name in names if name not in SYSTEMS]
     if unknown or not names:
         raise UsageError(f"--systems {text}: allowed are {', '.join(SYSTEMS)}, comma-separated")
