@@ -116,13 +116,17 @@ class FrontEnd:
         self._buffers.push(tracks)
         fps, slow = self._rate(t_ns)
         windows: tuple[Window, ...] = ()
-        if due := t_ns >= self._due_ns:
+        if due := self.due(t_ns):
             self._due_ns += self._stride_ns
             if self._due_ns <= t_ns:  # the start, or a stall
                 self._due_ns = t_ns + self._stride_ns
             with self._measure("window"):
                 windows = self._buffers.windows()
         return Observation(t_ns, tracks, due, () if slow else windows, fps, slow)
+
+    def due(self, t_ns: int) -> bool:
+        """Whether a decision is, at a frame of that stamp."""
+        return t_ns >= self._due_ns
 
     def _rate(self, t_ns: int) -> tuple[float, bool]:
         """Frames a second over the last window, or between the last two frames; whether that is too few."""

@@ -1,4 +1,4 @@
-"""The pose stage of a live camera, which looks at fewer frames while nobody is there, or several people are."""
+"""The pose stage of a live camera, which looks at as many frames as windows need, and at fewer while nobody is there."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ EMPTY_S = 1.0
 LOOK_S = 0.09
 """From one look to the next, then: every third of thirty frames a second, with room for stamps that jitter."""
 
-SHARED_S = 0.075
-"""Between two looks at most, while several people are followed: every second of thirty frames a second, every one of
+FOLLOWED_S = 0.075
+"""Between two looks at most, while somebody is followed: every second of thirty frames a second, every one of
 twenty-five. Windows hold sixteen samples a second."""
 
 
 class PoseStage:
     """Frame -> Poses of one live camera; what are poses already passes as it is. A context manager.
 
-    As long as nobody is followed every frame is searched, which costs nearly as much as following. So once
-    nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last that was looked at is nobody's, unseen and
-    untimed; the first that shows somebody ends this. Stamps decide, not the clock. Where several people are watched
-    `edge_app.pose.search` spares searches by itself; but each who is followed costs as much as one alone, so once there
-    are two, a frame is passed over if the next will come within `SHARED_S` of the last that was looked at.
+    Who is followed is looked at in a frame only if a decision is due, or the next one will come later than `FOLLOWED_S`
+    after the last look: in two of three frames, of thirty a second. Several people cost as much each, and are not
+    looked at because a decision is due. As long as nobody is followed every frame is searched, which costs nearly as
+    much as following. So once nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last look is nobody's,
+    unseen and untimed; the first that shows somebody ends this. Where several people are watched
+    `edge_app.pose.search` spares searches by itself. Stamps decide, not the clock.
 
     backend, waiting: as in `edge_app.pose.choose.choose_pose`.
 
@@ -53,8 +54,11 @@ class PoseStage:
         self._looked_ns = self._before_ns = 0
         self._followed = 0
 
-    def estimate(self, item: Frame | Poses) -> Poses | None:
-        """Everybody found in the next frame of the camera, in order; None: the frame is passed over."""
+    def estimate(self, item: Frame | Poses, due: bool = True) -> Poses | None:
+        """Everybody found in the next frame of the camera, in order; None: the frame is passed over.
+
+        due: whether a decision is.
+        """
         if isinstance(item, Poses):
             return item
         assert self._backend is not None
@@ -64,7 +68,8 @@ class PoseStage:
         if self._spares and empty and 0 <= item.t_ns - self._looked_ns < LOOK_S * 1e9:
             return Poses(item.camera, item.index, item.t_ns, ())
         next_ns, self._before_ns = 2 * item.t_ns - self._before_ns, item.t_ns
-        if self._followed > 1 and 0 <= next_ns - self._looked_ns <= SHARED_S * 1e9:
+        spared = self._followed > 1 or (self._followed == 1 and not due)
+        if spared and 0 <= next_ns - self._looked_ns <= FOLLOWED_S * 1e9:
             return None
         self._looked_ns = item.t_ns
         with self._measure("pose"):

@@ -101,6 +101,19 @@ def test_while_two_are_followed_every_second_frame_is_passed_over(several):
         start_ns = stamps[-1] + round(1e9 / fps)
 
 
+def test_who_is_followed_alone_is_looked_at_where_a_decision_is_due_and_seldom_between(one):
+    for fps, due_every, expected in ((30, 3, 20), (25, 5, 25), (60, 6, 20)):
+        one.stage.reset()
+        looked = []
+        for index in range(2 * fps):
+            due = index % due_every == 0
+            poses = one.stage.estimate(Frame("cam", index, round(index * 1e9 / fps), PERSON), due)
+            assert poses is not None or not due
+            assert poses is None or len(poses.poses) == 1
+            looked.append(poses is not None)
+        assert sum(looked[fps:]) == pytest.approx(expected, abs=1)
+
+
 def test_poses_of_recordings_and_other_machines_pass(tmp_path):
     times, poses = StageTimes(), Poses("cam", 3, 5, ())
     with PoseStage("pose://any.mcap", 1, times.measure) as stage:

@@ -77,7 +77,7 @@ def _watch(
             front.reset()
             poser.reset()
         if item is not None:
-            poses = poser.estimate(item)
+            poses = poser.estimate(item, front.due(item.t_ns))
             child.progress()
             if poses is None:
                 continue
