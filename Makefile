@@ -24,7 +24,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
-	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadgroup $(TEST_ARGS)
+	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 slow-test: $(DEV)
 	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)

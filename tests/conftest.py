@@ -27,20 +27,15 @@ zmq.Context.__del__ = lambda self: None  # type: ignore[method-assign]
 
 
 LIVE = ("app", "examples", "faults", "pipeline", "security", "stream", "test_docs.py")
-"""Where tests watch processes and sockets: one of two workers has them all, so that none disturbs another."""
+"""Where tests watch processes and sockets. They come first: in a worker that has trained networks before, some died."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that is named after a case of the reliability table is one of `pytest -m fault`.
-
-    Tests of live processes come first, for one worker; the other takes the rest file by file.
-    """
+    """A test that is named after a case of the reliability table is one of `pytest -m fault`; live ones come first."""
     for item in items:
         if CASE.match(item.name):
             item.add_marker("fault")
-        where = item.path.relative_to(Path(__file__).parent)
-        item.add_marker(pytest.mark.xdist_group("live" if where.parts[0] in LIVE else str(where)))
     items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LIVE)
 
 
