@@ -1,0 +1,110 @@
+"""Processor time of one camera, from the picture to the decision: MediaPipe for every frame, against what ships.
+
+    python -m benchmarks.camera_minute [--seconds 60] [--source URI] [--json FILE]
+
+Three paths take the same frames in turn, in one process and on one core: MediaPipe in every frame; our networks in
+every frame; and our networks where a live camera's process looks (`edge_app.pose.idle`). Each has its own pose stage,
+windows, encoder, ranker and events; the drawing or decoding of pictures is not counted. Processor time, not time on
+the clock.
+"""
+
+from __future__ import annotations
+
+import os
+
+from edge_app.bundles.bundle import load_bundle
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the supervisor has it
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge_app.app.bench.environment import environment
+from edge_app.app.bench.run import SOURCE
+from edge_app.bundles.files import write_text
+from edge_app.bundles.shipped import DEFAULT, bundle_folder
+from edge_app.camera import open_source
+from edge_app.pose.choose import pose_backend
+from edge_app.pose.idle import PoseStage
+from edge_app.ranker.labels.actions import actions
+from edge_app.recognizer import FrontEnd, Recognizer, decide
+from edge_app.types import Frame, Poses
+
+LABELS = 60
+WARM_UP_S = 4.0
+Estimate = Callable[[Frame, bool], Poses | None]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60.0, metavar="S")
+    parser.add_argument("--source", default=SOURCE, metavar="URI")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    result = {"schema": "camera-minute/1", "source": arguments.source, "seconds": arguments.seconds, "labels": LABELS}
+    result |= {"paths": measure(arguments.source, arguments.seconds), "environment": environment()}
+    print(json.dumps(result["paths"], indent=1))
+    if arguments.json:
+        write_text(arguments.json, json.dumps(result, indent=1) + "\n")
+
+
+def measure(source: str, seconds: float) -> dict[str, Any]:
+    """Of each path: seconds of processor for a camera-minute, in all and for poses, and looks a second."""
+    names = [action.name for action in actions()[:LABELS]]
+    spec = load_bundle(bundle_folder(DEFAULT)).spec
+    with ExitStack() as stack:
+        stage = stack.enter_context(PoseStage("camera://0", 1))
+        poses = {name: stack.enter_context(pose_backend(1, name)) for name in ("mediapipe", "auto")}
+        ways: dict[str, Estimate] = {
+            "MediaPipe, every frame": lambda frame, due: poses["mediapipe"].estimate(frame),
+            "ours, every frame": lambda frame, due: poses["auto"].estimate(frame),
+            "ours, as live": stage.estimate,
+        }
+        paths = [(name, way, FrontEnd("cam", spec), Recognizer(names)) for name, way in ways.items()]
+        spent: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in ways}
+        opened = stack.enter_context(open_source(source, realtime=False))
+        while isinstance(frame := opened.read(), Frame) and frame.t_ns < (WARM_UP_S + seconds) * 1e9:
+            for name, estimate, front, recognizer in paths:
+                begun = time.process_time()
+                found = estimate(frame, front.due(frame.t_ns))
+                posed = time.process_time()
+                if found is not None:
+                    decide(found, front.update(found), recognizer._back)
+                if frame.t_ns >= WARM_UP_S * 1e9:
+                    spent[name].append((time.process_time() - begun, posed - begun, found is not None))
+            last_ns = frame.t_ns
+    minutes = (last_ns / 1e9 - WARM_UP_S) / 60
+    rows = {name: np.array(values, float) for name, values in spent.items()}
+    first = rows["MediaPipe, every frame"]
+    return {
+        name: {
+            "processor_s": round(row[:, 0].sum() / minutes, 1),
+            "pose_s": round(row[:, 1].sum() / minutes, 1),
+            "looks_a_second": round(row[:, 2].sum() / minutes / 60, 1),
+            "of_mediapipe": round(row[:, 0].sum() / first[:, 0].sum(), 3),
+            "pose_of_mediapipe": round(row[:, 1].sum() / first[:, 1].sum(), 3),
+            "a_look_of_mediapipe": round(float(np.median(row[row[:, 2] > 0, 1]) / np.median(first[:, 1])), 3),
+            "ten_second_ratios": [round(a / b, 3) for a, b in zip(tens(row), tens(first), strict=True)],
+        }
+        for name, row in rows.items()
+    }
+
+
+def tens(row: np.ndarray) -> list[float]:
+    """Processor time of each stretch of ten seconds, or of all if there are fewer."""
+    return [float(part[:, 0].sum()) for part in np.array_split(row, max(len(row) // 300, 1))]
+
+
+if __name__ == "__main__":
+    main()
