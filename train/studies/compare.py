@@ -43,7 +43,7 @@ from train.evaluate.metrics import class_mean, harmonic, item_means, places, rou
 from train.heads.loop import Recipe
 from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.models.baselines import BASELINES, Baseline
-from train.studies.compare_authors import clip_features, fit_authors, summarise_authors
+from train.studies.compare_authors import AFFORDED, clip_features, fit_authors, summarise_authors
 from train.studies.folds import stack_over_splits
 from train.studies.trials import Trial, lab_trial, split_trial
 
@@ -59,11 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folds", required=True, help="run folders of `train folds`, comma-separated")
     parser.add_argument("--out", type=Path, required=True, help="folder for systems.json, systems.md, systems.png")
-    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--systems", help=f"by default all; of authors' fits {', '.join(AFFORDED)}")
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--fit", choices=("ours", "authors"), default="ours", help="authors: added to what ours wrote")
     parser.add_argument(
-        "--steps", type=int, help="of training, by default what each system ships with; of authors' fits, at most"
+        "--steps",
+        type=int,
+        help="of training, by default what each system ships with; of authors' fits, at most so many",
     )
     parser.add_argument("--threads", type=int, default=2)
 
@@ -72,7 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
     from train.studies.compare_report import write
 
     torch.set_num_threads(arguments.threads)
-    kinds, seeds = parse_systems(arguments.systems), [int(seed) for seed in arguments.seeds.split(",")]
+    kinds = parse_systems(arguments.systems or ",".join(SYSTEMS if arguments.fit == "ours" else AFFORDED))
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
     folds = [path.parent for folder in arguments.folds.split(",") for path in sorted(Path(folder).glob("*/fold.json"))]
     if not folds:
         raise UsageError(f"--folds {arguments.folds}: no fold there; make them with `train folds`")

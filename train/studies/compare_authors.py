@@ -31,6 +31,10 @@ SETTINGS_OF = find_split("ntu60", "sa-dvae-1")
 """The split of the papers whose settings are taken: random classes of NTU-60, whose size is nearest (INFERRED)."""
 SMALLER = (("fdsm.depth", 3), ("fdsm.hidden", 96))
 """FDSM as published, 260 M parameters, is not for a CPU (docs/papers.md)."""
+AFFORDED = ("sa_dvae", "fs_vae", "fdsm")
+"""SCALE as `train.papers` infers it takes a second for three steps of one core, and 20,000 of them."""
+MOST = {"fs_vae": 2_500, "fdsm": 500}
+"""Steps, unless others are asked for: of one core about a minute. SA-DVAE's ten epochs take as long as published."""
 
 
 def clip_features(encoder: Path, data: Path) -> tuple[Features, Texts]:
@@ -53,12 +57,12 @@ def clip_features(encoder: Path, data: Path) -> tuple[Features, Texts]:
 def fit_authors(kind: str, features: Features, texts: Texts, seed: int, most: int | None) -> dict[str, Any]:
     """Class-mean top-1 of unseen clips after the last epoch of a fit, and after the one that is best on these clips.
 
-    most: of steps; as many as published where these are fewer.
+    most: of steps, else `MOST`; as many as published where these are fewer.
     """
     how = How("faithful", "authors", seed=seed, changes=SMALLER)
     given = features.train, features.train_label
     published = settings_of(kind, Job(SETTINGS_OF, Samples(*given, list(texts.names), texts.vectors), how))[1].steps
-    how = dataclasses.replace(how, steps=min(published, most or published))
+    how = dataclasses.replace(how, steps=min(published, most or MOST.get(kind, published)))
     scores = fit_head(
         kind, SETTINGS_OF, *given, texts.names, texts.vectors, how,
         score=lambda head: zsl(head, features, texts)["top1_class_mean"],

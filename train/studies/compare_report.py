@@ -92,8 +92,9 @@ def authors_table(authors: dict[str, Any], ours: dict[str, Any]) -> list[str]:
         "papers can be selection, and no more. Ours, which selects nothing, minus the authors' last epoch: "
         f"{min(ahead):+.3f} to {max(ahead):+.3f}.", "",
         "Authors' fits: faithful heads with the settings for random splits of NTU-60; one feature a clip, the mean "
-        "over its windows; our texts; no composed windows. SCALE has no public code, its fit is inferred. FDSM is cut "
-        "to depth 3 and width 96: as published, with 260 M parameters, it is not for a CPU.",
+        "over its windows; our texts; no composed windows; where they are fewer than published, steps that a CPU can "
+        "afford. FDSM is cut to depth 3 and width 96: as published, with 260 M parameters, it is not for a CPU. SCALE "
+        "has no public code: its fit would be inferred, and takes hours, so that it is only done when asked for.",
     ]  # fmt: skip
 
 
