@@ -62,11 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--systems", help=f"by default all; of authors' fits {', '.join(AFFORDED)}")
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--fit", choices=("ours", "authors"), default="ours", help="authors: added to what ours wrote")
-    parser.add_argument(
-        "--steps",
-        type=int,
-        help="of training, by default what each system ships with; of authors' fits, at most so many",
-    )
+    parser.add_argument("--steps", type=int, help="of training, of authors' fits at most; by default each system's own")
     parser.add_argument("--threads", type=int, default=2)
 
 
@@ -107,16 +103,17 @@ def add_authors(arguments: argparse.Namespace, kinds: list[str], seeds: list[int
     """The authors' fits on every split, beside the figures that `--fit ours` left.
 
     Raises:
-        UsageError: it left none, or not of as many splits.
+        UsageError: it left none, or not of as many splits, or not of these systems.
     """
     from train.studies.compare_report import write
 
     path = arguments.out / "systems.json"
     splits = [folder for folder in folds if "split" in json.loads((folder / "fold.json").read_text())[0]]
     report = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    before = report.get("splits", {}).get("folds", 0)
-    if before != len(splits) or not splits:
-        raise UsageError(f"{path}: {before} splits found, {len(splits)} in --folds; first run --fit ours with the same")
+    before = report.get("splits", {"folds": 0, "ways": {}})
+    if not splits or before["folds"] != len(splits) or set(kinds) - set(before["ways"]):
+        found = f"{before['folds']} splits of {', '.join(before['ways']) or 'nothing'} found"
+        raise UsageError(f"{path}: {found}, {len(splits)} of {', '.join(kinds)} expected; first run --fit ours on them")
     rows: list[dict[str, Any]] = []
     for folder in splits:
         kept = _kept(folder / "authors.json", arguments.steps)

@@ -86,7 +86,7 @@ def test_the_table_joins_the_report_of_our_fit_and_nothing_is_fitted_twice(given
     words += ["--fit", "authors", "--seeds", "0,1", "--steps", "3", "--threads", "1"]
     monkeypatch.setattr(compare, "clip_features", lambda encoder, data: given)
     assert main(words) == 2
-    assert "0 splits found, 1 in --folds; first run --fit ours" in capsys.readouterr().err
+    assert "0 splits of nothing found, 1 of scale expected; first run --fit ours" in capsys.readouterr().err
 
     pair = [0.5, None]
     gzsl = {"seen": pair, "unseen": pair, "harmonic": pair}
