@@ -32,9 +32,9 @@ SETTINGS_OF = find_split("ntu60", "sa-dvae-1")
 SMALLER = (("fdsm.depth", 3), ("fdsm.hidden", 96))
 """FDSM as published, 260 M parameters, is not for a CPU (docs/papers.md)."""
 AFFORDED = ("sa_dvae", "fs_vae", "fdsm")
-"""SCALE as `train.papers` infers it takes a second for three steps of one core, and 20,000 of them."""
-MOST = {"fs_vae": 2_500, "fdsm": 500}
-"""Steps, unless others are asked for: of one core about a minute. SA-DVAE's ten epochs take as long as published."""
+"""Without SCALE, of which one core does some three steps a second and `train.papers` wants 20,000."""
+MOST = {"fs_vae": 2_500, "fdsm": 300}
+"""Steps that one core does in less than a minute, unless others are asked for; SA-DVAE's ten epochs are no more."""
 
 
 def clip_features(encoder: Path, data: Path) -> tuple[Features, Texts]:

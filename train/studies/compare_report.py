@@ -89,7 +89,7 @@ def authors_table(authors: dict[str, Any], ours: dict[str, Any]) -> list[str]:
         *lines, "",
         f"Choosing the epoch on the test clips is worth {min(gains):.3f} to {max(gains):.3f} here (0.14 with the "
         "authors' own code of SA-DVAE, on one split of other features: 0.57 instead of 0.43). So much of a gap to the "
-        "papers can be selection, and no more. Ours, which selects nothing, minus the authors' last epoch: "
+        "papers can be selection. Ours, which selects nothing, minus the authors' last epoch: "
         f"{min(ahead):+.3f} to {max(ahead):+.3f}.", "",
         "Authors' fits: faithful heads with the settings for random splits of NTU-60; one feature a clip, the mean "
         "over its windows; our texts; no composed windows; where they are fewer than published, steps that a CPU can "
