@@ -2,11 +2,13 @@
 
     python -m train folds --data ../shared/data --out runs/splits --sets "" --splits 10
     python -m train compare --data ../shared/data --folds runs/splits,runs/folds --out benchmarks/systems
+    python -m train compare --data ../shared/data --folds runs/splits --out benchmarks/systems --fit authors
 
 Every fold of `train folds` brings an encoder that never saw its twelve concepts, or its laboratory. On what that
 encoder makes of what it did see, each system is trained anew for each seed, and then names the fold's clips through the
 device's own ranker. "Cosine" is the encoder's own text head, with nothing trained after it; ridge, DeViSE and ConSE are
-baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best.
+baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best. `--fit authors`
+adds a table to the report that is there: the papers' own heads and fits on the splits (`compare_authors`).
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from train.evaluate.metrics import class_mean, harmonic, item_means, places, rou
 from train.heads.loop import Recipe
 from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.models.baselines import BASELINES, Baseline
+from train.studies.compare_authors import AFFORDED, clip_features, fit_authors, summarise_authors
 from train.studies.folds import stack_over_splits
 from train.studies.trials import Trial, lab_trial, split_trial
 
@@ -56,9 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--folds", required=True, help="run folders of `train folds`, comma-separated")
     parser.add_argument("--out", type=Path, required=True, help="folder for systems.json, systems.md, systems.png")
-    parser.add_argument("--systems", default=",".join(SYSTEMS))
+    parser.add_argument("--systems", help=f"by default all; of authors' fits {', '.join(AFFORDED)}")
     parser.add_argument("--seeds", default="0,1,2,3,4")
-    parser.add_argument("--steps", type=int, help="of training; by default what each system ships with")
+    parser.add_argument("--fit", choices=("ours", "authors"), default="ours", help="authors: added to what ours wrote")
+    parser.add_argument("--steps", type=int, help="of training, of authors' fits at most; by default each system's own")
     parser.add_argument("--threads", type=int, default=2)
 
 
@@ -66,18 +70,21 @@ def run(arguments: argparse.Namespace) -> None:
     from train.studies.compare_report import write
 
     torch.set_num_threads(arguments.threads)
-    kinds, seeds = parse_systems(arguments.systems), [int(seed) for seed in arguments.seeds.split(",")]
+    kinds = parse_systems(arguments.systems or ",".join(SYSTEMS if arguments.fit == "ours" else AFFORDED))
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
     folds = [path.parent for folder in arguments.folds.split(",") for path in sorted(Path(folder).glob("*/fold.json"))]
     if not folds:
         raise UsageError(f"--folds {arguments.folds}: no fold there; make them with `train folds`")
+    if arguments.fit == "authors":
+        add_authors(arguments, kinds, seeds, folds)
+        return
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     frozen: Frozen | None = None
     for folder in folds:
         kept = _kept(folder / "compared.json", arguments.steps)
         wanted = [(kind, seed) for kind in kinds for seed in seeds]
-        missing = [pair for pair in wanted if pair not in {(row["way"], row["seed"]) for row in kept}]
-        if missing:
+        if missing := _missing(wanted, kept):
             frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
             for row in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept):
                 kept.append(row)
@@ -90,6 +97,40 @@ def run(arguments: argparse.Namespace) -> None:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one thread", "cost": cost, **summarise(rows),
     }  # fmt: skip
     write(report, arguments.out)
+
+
+def add_authors(arguments: argparse.Namespace, kinds: list[str], seeds: list[int], folds: list[Path]) -> None:
+    """The authors' fits on every split, beside the figures that `--fit ours` left.
+
+    Raises:
+        UsageError: it left none, or not of as many splits, or not of these systems.
+    """
+    from train.studies.compare_report import write
+
+    path = arguments.out / "systems.json"
+    splits = [folder for folder in folds if "split" in json.loads((folder / "fold.json").read_text())[0]]
+    report = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    before = report.get("splits", {"folds": 0, "ways": {}})
+    if not splits or before["folds"] != len(splits) or set(kinds) - set(before["ways"]):
+        found = f"{before['folds']} splits of {', '.join(before['ways']) or 'nothing'} found"
+        raise UsageError(f"{path}: {found}, {len(splits)} of {', '.join(kinds)} expected; first run --fit ours on them")
+    rows: list[dict[str, Any]] = []
+    for folder in splits:
+        kept = _kept(folder / "authors.json", arguments.steps)
+        wanted = [(kind, seed) for kind in kinds for seed in seeds]
+        if missing := _missing(wanted, kept):
+            given = clip_features(folder / "encoder.pt", arguments.data)
+            for kind, seed in missing:
+                row = {"fold": folder.name, "way": kind, "seed": seed}
+                kept.append(row | fit_authors(kind, *given, seed, arguments.steps))
+                print(kept[-1], flush=True)
+                write_text(folder / "authors.json", json.dumps({"steps": arguments.steps, "rows": kept}) + "\n")
+        rows += [row for row in kept if (row["way"], row["seed"]) in wanted]
+    write(report | {"authors": summarise_authors(rows)}, arguments.out)
+
+
+def _missing(wanted: list[tuple[str, int]], kept: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [pair for pair in wanted if pair not in {(row["way"], row["seed"]) for row in kept}]
 
 
 def _kept(path: Path, steps: int | None) -> list[dict[str, Any]]:
