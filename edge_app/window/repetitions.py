@@ -6,6 +6,9 @@ Half a period apart a motion is at its two ends, so the direction in which the b
 period earlier is the motion's own. Along it that difference swings once there and once back in each repetition, however
 long a rest lies between (this step is ours).
 
+Slow motions show few periods, and depth, which a camera guesses, hides them. Where a long stretch has none as a whole,
+its heights are asked: for the lag at which the left does what the right did, then for a plain period (ours too).
+
 There and back is one repetition, also of swaying from side to side. Where left and right take turns, as in steps,
 punches and lunges, each counts.
 """
@@ -20,16 +23,21 @@ from edge_app.types import Window
 from edge_app.window.normalize import VISIBLE
 from edge_app.window.skeleton import WindowSpec
 
-HISTORY_S = 12.0
-"""What is kept of a person. A period is found up to six tenths of it, and better if two fit in."""
-LOOKS_S = (2.5, 5.0, HISTORY_S)
-"""Stretches up to now in which a period is looked for, in turn; of late ones the best is taken."""
+HISTORY_S = 18.0
+"""What is kept of a person: `SETTLED_S`, and half of the longest period before it."""
+LOOKS_S = (2.5, 5.0, 12.0)
+"""Stretches up to now in which a period is looked for, in turn; of late ones the best is taken. A period is found up to
+six tenths of one, and better if two fit in; where left and right take turns, half a period."""
+SETTLED_S = 8.0
+"""What was counted this long ago is not counted anew when the motion turns out to be another."""
 SHORTEST_S = 0.2
 """The shortest period."""
 COORDINATES = 10
 """The liveliest coordinates, which a motion is found from."""
 PERIODIC = 0.6
 """Resemblance to itself one period later, 1 for the same, from which on a motion is periodic."""
+SURE = 2.5
+"""A period of the heights alone must be seen this often: of two bends that are alike, nothing is repeated yet."""
 FIRST_PEAK = 0.85
 """The first peak of at least this share of the highest is the period; later ones are its multiples."""
 LEAST_M = 0.07
@@ -71,8 +79,9 @@ class RepetitionCounter:
 
     def __init__(self, spec: WindowSpec) -> None:
         self._rate, self._skeleton = spec.rate_hz, spec.skeleton
-        self._length = round(HISTORY_S * spec.rate_hz)
+        self._length, self._shortest = round(HISTORY_S * spec.rate_hz), SHORTEST_S * spec.rate_hz
         self._heights = 3 * np.array(spec.skeleton.pairs).T + 1
+        self._middle = np.setdiff1d(np.arange(1, 3 * len(spec.skeleton.joints) + 2, 3), self._heights)
         self._forget()
         self.start(0)
 
@@ -80,10 +89,10 @@ class RepetitionCounter:
         joints = len(self._skeleton.joints)
         self._samples = np.zeros((0, 3 * joints + 2), np.float32)
         self._seen = np.zeros((0, joints), bool)
-        self._end_ns = 0
+        self._first_ns = self._end_ns = 0
 
     def start(self, t_ns: int) -> None:
-        """Count from this stamp on."""
+        """Count from this stamp on; what went before tells how the motion goes, but is not counted."""
         self._since_ns, self._counted, self._told = t_ns, 0, 0
         self._under_way = False  # whether the side is known to which the first swing goes
         self._looks: list[_Motion | None] = [None] * len(LOOKS_S)
@@ -100,6 +109,7 @@ class RepetitionCounter:
             self._forget()
             self._counted, self._under_way = self._told, False
             self._samples, self._seen, self._end_ns = rows, seen, window.t_ns
+            self._first_ns = window.t_ns
             return
         new, known = int(ahead), min(int(len(rows) - 1 - ahead), len(self._samples))
         at = len(rows) - 1 - ahead + np.arange(1 - known, new + 1)
@@ -119,13 +129,19 @@ class RepetitionCounter:
         neck = joints[:, self._skeleton.torso[1]]
         return np.concatenate([(joints - neck[:, None]).reshape(len(joints), -1), neck[:, :2]], axis=1)
 
+    def _place_of(self, t_ns: int) -> int:
+        """The sample of a stamp; the first one of what is older."""
+        return max(len(self._samples) - 1 - round((self._end_ns - t_ns) * self._rate / 1e9), 0)
+
     def count(self) -> Repetitions:
         """What was counted from `start` to the newest window. It never goes down."""
-        begin = max(len(self._samples) - 1 - round((self._end_ns - self._since_ns) * self._rate / 1e9), 0)
+        begin = known = self._place_of(self._since_ns)
+        if not self._under_way:
+            known = min(begin, self._place_of(self._first_ns))
         if self._motion is None or self._due:  # else every other time, to save time
             stretches = [round(seconds * self._rate) for seconds in LOOKS_S]
-            self._turn = (self._turn + 1) % (1 + sum(len(self._samples) - begin > length for length in stretches[:-1]))
-            self._looks[self._turn] = self._look(max(begin, len(self._samples) - stretches[self._turn]))
+            self._turn = (self._turn + 1) % (1 + sum(len(self._samples) - known > length for length in stretches[:-1]))
+            self._looks[self._turn] = self._look(max(known, len(self._samples) - stretches[self._turn]))
         self._due = not self._due
         looks = [look for look in self._looks if look]
         if looks:
@@ -152,11 +168,12 @@ class RepetitionCounter:
         if not self._under_way and len(far) and not there[0]:  # the first swing is there, not back
             there, motion = ~there, replace(motion, direction=-motion.direction)
         turned = far[1:][there[:-1] != there[1:] if motion.sides else there[:-1] & ~there[1:]]
-        newest = far[np.flatnonzero(~there)[-1] + 1 :] if (~there).any() else far
+        other = np.flatnonzero(there != (there[-1] if motion.sides else True)) if len(far) else far
+        newest = far[other[-1] + 1 :] if len(other) else far
         full = len(newest) and newest[-1] < len(swing) - 1 and np.abs(swing[newest]).max() >= FULL * motion.usual
-        self._told = max(self._told, self._counted + len(turned) + bool(full and not motion.sides))
-        old = turned[begin + turned < self._length // 3]
-        if len(old) and len(place) == self._length:
+        self._told = max(self._told, self._counted + len(turned) + bool(full))
+        old = turned[len(place) - begin - turned > SETTLED_S * self._rate]
+        if len(old) and len(place) >= LOOKS_S[-1] * self._rate:
             self._motion, self._counted, self._under_way = motion, self._counted + len(old), True
             self._since_ns = self._end_ns - round((len(swing) - 1 - old[-1]) * 1e9 / self._rate)
         return self._told, len(far) > 0 and len(swing) - far[-1] <= motion.period
@@ -164,13 +181,38 @@ class RepetitionCounter:
     def _look(self, begin: int) -> _Motion | None:
         """The motion that is repeated from sample `begin` on, if any is."""
         samples = self._samples[begin:]
-        if len(samples) < 4 * SHORTEST_S * self._rate:
+        if len(samples) < 4 * self._shortest:
             return None
         shown = np.append(np.repeat(self._seen[begin:].mean(axis=0) >= 0.5, 3), [True, True])
         lively = np.argsort(-samples.std(axis=0) * shown, kind="stable")[:COORDINATES]
-        period, likeness = _period(samples[:, lively], SHORTEST_S * self._rate)
-        if likeness < PERIODIC:
+        period, likeness = _period(samples[:, lively], self._shortest)
+        if likeness >= PERIODIC:
+            return self._motion_of(samples, shown, lively, period, likeness)
+        if len(samples) <= LOOKS_S[1] * self._rate:
             return None
+        heights, signs = self._heights_of(samples, shown)
+        half, likeness = _period(heights, self._shortest, signs)
+        if likeness >= PERIODIC:
+            motion = self._motion_of(samples, shown, lively, 2 * half, likeness)
+            if motion and motion.sides:
+                return motion
+        period, likeness = _period(heights, self._shortest)
+        if likeness < PERIODIC or len(samples) < SURE * period:
+            return None
+        return self._motion_of(samples, shown, lively, period, likeness)
+
+    def _heights_of(self, samples: np.ndarray, shown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Sums and differences of the heights of left and right; and 1, and -1 for what changes sign in a mirror."""
+        left, right = self._heights[:, shown[self._heights].all(axis=0)]
+        middle = self._middle[shown[self._middle]]
+        alike = np.concatenate([samples[:, left] + samples[:, right], np.sqrt(2) * samples[:, middle]], axis=1)
+        signs = np.repeat([1.0, -1.0], [alike.shape[1], len(left)])
+        return np.concatenate([alike, samples[:, left] - samples[:, right]], axis=1), signs
+
+    def _motion_of(
+        self, samples: np.ndarray, shown: np.ndarray, lively: np.ndarray, period: float, likeness: float
+    ) -> _Motion | None:
+        """The motion of a period, if it is large enough; `lively` are the columns that its direction is found from."""
         half = round(period / 2)
         moved = (samples[half:] - samples[:-half]) * shown
         direction = np.zeros(samples.shape[1], np.float32)
@@ -182,14 +224,14 @@ class RepetitionCounter:
         return _Motion(likeness, period, direction, usual, sides) if usual >= LEAST_M else None
 
 
-def _period(samples: np.ndarray, shortest: float) -> tuple[float, float]:
+def _period(samples: np.ndarray, shortest: float, signs: np.ndarray | float = 1.0) -> tuple[float, float]:
     """The period in samples, and how much the motion is like itself one period later, -1 to 1; (0, 0) for none."""
     n = len(samples)
     centred = samples - samples.mean(axis=0)
     lags = np.arange(int(0.6 * n) + 1)
     size = n + len(lags)
     spectrum = np.fft.rfft(centred, size, axis=0)
-    product = np.fft.irfft((spectrum.real**2 + spectrum.imag**2).sum(axis=1), size)
+    product = np.fft.irfft(((spectrum.real**2 + spectrum.imag**2) * signs).sum(axis=1), size)
     power = np.concatenate([[0.0], np.cumsum((centred * centred).sum(axis=1))])
     energy = power[n - lags] + power[n] - power[lags]
     like = 2 * product[lags] / np.maximum(energy, 1e-9)

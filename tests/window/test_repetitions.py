@@ -74,6 +74,17 @@ def test_left_and_right_by_turns_count_each():
     assert counted(by_turns, 22.0)[-1].count == pytest.approx(40, abs=1)
 
 
+def test_slow_turns_of_left_and_right_count_though_no_whole_period_is_seen():
+    by_turns = lifting(9.0, 29.0, from_s=2.0, wrists=("right_wrist", "left_wrist"))
+    said = counted(by_turns, 31.0)
+    assert said[-1].count == pytest.approx(6, abs=1)
+    assert np.median([each.cadence_hz for each in said if each.cadence_hz]) == pytest.approx(2 / 9.0, rel=0.1)
+
+
+def test_one_repetition_after_the_start_counts_where_others_went_before():
+    assert counted(lifting(3.0, 21.0), 23.0, start_s=18.0)[-1].count == 1
+
+
 def test_it_rests_and_goes_on():
     def joints_at(times):
         first, second = lifting(1.0, 8.0, from_s=2.0)(times), lifting(1.0, 18.0, from_s=12.0)(times)
