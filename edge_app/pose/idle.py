@@ -1,4 +1,4 @@
-"""The pose stage of a live camera, which looks at as many frames as windows need, and at fewer while nobody is there."""
+"""The pose stage of a live camera: it looks at as many frames as windows need, and at fewer while nobody is there."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class PoseStage:
     Who is followed is looked at in a frame only if a decision is due, or the next one will come later than `FOLLOWED_S`
     after the last look: in two of three frames, of thirty a second. Several people cost as much each, and are not
     looked at because a decision is due. As long as nobody is followed every frame is searched, which costs nearly as
-    much as following. So once nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last look is nobody's,
-    unseen and untimed; the first that shows somebody ends this. Where several people are watched
+    much as following. So once nobody has been there for `EMPTY_S`, a frame within `LOOK_S` of the last look is
+    nobody's, unseen and untimed; the first that shows somebody ends this. Where several people are watched
     `edge_app.pose.search` spares searches by itself. Stamps decide, not the clock.
 
     backend, waiting: as in `edge_app.pose.choose.choose_pose`.
