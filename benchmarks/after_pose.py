@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import os
 
-from edge_app.encoder import load_encoder
-from edge_app.ranker.load import load_ranker
-
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the supervisor has it
 
 import argparse
@@ -38,10 +35,12 @@ from edge_app.bundles.files import write_text
 from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import open_source
 from edge_app.client import Subscriber
+from edge_app.encoder import load_encoder
 from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable, Text
+from edge_app.ranker.load import load_ranker
 from edge_app.recognizer import FrontEnd
 from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Feature, Frame

@@ -13,11 +13,6 @@ from __future__ import annotations
 
 import os
 
-from edge_app.encoder import load_encoder
-from edge_app.ranker.conse import WithConse
-from edge_app.ranker.load import load_ranker
-from edge_app.ranker.scale import ScaleModel
-
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import argparse
@@ -40,6 +35,10 @@ from edge_app.app.bench.environment import environment
 from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import write_text
 from edge_app.bundles.shipped import DEFAULT
+from edge_app.encoder import load_encoder
+from edge_app.ranker.conse import WithConse
+from edge_app.ranker.load import load_ranker
+from edge_app.ranker.scale import ScaleModel
 from edge_app.runtime.onnxruntime import OnnxSession
 
 FPS, DECISIONS = 30, 10
