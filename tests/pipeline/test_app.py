@@ -48,8 +48,8 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
         workers = children(process.pid)
         assert len(workers) >= 2, "a camera process and a recognizer process"
         process.send_signal(signal.SIGTERM)
-        ended = wait_for(subscriber, lambda m: action("end")(m) and m.data["reason"] == "stopped", ledger=ledger)
-        assert ended[-1].data["label"] == "squat" and closed(subscriber, ledger)
+        wait_for(subscriber, lambda m: action("end")(m) and m.data["event"] == start["event"], ledger=ledger)
+        assert closed(subscriber, ledger) and not ledger.wrong
         assert process.wait(START_S) == 0
     assert not any(alive(pid) for pid in workers.values())
     assert not (tmp_path / "stream").exists()
