@@ -42,7 +42,7 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
             return (action("start")(message) or action("update")(message)) and message.data["label"] == "squat"
 
         start = wait_for(subscriber, squats, ledger=ledger)[-1].data
-        assert start["provider"] == "onnxruntime-cpu"
+        assert start["provider"] in ("onnxruntime-cpu", "openvino-cpu")  # whichever is faster beside other tests
         assert start["onset_mono_ns"] < start["t_capture_mono_ns"] <= start["t_publish_mono_ns"]
         assert start["age_ms"] <= 1000
         workers = children(process.pid)
