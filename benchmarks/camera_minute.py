@@ -3,9 +3,9 @@
     python -m benchmarks.camera_minute [--seconds 60] [--source URI] [--json FILE]
 
 Three paths take the same frames in turn, in one process and on one core: MediaPipe in every frame; our networks in
-every frame; and our networks where a live camera's process looks (`edge_app.pose.idle`). Each has its own pose stage,
-windows, encoder, ranker and events; the drawing or decoding of pictures is not counted. Processor time, not time on
-the clock.
+every frame; and our networks where a live camera's process looks (`edge_app.pose.idle`). Each has a pose stage, windows
+and events of its own; they share the encoder and the ranker. The drawing or decoding of pictures is not counted.
+Processor time, not time on the clock.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ import numpy as np
 
 from edge_app.app.bench.environment import environment
 from edge_app.app.bench.run import SOURCE
-from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import write_text
-from edge_app.bundles.shipped import DEFAULT, bundle_folder
 from edge_app.camera import open_source
 from edge_app.pose.choose import pose_backend
 from edge_app.pose.idle import PoseStage
@@ -68,7 +66,6 @@ def measure(source: str, seconds: float) -> tuple[float, dict[str, Any]]:
     of the first path. a_look_of_mediapipe: one look at a picture, the median.
     """
     names = [action.name for action in actions()[:LABELS]]
-    spec = load_bundle(bundle_folder(DEFAULT)).spec
     with ExitStack() as stack:
         stage = stack.enter_context(PoseStage("camera://0", 1))
         poses = {name: stack.enter_context(pose_backend(1, name)) for name in ("mediapipe", "auto")}
@@ -78,7 +75,7 @@ def measure(source: str, seconds: float) -> tuple[float, dict[str, Any]]:
             "ours, as live": stage.estimate,
         }
         recognizer = Recognizer(names)
-        encoder, ranker = recognizer.encoder, recognizer.ranker
+        encoder, ranker, spec = recognizer.encoder, recognizer.ranker, recognizer.bundle.spec
         paths = [(name, way, FrontEnd("cam", spec), BackEnd(encoder, ranker)) for name, way in ways.items()]
         spent: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in ways}
         opened = stack.enter_context(open_source(source, realtime=False))
