@@ -37,7 +37,7 @@ from edge_app.stream.clock import Clock
 from edge_app.types import Poses
 
 QUEUE = 256  # items: about eight seconds of one camera
-CLOSE_S = 1.0
+CLOSE_S = 2.0
 RUN = "[0-9]" * 8 + "T" + "[0-9]" * 6 + "Z*"
 
 State = Literal["recording", "recorder_full"]
@@ -64,7 +64,8 @@ class Recorder:
     def __init__(self, sink: Sink, *, waiting: int = QUEUE) -> None:
         self.dropped = 0
         self._sink = sink
-        self._queue: queue.Queue[Poses | tuple[str, Mapping[str, Any]] | None] = queue.Queue(waiting)
+        self._waiting = waiting
+        self._queue: queue.SimpleQueue[Poses | tuple[str, Mapping[str, Any]] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
 
@@ -84,9 +85,9 @@ class Recorder:
         self._offer((topic, message))
 
     def _offer(self, item: Poses | tuple[str, Mapping[str, Any]]) -> None:
-        try:
-            self._queue.put_nowait(item)
-        except queue.Full:
+        if self._queue.qsize() < self._waiting:
+            self._queue.put(item)
+        else:
             self.dropped += 1
 
     def _write(self) -> None:
@@ -108,8 +109,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write what waits and finish the file; a disk that hangs is waited for two seconds at most."""
-        with contextlib.suppress(queue.Full):
-            self._queue.put(None, timeout=CLOSE_S)
+        self._queue.put(None)
         self._thread.join(CLOSE_S)
 
     def __enter__(self) -> Recorder:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from edge_app.camera.pace import Pace
 from edge_app.camera.source import Source
 from edge_app.camera.uri import parse_options
 from edge_app.errors import SourceError, UsageError, redact
@@ -70,7 +70,7 @@ class FaultSource:
         if self._kind == "slow":
             self.fps = self._options["fps"]
         self._random = random.Random(int(self._options.get("seed", 0)))
-        self._closed = threading.Event()
+        self._pace = Pace(self.live)
         self._count = 0
         self._last: Frame | Poses | None = None
 
@@ -84,10 +84,10 @@ class FaultSource:
 
     def read(self) -> Frame | Poses | None:
         """The next item of the inner source, with the fault; None at the end or when closed."""
-        while not self._closed.is_set():
+        while not self._pace.stopped:
             if self.live and self._kind == "hang":
-                while self._active(time.monotonic_ns()) and not self._closed.wait(0.02):
-                    pass
+                while self._active(time.monotonic_ns()) and not self._pace.stopped:
+                    self._pace.sleep_until(time.monotonic_ns() + 20_000_000)
             item = self._inner.read()
             if item is None:
                 return None
@@ -118,7 +118,7 @@ class FaultSource:
         elif self._kind == "jitter":
             late_ns = round(self._random.uniform(0, options["ms"]) * 1e6)
             if self.live:
-                self._closed.wait(late_ns / 1e9)
+                self._pace.sleep_until(time.monotonic_ns() + late_ns)
             item = _restamp(item, max(item.t_ns + late_ns, last.t_ns + 1 if last else 0))
         elif self._kind == "backwards" and nth:
             return _restamp(item, item.t_ns - round(options["ms"] * 1e6))
@@ -129,7 +129,7 @@ class FaultSource:
         return item
 
     def close(self) -> None:
-        self._closed.set()
+        self._pace.stop()
         self._inner.close()
 
     def __enter__(self) -> FaultSource:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
+
+NAP_S = 0.05
 
 
 class Pace:
@@ -11,12 +12,14 @@ class Pace:
 
     In real time the first item is due at once and the others at their distance from it; the stamp is
     `time.monotonic_ns()` at the scheduled moment. Otherwise the stamp is the media time itself, at once.
+
+    It waits in naps, not on an event: Ctrl-C may fall anywhere, and could leave an event's lock taken for good.
     """
 
     def __init__(self, realtime: bool) -> None:
         self.realtime = realtime
         self._start_ns: int | None = None
-        self._stopped = threading.Event()
+        self.stopped = False
 
     def stamp(self, media_ns: int, patience_ns: int) -> int | None:
         """Wait until the item is due and give its stamp; None if it is late by more than `patience_ns`: skip it."""
@@ -35,13 +38,14 @@ class Pace:
         if self._start_ns is None:
             return media_ns
         due = self._start_ns + media_ns
-        self._stopped.wait(max(due - time.monotonic_ns(), 0) / 1e9)
+        self.sleep_until(due)
         return due
 
-    @property
-    def stopped(self) -> bool:
-        return self._stopped.is_set()
+    def sleep_until(self, t_ns: int) -> None:
+        """Wait for a moment of `time.monotonic_ns()`, or for `stop`."""
+        while not self.stopped and (left_ns := t_ns - time.monotonic_ns()) > 0:
+            time.sleep(min(left_ns / 1e9, NAP_S))
 
     def stop(self) -> None:
-        """Wake up whoever waits, now and from now on."""
-        self._stopped.set()
+        """Nobody waits any more, but for the rest of a nap."""
+        self.stopped = True

@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -48,7 +49,7 @@ class Outbox:
     def __init__(self, deliver: Callable[[Event, threading.Event], None]) -> None:
         self.stopping = threading.Event()
         self._deliver = deliver
-        self._waiting: queue.Queue[Event] = queue.Queue()
+        self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._thread.start()
 
@@ -60,33 +61,24 @@ class Outbox:
 
     def close(self) -> None:
         """Give what waits a moment, then give up and say what is lost. Safe to call twice."""
-        until = time.monotonic() + CLOSE_S
-        while self._waiting.unfinished_tasks and self._thread.is_alive() and time.monotonic() < until:
-            time.sleep(0.02)
+        self._waiting.put(None)
+        self._thread.join(CLOSE_S)
         self.stopping.set()
         self._thread.join(CLOSE_S)
         while not self._waiting.empty():
             self._drop("the bridge ends")
 
     def _drop(self, why: str) -> None:
-        try:
-            event = self._waiting.get_nowait()
-        except queue.Empty:
-            return
-        self._waiting.task_done()
-        log.warning(f"dropped the {event}: {why}", extra={"kind": "dropped"})
+        with suppress(queue.Empty):
+            if (event := self._waiting.get_nowait()) is not None:
+                log.warning(f"dropped the {event}: {why}", extra={"kind": "dropped"})
 
     def _work(self) -> None:
-        while not self.stopping.is_set():
-            try:
-                event = self._waiting.get(timeout=0.1)
-            except queue.Empty:
-                continue
+        while not self.stopping.is_set() and (event := self._waiting.get()) is not None:
             try:
                 self._deliver(event, self.stopping)
             except Exception as error:  # the next one may fare better
                 log.warning(f"dropped the {event}: {type(error).__name__}: {error}", extra={"kind": "dropped"})
-            self._waiting.task_done()
 
 
 def pass_on(

@@ -283,7 +283,7 @@ def supervise(stages: Sequence[Stage], stop: threading.Event, seconds: float | N
                 notifier.send("READY=1")
             notifier.status(", ".join(f"{stage.name} {stage.state()}" for stage in stages))
             notifier.watchdog()
-            stop.wait(WATCH_S)
+            time.sleep(WATCH_S)  # who waits on an event holds its lock, which the signal's `set` needs
         return 0
     finally:
         notifier.send("STOPPING=1")
