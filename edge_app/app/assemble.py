@@ -13,6 +13,7 @@ from edge_app.app.recorder import new_run
 from edge_app.app.settings import Settings, load_settings
 from edge_app.app.teaching import SupportSet
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.files import path_of
 from edge_app.bundles.shipped import DEFAULT
 from edge_app.camera import gives_poses
 from edge_app.camera.uri import normalized
@@ -76,7 +77,7 @@ def make_task(
     bundle, labels, settings = prepare(arguments, sources)
     keys = settings.publish.keys
     if keys:
-        load_keys(Path(keys))
+        load_keys(path_of(keys))
     endpoint = check_bind(publish or settings.publish.endpoint, with_keys=bool(keys))
     if settings.publish.control:
         check_bind(settings.publish.control, with_keys=bool(keys))

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from edge_app import __version__
@@ -17,6 +16,7 @@ from edge_app.app.bridges import add_bridges
 from edge_app.app.failure import DEBUG, guarded
 from edge_app.app.log import setup
 from edge_app.app.view.access import DEFAULT_ADDRESS
+from edge_app.bundles.files import path_of
 from edge_app.bundles.shipped import bundle_folder
 from edge_app.client import DEFAULT_ENDPOINT
 from edge_app.errors import UsageError
@@ -80,18 +80,18 @@ def _parser() -> argparse.ArgumentParser:
     _add_recognition(run)
     _add_pose(run)
     run.add_argument("--publish", metavar="ENDPOINT", help=f"where to publish (default {DEFAULT_ENDPOINT})")
-    run.add_argument("--record", type=Path, metavar="DIR", help="record poses and messages here, no pixels")
+    run.add_argument("--record", type=path_of, metavar="DIR", help="record poses and messages here, no pixels")
     run.add_argument("--metrics", metavar="HOST:PORT", help="metrics for Prometheus, on loopback only")
     run.add_argument("--log", choices=("plain", "json"), help="format of lines on stderr (default plain)")
     run.add_argument("--control", metavar="ENDPOINT", help="where labels can be changed (default: next to the stream)")
-    run.add_argument("--keys", type=Path, metavar="DIR", help="over tcp, accept only clients that this folder lists")
+    run.add_argument("--keys", type=path_of, metavar="DIR", help="over tcp, accept only clients that this folder lists")
     _add_view(run)
 
     view = commands.add_parser("view", help="the live page of a stream: poses, labels, states, ages")
     view.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
     view.add_argument("--listen", default=DEFAULT_ADDRESS, metavar="HOST:PORT", help=f"default {DEFAULT_ADDRESS}")
     view.add_argument("--control", default="", metavar="ENDPOINT", help="the app's control socket, to change the words")
-    view.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
+    view.add_argument("--keys", type=path_of, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
     view.add_argument(
         "--max-age-ms",
         type=int,
@@ -106,14 +106,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_recognition(recognize)
     _add_pose(recognize)
     recognize.add_argument("--json", action="store_true", help="print one JSON object for each file")
-    recognize.add_argument("--picture", type=Path, metavar="SVG", help="draw the run as an SVG file; one FILE only")
+    recognize.add_argument("--picture", type=path_of, metavar="SVG", help="draw the run as an SVG file; one FILE only")
 
     camera = commands.add_parser("camera", help="send the poses of this machine's camera to an app on another one")
     camera.add_argument("source", metavar="SOURCE")
     camera.add_argument(
         "--to", required=True, metavar="ENDPOINT", help="tcp://HOST:PORT, where 'run remote://…' listens"
     )
-    camera.add_argument("--keys", type=Path, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
+    camera.add_argument("--keys", type=path_of, metavar="DIR", help="a camera's folder made by 'edge-app keys new'")
     _add_settings(camera)
     _add_people(camera)
     _add_pose(camera)
@@ -124,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--plain", action="store_true", help="print lines on a terminal too, instead of the board")
     listen.add_argument("--count", type=int, metavar="N", help="stop after N messages")
     listen.add_argument("--timeout", type=float, metavar="S", help="stop after S seconds")
-    listen.add_argument("--keys", type=Path, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
+    listen.add_argument("--keys", type=path_of, metavar="DIR", help="a client's folder made by 'edge-app keys new'")
 
     add_bridges(commands)
 
@@ -143,13 +143,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_recognition(bench)
     _add_pose(bench)
     bench.add_argument("--seconds", type=float, default=60.0, metavar="S", help="after the warm-up (default 60)")
-    bench.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON")
-    bench.add_argument("--pictures", type=Path, metavar="DIR", help="draw latencies, and latencies over time, as SVG")
-    bench.add_argument("--compare", type=Path, nargs=2, metavar="JSON", help="only print ratios of two results")
+    bench.add_argument("--json", type=path_of, metavar="FILE", help="write the result as JSON")
+    bench.add_argument("--pictures", type=path_of, metavar="DIR", help="draw latencies, also over time, as SVG")
+    bench.add_argument("--compare", type=path_of, nargs=2, metavar="JSON", help="only print ratios of two results")
 
     record = commands.add_parser("record", help="record poses and time stamps of a source, no pixels")
     record.add_argument("source", metavar="SOURCE")
-    record.add_argument("out", type=Path, metavar="OUT")
+    record.add_argument("out", type=path_of, metavar="OUT")
     record.add_argument("--seconds", type=float, metavar="S")
     _add_people(record)
     _add_pose(record)
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="say why something was decided, in words and as a picture")
     explain.add_argument("recording", metavar="FILE|DIR")
     explain.add_argument("--at", type=float, required=True, metavar="S", help="seconds from the recording's start")
-    explain.add_argument("--out", type=Path, metavar="SVG", help="draw the window and its ranking as an SVG file")
+    explain.add_argument("--out", type=path_of, metavar="SVG", help="draw the window and its ranking as an SVG file")
     _add_recognition(explain)
 
     doctor = commands.add_parser("doctor", help="say what is here, what is missing, and how to get it")
@@ -178,7 +178,7 @@ def _parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="show which apps run on this machine, where, and what they see")
     status.add_argument("--json", action="store_true", help="print one JSON object")
-    status.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
+    status.add_argument("--keys", type=path_of, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
 
     _add_labels(commands.add_parser("labels", help="show and change the labels of a running app"))
     _add_keys(commands.add_parser("keys", help="say who may read the stream and change the labels over a network"))
@@ -187,11 +187,11 @@ def _parser() -> argparse.ArgumentParser:
         dest="bundle_verb", required=True, metavar="VERB"
     )
     verify = bundle.add_parser("verify", help="check every file against the manifest, and the golden self-test")
-    verify.add_argument("folder", type=Path, metavar="DIR")
-    verify.add_argument("--key", type=Path, metavar="FILE", help="check the signature with this ed25519 public key")
+    verify.add_argument("folder", type=path_of, metavar="DIR")
+    verify.add_argument("--key", type=path_of, metavar="FILE", help="check the signature with this ed25519 public key")
     sign = bundle.add_parser("sign", help="sign the manifest")
-    sign.add_argument("folder", type=Path, metavar="DIR")
-    sign.add_argument("--key", type=Path, metavar="FILE", required=True, help="private key of ssh-keygen -t ed25519")
+    sign.add_argument("folder", type=path_of, metavar="DIR")
+    sign.add_argument("--key", type=path_of, metavar="FILE", required=True, help="private key of ssh-keygen -t ed25519")
     return parser
 
 
@@ -219,22 +219,22 @@ def _add_labels(parser: argparse.ArgumentParser) -> None:
         elif name not in ("list", "forget"):
             verb.add_argument("labels", nargs="+", metavar="LABEL", help=text)
         verb.add_argument("--control", metavar="ENDPOINT", help="the app's control socket (default: the usual one)")
-        verb.add_argument("--keys", type=Path, metavar="DIR", help="a controller's folder made by 'edge-app keys new'")
+        verb.add_argument("--keys", type=path_of, metavar="DIR", help="a controller's folder of 'edge-app keys new'")
         verb.add_argument("--json", action="store_true", help="print the reply")
 
 
 def _add_keys(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(dest="keys_verb", required=True, metavar="VERB")
     new = commands.add_parser("new", help="make the app's own keys, or with --name those of a client")
-    new.add_argument("folder", type=Path, metavar="DIR")
+    new.add_argument("folder", type=path_of, metavar="DIR")
     new.add_argument("--name", metavar="N")
     roles = ("reader", "controller", "camera", "server")
     new.add_argument("--role", choices=roles, help="default: server, or reader with a name")
     commands.add_parser("list", help="print role, name and fingerprint of each").add_argument(
-        "folder", type=Path, metavar="DIR"
+        "folder", type=path_of, metavar="DIR"
     )
     revoke = commands.add_parser("revoke", help="shut a client out; a running app does so within a second")
-    revoke.add_argument("folder", type=Path, metavar="DIR")
+    revoke.add_argument("folder", type=path_of, metavar="DIR")
     revoke.add_argument("name", metavar="NAME")
 
 
@@ -256,7 +256,7 @@ def _add_recognition(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in YAML")
+    parser.add_argument("--config", type=path_of, metavar="FILE", help="settings in YAML")
     parser.add_argument(
         "--set",
         action="append",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from edge_app.errors import UsageError
+from edge_app.errors import UsageError, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,24 @@ if TYPE_CHECKING:
 MAX_BYTES = 512 * 2**20  # of all arrays of one file, unpacked
 MAX_ARRAYS = 1024
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, OverflowError)
+
+
+def path_of(text: str | Path) -> Path:
+    """What somebody wrote as a path; it need not be there.
+
+    Raises:
+        UsageError: no file can have that name.
+
+    Example:
+        >>> path_of("a/b.mp4").name
+        'b.mp4'
+    """
+    try:
+        os.lstat(text)
+    except (ValueError, OSError) as error:  # a NUL, half a surrogate pair, or too long
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{printable(text):.100}: no file can have that name") from None
+    return Path(text)
 
 
 def load_npz(path: Path, limit: int = MAX_BYTES) -> dict[str, np.ndarray]:

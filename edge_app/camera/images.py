@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_app.bundles.files import by_number
+from edge_app.bundles.files import by_number, path_of
 from edge_app.camera.pace import Pace
 from edge_app.camera.uri import parse_options
 from edge_app.errors import SourceError, UsageError
@@ -24,7 +24,7 @@ class ImagesSource:
 
     Raises:
         SourceError: no such folder, or no picture in it; from `read`, not one that can be decoded.
-        UsageError: an unknown option.
+        UsageError: an unknown option, or no folder can have that name.
     """
 
     def __init__(self, uri: str, *, camera: str, realtime: bool) -> None:
@@ -32,7 +32,7 @@ class ImagesSource:
         options = parse_options(uri, query, {"fps": 30.0})
         if options["fps"] == 0:
             raise UsageError(f"{uri}: fps is 0; allowed: more than 0")
-        folder = Path(name)
+        folder = path_of(name)
         if not folder.is_dir():
             raise SourceError(f"{uri}: no such folder: {name}")
         try:

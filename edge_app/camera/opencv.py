@@ -24,7 +24,7 @@ import cv2
 if os.environ["OPENCV_LOG_LEVEL"] == "SILENT" and hasattr(cv2.utils, "logging"):  # cv2 may have been imported before
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
-from edge_app.bundles.files import by_number
+from edge_app.bundles.files import by_number, path_of
 from edge_app.camera.pace import Pace
 from edge_app.camera.uri import parse_options
 from edge_app.errors import SourceError, UsageError, redact
@@ -260,9 +260,10 @@ def open_file(uri: str, *, camera: str, realtime: bool) -> OpenCVSource:
 
     Raises:
         SourceError: no such file, or not one picture can be decoded.
+        UsageError: no file can have that name.
     """
     local = uri.startswith("file://")
-    path = Path(unquote(uri.removeprefix("file://"), errors="surrogateescape") if local else uri)
+    path = path_of(unquote(uri.removeprefix("file://"), errors="surrogateescape") if local else uri)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise SourceError(f"{path}: not a file" + (f"; for pictures: images://{path}" if path.is_dir() else ""))

@@ -25,6 +25,7 @@ from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
 from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 from mcap.writer import CompressionType, Writer
 
+from edge_app.bundles.files import path_of
 from edge_app.camera.pace import Pace
 from edge_app.camera.pose_codec import as_json, from_json
 from edge_app.errors import SourceError, UsageError
@@ -324,7 +325,7 @@ class RecordingSource:
 
     Raises:
         SourceError: no such file, or no recording; from `read`, several cameras in it and none chosen.
-        UsageError: an unknown option.
+        UsageError: an unknown option, or no file can have that name.
     """
 
     def __init__(self, uri: str, *, camera: str, realtime: bool) -> None:
@@ -335,7 +336,7 @@ class RecordingSource:
         self.uri, self.live, self.fps = uri, realtime, 0.0
         self._camera, self._wanted = camera, wanted
         self._pace = Pace(realtime)
-        self._items = self._chosen(_poses_in(Path(name)))
+        self._items = self._chosen(_poses_in(path_of(name)))
         self._first = next(self._items, None)
         self._start_ns = self._first.t_ns if self._first else 0
 

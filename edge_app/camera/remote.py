@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 
+from edge_app.bundles.files import path_of
 from edge_app.camera.pose_codec import MAX_NUMBER, POSE_BYTES, head_of, points_of, pose_at, with_head
 from edge_app.client import as_meant, client_keys, use_keys
 from edge_app.errors import UsageError
@@ -134,7 +135,7 @@ class RemoteSource:
         self._closed, self._lock = threading.Event(), threading.Lock()
         self._context: zmq.Context[Any] = zmq.Context()
         try:
-            self._gate = Gate(self._context, Path(keys) if keys else None)
+            self._gate = Gate(self._context, path_of(keys) if keys else None)
             self._socket = self._context.socket(zmq.ROUTER)
             self._socket.linger = 0
             self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)

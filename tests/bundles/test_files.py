@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import put_folder, whole, write_bytes, write_text
+from edge_app.bundles.files import path_of, put_folder, whole, write_bytes, write_text
 from edge_app.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,13 @@ def on_a_small_disk(folder: Path, code: str, then: str = "true") -> str:
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("text", ["a\0", "\ud800", "x" * 300])
+def test_what_no_file_can_be_called_is_refused(text):
+    with pytest.raises(UsageError, match="no file can have that name") as caught:
+        path_of(text)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 150
 
 
 COMMON = """

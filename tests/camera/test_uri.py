@@ -48,7 +48,8 @@ def test_no_message_holds_credentials(uri: str) -> None:
 @pytest.mark.parametrize("uri", ["gopher://x", "", "fault://lost", "fault://lost:when=3/test://black", "test://pink",
                                  "test://black?size=0x3", "test://black?fps=0", "test://black?colour=1",
                                  "test://black?fps=-1", "test://black?fps=nan", "camera://front", "camera://0?zoom=2",
-                                 "csi://x", "pose://a.mcap?track=1"])  # fmt: skip
+                                 "csi://x", "pose://a.mcap?track=1", "file://\0", "file:///a%00.mp4", "pose://\0",
+                                 "images://\0", f"images://{'x' * 300}", "\ud800.mp4"])  # fmt: skip
 def test_wrong_uris_are_usage_errors(uri: str) -> None:
     with pytest.raises(UsageError) as caught:
         open_source(uri)

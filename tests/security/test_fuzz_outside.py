@@ -110,6 +110,7 @@ def test_words_of_all_languages(examples):
         st.sampled_from(["", ":", ",", ";"]),
         st.sampled_from([*LANGUAGES, "xx", "es_MX"]) | texts,
     )
+    check("~\ud800")
     fuzz(examples, st.one_of(edited, mixed, profile.map("".join)), check)
 
 
@@ -230,6 +231,7 @@ def test_answers_of_a_broker(examples, rude):
     after = st.lists(st.sampled_from(whole), max_size=4).map(b"".join)
     packet = st.tuples(st.integers(0, 255), st.binary(max_size=30)).map(lambda p: bytes([p[0], len(p[1])]) + p[1])
     more = st.one_of(after, packet, damaged(kept)).map(connected.__add__)
+    check(connected + b"1\n\x00\x06p/liv\x80\x00\x00")  # a topic that is no text
     fuzz(examples, st.one_of(st.binary(max_size=40), damaged(connected), packet, more), check)
 
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from edge_app.bundles.files import path_of
 from edge_app.client import DEFAULT_ENDPOINT, Message, Subscriber
 from edge_app.errors import UsageError
 
@@ -22,8 +23,8 @@ def add_bridges(verbs: Any) -> None:
     mqtt.add_argument("--broker", required=True, metavar="HOST[:PORT]", help="port 1883, or 8883 with --ca")
     mqtt.add_argument("--prefix", default="edge-app", help="of every topic (default edge-app)")
     mqtt.add_argument("--username", metavar="NAME")
-    mqtt.add_argument("--password-file", type=Path, metavar="FILE", help="or set EDGE_APP_MQTT_PASSWORD")
-    mqtt.add_argument("--ca", type=Path, metavar="FILE", help="use TLS, and trust only what this certificate signed")
+    mqtt.add_argument("--password-file", type=path_of, metavar="FILE", help="or set EDGE_APP_MQTT_PASSWORD")
+    mqtt.add_argument("--ca", type=path_of, metavar="FILE", help="use TLS, and trust only what this certificate signed")
     mqtt.add_argument(
         "--home-assistant", nargs="?", const="homeassistant", metavar="PREFIX",
         help="announce cameras and labels to Home Assistant (its discovery prefix; default homeassistant)",
@@ -37,7 +38,7 @@ def add_bridges(verbs: Any) -> None:
     webhook.add_argument("endpoint", nargs="?", default=DEFAULT_ENDPOINT)
     webhook.add_argument("--url", required=True, metavar="URL", help="http://… or https://…")
     webhook.add_argument(
-        "--secret-file", type=Path, metavar="FILE", help="sign with this; or set EDGE_APP_WEBHOOK_SECRET"
+        "--secret-file", type=path_of, metavar="FILE", help="sign with this; or set EDGE_APP_WEBHOOK_SECRET"
     )
     command = kinds.add_parser("exec", help="to a command: a run for each start and end")
     command.add_argument("--endpoint", default=DEFAULT_ENDPOINT, metavar="ENDPOINT")

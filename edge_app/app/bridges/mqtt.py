@@ -19,7 +19,7 @@ import os
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -164,7 +164,8 @@ def _home_assistant(client: paho.Client, prefix: str, root: str, labels: LabelNa
 
     def on_message(client: paho.Client, data: Any, message: paho.MQTTMessage) -> None:
         if message.retain and message.payload:
-            home.kept(message.topic)
+            with suppress(UnicodeDecodeError):  # what is no text is none of our topics
+                home.kept(message.topic)
 
     home = HomeAssistant(prefix, root, labels, partial(_deliver, client, retain=True), watch)
     client.on_message = on_message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -81,10 +82,11 @@ def parse_labels(text_or_path: str) -> tuple[Label, ...]:
         labels = read_labels(PROFILES / f"{name}.txt")
         return _in_language(labels, language[:2].lower()) if colon else labels
     if len(text_or_path) <= 4096 and "\n" not in text_or_path and text_or_path.strip():
-        path = os.path.expanduser(text_or_path.strip())
-        folder = os.path.dirname(path)
-        if os.path.isfile(path) or path.lower().endswith(".txt") or (folder and os.path.isdir(folder)):
-            return read_labels(Path(path))
+        with contextlib.suppress(ValueError):  # of text that can be no path
+            path = os.path.expanduser(text_or_path.strip())
+            folder = os.path.dirname(path)
+            if os.path.isfile(path) or path.lower().endswith(".txt") or (folder and os.path.isdir(folder)):
+                return read_labels(Path(path))
     return parse_text(text_or_path)
 
 
