@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,8 +29,10 @@ class Encoder:
         """What runs now: it changes where a runtime fails and another goes on."""
         return self._session.provider
 
-    def encode(self, windows: Sequence[Window]) -> list[Feature]:
+    def encode(self, windows: Sequence[Window], last_s: float = math.inf) -> list[Feature]:
         """A feature for each window, several in one batch: on a CPU for about half the time of one by one.
+
+        last_s: how much of each window, up to its end, the network is shown; the rest is as if nobody had been there.
 
         Results do not depend on who else is in the batch, bit for bit, with ONNX Runtime on the CPU (a test asks); on
         a GPU the last bits may.
@@ -37,13 +40,13 @@ class Encoder:
         features: list[Feature] = []
         for start in range(0, len(windows), MAX_BATCH):
             part = windows[start : start + MAX_BATCH]
-            vectors = self._session.run(np.stack([self.read(window) for window in part]))
+            vectors = self._session.run(np.stack([self.read(window, last_s) for window in part]))
             features += [Feature(window, vector) for window, vector in zip(part, vectors, strict=True)]
         return features
 
-    def read(self, window: Window) -> np.ndarray:
-        """What the network reads: float32 `[T, J, 4]`."""
-        return normalize(window.joints, window.valid, self.spec.skeleton)
+    def read(self, window: Window, last_s: float = math.inf) -> np.ndarray:
+        """What the network reads of the last seconds of a window: float32 `[T, J, 4]`."""
+        return normalize(window.joints, self.spec.latest(window.valid, last_s), self.spec.skeleton)
 
     def vector(self, normalized: np.ndarray) -> np.ndarray:
         """float32 `[T, J, 4] -> [D]`, or longer (`Feature`)."""

@@ -18,6 +18,7 @@ from edge_app.window.skeleton import WindowSpec
 class EventConfig:
     """When something counts.
 
+    look_s: how much of a window, up to its end, is ranked: less tells sooner that something else goes on.
     smooth_s: time constant of the exponential average over rankings, seconds.
     enter: a label starts at this share of the belief (all labels and "unknown" share 1), exit: it ends under this one.
         A label with a threshold of its own (`Ranking.enter`) starts there, and ends under it if that is less than exit.
@@ -34,11 +35,12 @@ class EventConfig:
     update_s: period of updates of an open action; each repetition brings one too.
     """
 
-    smooth_s: float = 0.4
+    look_s: float = 1.0
+    smooth_s: float = 0.35
     enter: float = 0.35
     exit: float = 0.2
     sudden: float = 0.55
-    hold_s: float = 0.3
+    hold_s: float = 0.2
     release_s: float = 0.5
     idle_motion: float = 0.2
     still: float = 0.6
@@ -253,8 +255,8 @@ class EventDetector:
         return self._belief
 
     def _start(self, window: Window, ranking: Ranking, score: float) -> list[Event]:
-        # A window shows an action once the action fills about half of it, so it began that much earlier.
-        onset_ns = max(self._leader_since_ns - int(self._spec.seconds * 0.5e9), 0)
+        # A ranking shows an action once that fills about half of what is ranked, so it began that much earlier.
+        onset_ns = max(self._leader_since_ns - int(self._config.look_s * 0.5e9), 0)
         name = f"{self._camera}-{window.track}-{next(self._numbers)}"
         self._open = _Open(name, self._leader or "", onset_ns, window.t_ns, score=score)
         self._repetitions.start(onset_ns)

@@ -178,7 +178,7 @@ class BackEnd:
         if not windows:
             return []
         with self._measure("encoder"):
-            features = self.encoder.encode(windows)
+            features = self.encoder.encode(windows, self._events.look_s)
         with self._measure("ranker"):
             return self.ranker.rank(features)
 

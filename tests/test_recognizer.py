@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.errors import SourceError, UsageError
+from edge_app.events import EventConfig
 from edge_app.recognizer import BackEnd, CameraConfig, FrontEnd, Recognizer, watch
 from edge_app.types import CameraReport, Pose, Poses
 from edge_app.window.skeleton import CORE15, WindowSpec
@@ -149,6 +151,19 @@ def test_one_report_or_several_cameras_in_one_batch_decide_alike(recognizer):
         assert [event.type for event in second.events] == [event.type for event in expected.events]
         if expected.ranking is not None:
             np.testing.assert_array_equal(second.ranking.energies, expected.ranking.energies)
+
+
+def test_what_goes_on_is_ranked_by_the_end_of_a_window(recognizer):
+    front, back = FrontEnd("cam", SPEC), BackEnd(recognizer.encoder, recognizer.ranker, EventConfig(look_s=0.5))
+    windows = [seen.windows[0] for _, seen in watch(f"pose://{RECORDING}", front, 1) if seen.windows]
+    window = windows[len(windows) // 2]
+    hidden = window.valid & (np.arange(SPEC.length) >= SPEC.length - 8)
+    report = CameraReport("cam", "running", 0, window.t_ns, 30.0, 0, 0, (window,))
+    (decision,), whole = back.decide(report), recognizer.encoder.encode([window])
+    (expected,) = recognizer.ranker.rank(recognizer.encoder.encode([replace(window, valid=hidden)]))
+    np.testing.assert_array_equal(decision.ranking.energies, expected.energies)
+    assert decision.ranking.window is window and window.valid.all()
+    assert np.abs(recognizer.ranker.rank(whole)[0].energies - expected.energies).max() > 1e-3
 
 
 def test_pictures_in_ones_own_loop(recognizer):

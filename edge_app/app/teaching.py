@@ -85,11 +85,11 @@ class SupportSet:
     The changes of label sets that it gives, `shots`, `extended` and `with_shots` read and write files: they belong to
     the thread that puts label sets together.
 
-    use: whether taught labels are looked for. words: those that the app was started with.
+    use: whether taught labels are looked for. words: those that the app was started with. look_s: as in `EventConfig`.
     """
 
-    def __init__(self, folder: TaughtFolder, bundle: Bundle, words: Labels, *, use: bool) -> None:
-        self._folder, self._bundle, self._use = folder, bundle, use
+    def __init__(self, folder: TaughtFolder, bundle: Bundle, words: Labels, *, use: bool, look_s: float) -> None:
+        self._folder, self._bundle, self._use, self._look_s = folder, bundle, use, look_s
         self._brought = set(folder.all() if use else ()) - {fold(label.name) for label in words}
         self._encoder: Encoder | None = None
         self._encoded: dict[str, tuple[Taught, list[np.ndarray]]] = {}
@@ -175,7 +175,7 @@ class SupportSet:
     def _encode(self, taught: Taught) -> list[np.ndarray]:
         assert self._encoder is not None
         vectors = np.stack([
-            self._encoder.vector(normalize(joints, valid, taught.spec.skeleton))
+            self._encoder.vector(normalize(joints, taught.spec.latest(valid, self._look_s), taught.spec.skeleton))
             for joints, valid in zip(taught.joints, taught.valid, strict=True)
         ])  # fmt: skip
         return [vectors[taught.shot == shot] for shot in np.unique(taught.shot)]

@@ -112,3 +112,14 @@ class WindowSpec:
     @property
     def length(self) -> int:
         return round(self.seconds * self.rate_hz)
+
+    def latest(self, valid: np.ndarray, seconds: float) -> np.ndarray:
+        """`Window.valid`, false for what is older than `seconds`; the newest sample stays.
+
+        Example:
+            >>> spec = WindowSpec(2.0, 2.0, CORE15)
+            >>> spec.latest(np.array([True, True, False, True]), 1.0)
+            array([False, False, False,  True])
+        """
+        newest = max(round(min(seconds, self.seconds) * self.rate_hz), 1)
+        return valid & (np.arange(len(valid)) >= len(valid) - newest)

@@ -84,7 +84,7 @@ def test_annotate_draws_onto_every_frame(tmp_path):
     bones, label, before = np.array(green).T
     assert before.max() == 0
     assert np.median(bones) > 500, "a skeleton"
-    assert label[0] == 0 and label[-1] > 100, "the label once it is published"
+    assert label[0] == 0 and label.max() > 100, "the label while it is published"
 
 
 def _green(image: np.ndarray) -> int:

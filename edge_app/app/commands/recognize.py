@@ -126,7 +126,9 @@ def _rate(frames: int, last_ns: int) -> float:
 
 def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict[str, Any]:
     temperature, seconds = recognizer.ranker.calibration.temperature, sum(tally.states.values())
-    rankings = [] if 2 * tally.states.get("degraded", 0.0) > seconds else tally.rankings
+    slow = 2 * tally.states.get("degraded", 0.0) > seconds
+    windows = [] if slow else [ranking.window for ranking in tally.rankings]  # whole: events looked at their ends
+    rankings = recognizer.ranker.rank(recognizer.encoder.encode(windows))
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}

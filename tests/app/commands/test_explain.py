@@ -34,12 +34,12 @@ def last(labels: list[int | None], **shape) -> Decision:
         (last([0], seen=0.2), "no_person: shoulders and arms are visible at 0.20 < 0.50"),
         (last([0], motion=0.05, known=0.5), "idle: motion 0.05 < 0.20 torso lengths a second"),
         (last([2], known=0.25), 'unknown: best label "jump" has belief 0.24 < 0.35'),
-        (last([0]), 'unknown: "wave" leads with 0.91 >= 0.35, so far for 0.00 of 0.30 s'),
-        (last([0] * 4), 'started "wave" because it led with 0.91 >= 0.35 for 0.30 >= 0.30 s'),
+        (last([0]), 'unknown: "wave" leads with 0.91 >= 0.35, so far for 0.00 of 0.20 s'),
+        (last([0] * 3), 'started "wave" because it led with 0.91 >= 0.35 for 0.20 >= 0.20 s'),
         (last([0] * 5), '"wave" goes on: belief 0.91 >= 0.20'),
         (last([0] * 5 + [None]), "no_person: nobody is in view"),
         (last([0] * 5, state="camera_frozen"), "camera_frozen: the camera is frozen"),
-        (last([0] * 5 + [1] * 6), 'started "squat" because it led with 0.71 >= 0.35 for 0.30 >= 0.30 s'),
+        (last([0] * 5 + [1] * 5), 'started "squat" because it led with 0.70 >= 0.35 for 0.20 >= 0.20 s'),
     ],
 )
 def test_one_plain_sentence(decision: Decision, expected: str) -> None:
@@ -111,7 +111,7 @@ def test_a_moment_of_a_recording_is_explained_and_drawn(capfd, tmp_path: Path) -
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == "edge-recording-1.mcap at 2.53 s: running"
     assert '"wave"' in lines[1]
-    assert "known 0." in lines[2] and lines[3].startswith("thresholds: start 0.35 for 0.3 s")
+    assert "known 0." in lines[2] and lines[3].startswith("thresholds: start 0.35 for 0.2 s")
     assert lines[5].split()[0] == "wave" and len(lines) == 8
     svg = ElementTree.parse(tmp_path / "a.svg").getroot()
     texts = [element.text for element in svg.iter() if element.tag.endswith("}text")]

@@ -9,6 +9,9 @@ import jsonschema
 import pytest
 
 from edge_app.app.cli import main
+from edge_app.app.commands.recognize import recognize
+from edge_app.events import EventConfig
+from edge_app.recognizer import Recognizer
 from tests.running import SQUATS
 
 KEYS = {
@@ -40,6 +43,15 @@ def test_drawn_people_are_recognized_among_everyday_labels_and_twice_the_same(ca
     assert results[0]["events"]
     assert recognized(capfd, sources[0], "--picture", str(tmp_path / "run.svg")) == results[:1]
     assert ElementTree.parse(tmp_path / "run.svg").getroot().tag.endswith("svg")
+
+
+def test_a_file_is_named_by_whole_windows_however_much_of_them_its_events_look_at():
+    results = [
+        recognize(f"pose://{SQUATS}", Recognizer("squat, clap", runtime="onnxruntime", events=EventConfig(look_s=s)))
+        for s in (0.5, 2.0)
+    ]
+    assert results[0]["ranking"] == results[1]["ranking"]
+    assert results[0]["events"] != results[1]["events"]
 
 
 def test_any_file_name_is_told_and_drawn(capfd, tmp_path):

@@ -23,6 +23,7 @@ import pytest
 from edge_app.app.cli import main
 from edge_app.camera import open_source
 from edge_app.camera.recording import FORMAT, RecordingFile
+from edge_app.events import EventConfig
 from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
 from edge_app.types import Event, Feature, Ranking, Window
@@ -33,6 +34,8 @@ FOLDER = Path(__file__).parents[2] / "golden/recordings"
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 LABELS = ("wave", "squat", "stand")
 EVERY = 20
+SETTINGS = EventConfig(look_s=2.0, smooth_s=0.4, hold_s=0.3)
+"""Those under which the events were made."""
 
 
 class Rules:
@@ -41,7 +44,7 @@ class Rules:
     spec = SPEC
     table = SimpleNamespace(labels=LABELS, version=1)
 
-    def encode(self, windows: Sequence[Window]) -> list[Feature]:
+    def encode(self, windows: Sequence[Window], last_s: float) -> list[Feature]:
         return [Feature(window, self._measure(window.joints[window.valid])) for window in windows]
 
     @staticmethod
@@ -68,7 +71,7 @@ def told(event: Event) -> list:
 def run(recording: Path) -> tuple[np.ndarray, list[list]]:
     """Every 20th window's joints, `[N, T, J, 4]` (zeros where nobody is in view), and all events."""
     windows, events = [], []
-    front, back = FrontEnd("file", SPEC), BackEnd(Rules(), Rules())
+    front, back = FrontEnd("file", SPEC), BackEnd(Rules(), Rules(), SETTINGS)
     for poses, seen in watch(f"pose://{recording}", front, 1):
         step = decide(poses, seen, back)
         if step.decision is not None:
