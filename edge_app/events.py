@@ -39,7 +39,7 @@ class EventConfig:
     smooth_s: float = 0.35
     enter: float = 0.35
     exit: float = 0.2
-    sudden: float = 0.55
+    sudden: float = 0.45
     hold_s: float = 0.2
     release_s: float = 0.5
     idle_motion: float = 0.2
