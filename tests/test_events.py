@@ -63,7 +63,7 @@ def test_a_fall_starts_with_the_first_ranking_that_is_sure_of_it_and_ends_like_a
     order = [(e.type, e.label) for e in events if e.type != "update"]
     assert order == [("start", "wave"), ("end", "wave"), ("start", "squat"), ("end", "squat"), ("start", "wave")]
     assert next(e.t_ns for e in events if e.label == "squat") == 16 * STEP_NS
-    assert not run([1] * 2, known=0.5, sudden=(False, True, False))[0], "one that is not sure has to hold"
+    assert not run([1] * 2, known=0.4, sudden=(False, True, False))[0], "one that is not sure has to hold"
 
 
 def test_one_action_after_another_ends_the_first_before_the_second_starts():
