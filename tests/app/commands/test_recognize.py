@@ -24,7 +24,7 @@ SMALL = "fps=15&size=320x240&idle=0"
 
 def recognized(capfd, *arguments: str) -> list[dict]:
     """Of each file."""
-    assert main(["recognize", "--json", "--runtime", "onnxruntime", *arguments]) == 0
+    assert main(["recognize", "--json", "--runtime", "onnxruntime", "--pose", "onnxruntime", *arguments]) == 0
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
