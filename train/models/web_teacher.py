@@ -200,7 +200,7 @@ class FoldedUnit(nn.Module):
         # What follows from weights alone is worked out when the network is loaded.
         earlier = self._in_time(self.earlier_at, 1)
         added = self.linear_bias + self._mixed(self.linear, self.earlier_offset * earlier.sum(dim=1, keepdim=True))
-        added = added.expand(-1, x.shape[2], -1)  # a sum of equal shapes costs a third
+        added = added.expand(-1, x.shape[2], -1)  # a sum of equal shapes is faster
         y = torch.relu(self._mixed(self.linear, torch.matmul(y, self.earlier_scale * earlier)) + added)
         y = torch.matmul(y, self.later_scale * self._in_time(self.later_at, self.stride)) + self.later_offset
         if self.residual == "none":
@@ -212,8 +212,8 @@ class FoldedUnit(nn.Module):
     def _shifted(x: Tensor, rows: Tensor, scale: Tensor, offset: Tensor) -> Tensor:
         """Rows `[V * C]` of `[B, C, V, T]`, each scaled and offset.
 
-        As a batch norm that has nothing left to normalize: a runtime does that a row at a time, in a fifth of the time
-        of a product and a sum that are spread over T.
+        As a batch norm that has nothing left to normalize: a runtime does that a row at a time, which is faster than a
+        product and a sum that are spread over T.
         """
         mean, variance = torch.zeros_like(scale), torch.ones_like(scale)
         y = functional.batch_norm(x.flatten(1, 2).index_select(1, rows), mean, variance, scale, offset, eps=0.0)
