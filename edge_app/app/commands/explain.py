@@ -103,6 +103,7 @@ def _about(name: str, step: Step, events: EventConfig) -> list[str]:
         )
     lines.append(
         f"thresholds: start {events.enter:g} for {events.hold_s:g} s · end {events.exit:g} for {events.release_s:g} s"
-        f" · idle {events.idle_motion:g} · belief = score × known, averaged over {events.smooth_s:g} s"
+        f" · idle {events.idle_motion:g}"
+        f" · belief = score × known by the last {events.look_s:g} s, averaged over {events.smooth_s:g} s"
     )
     return lines
