@@ -33,9 +33,12 @@ from edge_app.bundles.shipped import DEFAULT
 from edge_app.runtime.session import open_session
 from train.models.edge import ENCODERS, Branches
 from train.models.fdsm import EDGE, Fdsm
+from train.models.shiftgcn import ShiftConfig, ShiftGCN
+from train.models.web_teacher import BesideWeb, WebTeacher
 
-PARTS = ("conv-small", "attention", "attention")
-"""What the shipped encoder is made of, as the Makefile trains it."""
+PARTS = ("conv-small", "conv-small", "attention")
+"""What the shipped encoder is made of, as `configs/train/default.yaml` has it; a web network is beside it."""
+WEB_CLASSES = 152
 LABELS = 12
 RUNTIMES = ("torch", "torch.compile", "onnxruntime", "cuda", "tensorrt")
 Call = Callable[[np.ndarray], np.ndarray]
@@ -70,7 +73,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def networks(folder: Path) -> dict[str, tuple[nn.Module, Path, np.ndarray]]:
     """By name: the torch network, the ONNX file, and one input `[1, ...]`."""
     bundle = load_bundle(DEFAULT)
-    encoder = Branches([replace(ENCODERS[part], skeleton=bundle.manifest["skeleton"]) for part in PARTS]).eval()
+    branches = Branches([replace(ENCODERS[part], skeleton=bundle.manifest["skeleton"]) for part in PARTS])
+    encoder = BesideWeb(branches, WebTeacher(ShiftGCN(ShiftConfig(classes=WEB_CLASSES)), bundle.spec.length)).eval()
     found, shipped = sum(p.numel() for p in encoder.parameters()), bundle.manifest["encoder"]["parameters"]
     assert found == shipped, f"{found} parameters, the shipped encoder has {shipped}"
     matcher = Matcher(bundle.manifest["encoder"]["feature"]).eval()
