@@ -53,8 +53,7 @@ def make_recognizer(arguments: argparse.Namespace, sources: Sequence[str]) -> tu
         UsageError: anything in the arguments is refused.
     """
     bundle, labels, settings = prepare(arguments, sources)
-    folder, use, look_s = TaughtFolder(taught_folder(), bundle.spec), settings.taught.use, settings.events.look_s
-    support = SupportSet(folder, bundle, labels, use=use, look_s=look_s)
+    support = SupportSet(TaughtFolder(taught_folder(), bundle.spec), bundle, labels, settings)
     chosen = choose_encoder(bundle, arguments.runtime, arguments.ranker, settings.runtime)
     log.debug("%s", chosen.why, extra={"kind": "runtime"})
     ranker = support.with_shots(load_ranker(bundle, arguments.ranker, config=settings.ranker))

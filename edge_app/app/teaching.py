@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import Bundle
 from edge_app.encoder import Encoder, load_encoder
 from edge_app.errors import UsageError
@@ -85,12 +86,14 @@ class SupportSet:
     The changes of label sets that it gives, `shots`, `extended` and `with_shots` read and write files: they belong to
     the thread that puts label sets together.
 
-    use: whether taught labels are looked for. words: those that the app was started with. look_s: as in `EventConfig`.
+    words: those that the app was started with. settings: `taught.use` says whether taught labels are looked for, and
+        `events.look_s` how much of a shot's windows.
     """
 
-    def __init__(self, folder: TaughtFolder, bundle: Bundle, words: Labels, *, use: bool, look_s: float) -> None:
-        self._folder, self._bundle, self._use, self._look_s = folder, bundle, use, look_s
-        self._brought = set(folder.all() if use else ()) - {fold(label.name) for label in words}
+    def __init__(self, folder: TaughtFolder, bundle: Bundle, words: Labels, settings: Settings) -> None:
+        self._folder, self._bundle = folder, bundle
+        self._use, self._look_s = settings.taught.use, settings.events.look_s
+        self._brought = set(folder.all() if self._use else ()) - {fold(label.name) for label in words}
         self._encoder: Encoder | None = None
         self._encoded: dict[str, tuple[Taught, list[np.ndarray]]] = {}
         self.shots: dict[str, int] = {}

@@ -18,7 +18,7 @@ from edge_app.bundles.files import write_text
 from edge_app.camera import redact
 from edge_app.errors import SourceError, UsageError, legible
 from edge_app.recognizer import Recognizer
-from edge_app.types import Event, Ranking
+from edge_app.types import Event, Ranking, Window
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -74,7 +74,7 @@ class _Tally:
     frames: int = 0
     found: int = 0
     visibility: list[float] = field(default_factory=list)
-    rankings: list[Ranking] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     states: dict[str, float] = field(
@@ -110,7 +110,7 @@ def recognize(uri: str, recognizer: Recognizer, *, draw: Callable[[str], object]
             continue
         ranking = step.decision.ranking
         if ranking is not None:
-            tally.rankings.append(ranking)
+            tally.windows.append(ranking.window)
         state = "action" if step.decision.state == "running" else step.decision.state
         tally.moments.append(Moment(last_ns / 1e9, state, step.person, ranking))
     if tally.frames > 1:
@@ -127,8 +127,7 @@ def _rate(frames: int, last_ns: int) -> float:
 def _result(uri: str, tally: _Tally, fps: float, recognizer: Recognizer) -> dict[str, Any]:
     temperature, seconds = recognizer.ranker.calibration.temperature, sum(tally.states.values())
     slow = 2 * tally.states.get("degraded", 0.0) > seconds
-    windows = [] if slow else [ranking.window for ranking in tally.rankings]  # whole: events looked at their ends
-    rankings = recognizer.ranker.rank(recognizer.encoder.encode(windows))
+    rankings = recognizer.ranker.rank(recognizer.encoder.encode([] if slow else tally.windows))  # of whole windows
     starts = {event.id: event for event in tally.events if event.type == "start"}
     ends = {event.id: event for event in tally.events if event.type == "end"}
     best: dict[str, float] = {}

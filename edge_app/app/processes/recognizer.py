@@ -109,8 +109,7 @@ class RecognizerProcess:
         support: SupportSet | None = None
         if task.taught is not None:
             folder = TaughtFolder(task.taught, bundle.spec)
-            use, look_s = task.settings.taught.use, task.settings.events.look_s
-            support = SupportSet(folder, bundle, task.labels, use=use, look_s=look_s)
+            support = SupportSet(folder, bundle, task.labels, task.settings)
 
         def build(labels: tuple[Label, ...], version: int) -> Ranker:
             table = build_table(labels, text, version)
