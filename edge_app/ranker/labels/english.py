@@ -15,6 +15,11 @@ Sure = Literal["yes", "maybe", "no"]
 LIKELY, HARDLY = 1 / 3, 1 / 2
 """Shares of a text's letters in words that are known. Below the first it is doubtful; up to the second it is taken for
 another language if anything speaks for one. Chosen on Spanish, German and English phrases, see docs/labels.md."""
+SHARED = frozenset(
+    "aide alto aria chariot chose coup cuisine dare designer diagonal die dire due elevation elevations fare figure "
+    "frontal handy lever lit main mesa opposes pie pointe pointer porter scale solo son stare tour traction via viola".split()
+)
+"""English words that are words of other languages too: they speak for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +89,4 @@ def _english() -> frozenset[str]:
 def _foreign() -> frozenset[str]:
     """The words of names in other languages that are no English words."""
     own = [name for entry in names().values() for each in entry.values() for name in each]
-    return frozenset(word for name in own for word in words(name) if word.isalpha()) - _english()
+    return frozenset(word for name in own for word in words(name) if word.isalpha()) - _english() - SHARED

@@ -43,6 +43,11 @@ def test_english_is_not_refused_and_other_languages_hardly_pass_in_silence() -> 
     assert [text for text in OTHER_LETTERS if read(text).sure != "no"] == []
 
 
+def test_english_words_that_other_languages_have_too_speak_for_none() -> None:
+    texts = ("figure skating", "play the viola", "stare", "eat a pie", "solo dance", "tour a museum")
+    assert [text for text in texts if read(text).sure != "yes"] == []
+
+
 @pytest.mark.parametrize(
     "text", ["鼓手", "wave, махать", "👋 мах", "mettre la table", "胜利: 双臂举起", "wave: 手を振る", "鼓手 = 打鼓"]
 )
