@@ -16,8 +16,11 @@ LIKELY, HARDLY = 1 / 3, 1 / 2
 """Shares of a text's letters in words that are known. Below the first it is doubtful; up to the second it is taken for
 another language if anything speaks for one. Chosen on Spanish, German and English phrases, see docs/labels.md."""
 SHARED = frozenset(
-    "aide alto aria chariot chose coup cuisine dare designer diagonal die dire due elevation elevations fare figure "
-    "frontal handy lever lit main mesa opposes pie pointe pointer porter scale solo son stare tour traction via viola".split()
+    words(
+        "aide alto aria chariot chose coup cuisine dare designer diagonal die dire due elevation elevations fare "
+        "figure frontal handy lever lit main mesa opposes pie pointe pointer porter scale solo son stare tour traction "
+        "via viola"
+    )
 )
 """English words that are words of other languages too: they speak for none."""
 
