@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from train.synthetic.person_clips import generated_clips
 
 RECIPES = Path(__file__).parents[2] / "configs/train"
 SHOWN = ["bow", "clap", "jump", "kick", "squat", "wave"]
+WEB = partial(ShiftConfig, widths=(8, 12), strides=(1, 2))
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,8 @@ def sets(tmp_path_factory):
         patch.setattr("train.studies.compare.DECISIONS", 3)
         for kind in ("conv-small", "attention"):
             patch.setitem(ENCODERS, kind, replace(ENCODERS[kind], trunk_width=16, trunk_strides=(2,), feature=32))
+        for module in ("train.encoder.frozen", "train.models.shiftgcn"):
+            patch.setattr(f"{module}.ShiftConfig", WEB)
         config = replace(EDGE, hidden=16, heads=2, depth=2, time=8, gate=8)
         patch.setitem(SYSTEMS, "fdsm", replace(SYSTEMS["fdsm"], config=config))
         patch.setattr("train.encoder.training_set.generated_clips", lambda count, seed: picked[:count])
@@ -73,7 +77,7 @@ def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
         calibrate={"lists": 40},
     )
     torch.manual_seed(0)
-    network = ShiftGCN(ShiftConfig(classes=3))
+    network = ShiftGCN(WEB(classes=3))
     torch.save(network.state_dict(), tmp_path / "web.pt")
     (tmp_path / "web.csv").write_text("index,name\n0,squat\n1,clapping\n2,golf driving\n")
     run = tmp_path / "run"
