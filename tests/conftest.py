@@ -30,13 +30,23 @@ LIVE = ("app", "examples", "faults", "pipeline", "security", "stream", "test_doc
 """Where tests watch processes and sockets. They come first: in a worker that has trained networks before, some died."""
 
 
+LONGEST = ("test_style.py", "train/encoder/test_train.py", "train/test_recipe.py")
+"""Files that come next: at the end, one worker would wait for the other to be done with them."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that is named after a case of the reliability table is one of `pytest -m fault`; live ones come first."""
     for item in items:
         if CASE.match(item.name):
             item.add_marker("fault")
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LIVE)
+    items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    """Which files come first: `LIVE`, `LONGEST`, the others."""
+    path = item.path.relative_to(Path(__file__).parent)
+    return 0 if path.parts[0] in LIVE else 1 if str(path) in LONGEST else 2
 
 
 @pytest.fixture(autouse=True)
