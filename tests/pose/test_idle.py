@@ -41,14 +41,26 @@ def watched(people: int) -> Iterator[Watch]:
         yield watch
 
 
-@pytest.fixture
-def one() -> Iterator[Watch]:
+@pytest.fixture(scope="module")
+def stage_of_one() -> Iterator[Watch]:
     yield from watched(1)
 
 
-@pytest.fixture
-def several() -> Iterator[Watch]:
+@pytest.fixture(scope="module")
+def stage_of_several() -> Iterator[Watch]:
     yield from watched(2)
+
+
+@pytest.fixture
+def one(stage_of_one: Watch) -> Watch:
+    stage_of_one.stage.reset()
+    return stage_of_one
+
+
+@pytest.fixture
+def several(stage_of_several: Watch) -> Watch:
+    stage_of_several.stage.reset()
+    return stage_of_several
 
 
 def looks(frames: list[tuple[bool, Poses]]) -> int:
