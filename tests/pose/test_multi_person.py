@@ -109,16 +109,21 @@ def test_several_sizes_and_bad_stamps_in_one_stream(estimator: PoseBackend) -> N
         assert poses.t_ns == t_ns and all(pose.size == image.shape[1::-1] for pose in poses.poses)
 
 
-@pytest.mark.shared
-def test_more_real_people_are_found_than_mediapipe_finds(estimator: PoseBackend) -> None:
+@pytest.fixture(scope="module")
+def beam() -> tuple[list[Frame], int]:
+    """Frames of two real people, and how many MediaPipe alone finds in them."""
     if not BEAM.is_file():
         pytest.skip("the shared folder with test videos is not beside the checkout")
-    estimator.reset()
-    ours = theirs = 0
     with open_source(str(BEAM), realtime=False) as source, PoseEstimator(max_people=3) as alone:
-        for _ in range(60):
-            frame = source.read()
-            assert isinstance(frame, Frame)
-            ours += len(estimator.estimate(frame).poses)
-            theirs += len(alone.estimate(frame).poses)
+        frames = [source.read() for _ in range(60)]
+        return frames, sum(len(alone.estimate(frame).poses) for frame in frames)
+
+
+@pytest.mark.shared
+def test_more_real_people_are_found_than_mediapipe_finds(
+    estimator: PoseBackend, beam: tuple[list[Frame], int]
+) -> None:  # fmt: skip
+    frames, theirs = beam
+    estimator.reset()
+    ours = sum(len(estimator.estimate(frame).poses) for frame in frames)
     assert ours > 1.2 * theirs
