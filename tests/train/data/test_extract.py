@@ -19,7 +19,7 @@ def videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
     for action in ("wave", "squat"):
         writer = cv2.VideoWriter(str(folder / f"{action}.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 30, (640, 480))
-        with open_source(f"person://{action}?seconds=0.5", camera="x", realtime=False) as source:
+        with open_source(f"person://{action}?seconds=0.5&idle=0&fps=10", camera="x", realtime=False) as source:
             while (frame := source.read()) is not None:
                 writer.write(frame.image)
         writer.release()
