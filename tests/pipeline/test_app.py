@@ -31,11 +31,16 @@ def endpoint(tmp_path) -> str:
     return f"ipc://{tmp_path}/stream"
 
 
+def posed(message) -> bool:
+    """A status that says what finds the poses."""
+    return message.kind == "status" and bool(message.data["cameras"].get("cam", {}).get("pose"))
+
+
 def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_path):
     ledger = Ledger()
-    stays_open = ("--labels", "squat", "--set", "events.release_s=60")
+    more = ("--labels", "squat", "--set", "events.release_s=60", "--pose", "onnxruntime")
     with (
-        running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", *stays_open) as process,
+        running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", *more) as process,
         Subscriber(endpoint, topics=("v1/",), newest=False) as subscriber,
     ):
 
@@ -46,6 +51,7 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
         assert start["provider"] == "onnxruntime-cpu"
         assert start["onset_mono_ns"] < start["t_capture_mono_ns"] <= start["t_publish_mono_ns"]
         assert start["age_ms"] <= 1000
+        assert wait_for(subscriber, posed, ledger=ledger)[-1].data["cameras"]["cam"]["pose"].startswith("onnxruntime")
         workers = children(process.pid)
         assert len(workers) >= 2, "a camera process and a recognizer process"
         process.send_signal(signal.SIGTERM)
@@ -56,20 +62,13 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
     assert not (tmp_path / "stream").exists()
 
 
-@pytest.mark.parametrize("backend", ["onnxruntime", "mediapipe"])
-def test_the_status_says_what_finds_the_poses(endpoint, backend):
+def test_mediapipe_finds_the_poses_where_it_is_asked_for(endpoint):
     with (
-        running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", "--pose", backend),
+        running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", "--pose", "mediapipe"),
         Subscriber(endpoint, topics=("v1/",), newest=False) as subscriber,
     ):
-
-        def posed(message) -> bool:
-            return message.kind == "status" and bool(message.data["cameras"].get("cam", {}).get("pose"))
-
-        found = wait_for(subscriber, posed)[-1].data["cameras"]["cam"]["pose"]
-        assert found.startswith(backend)
-        if backend == "mediapipe":  # the other one is the usual one
-            wait_for(subscriber, action("start"))
+        assert wait_for(subscriber, posed)[-1].data["cameras"]["cam"]["pose"].startswith("mediapipe")
+        wait_for(subscriber, action("start"))
 
 
 def test_a_source_that_ends_ends_the_app(endpoint):
