@@ -71,7 +71,7 @@ def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
     recipe = written(
         tmp_path / "recipe.yaml",
         encoder={**small, **short, "leave_out": ["utkinect"], "withhold": ["bow", "jump"]},
-        parts=[{"seed": 0}, {"seed": 1}],
+        parts=[{"seed": 0}, {"seed": 1, "per_epoch": 8}],
         merge={"web": str(tmp_path / "web.pt"), "web_names": str(tmp_path / "web.csv")},
         head={"systems": ["scale", "fdsm", "sa_dvae", "fs_vae"], "steps": 3, "batch": 8, "threads": 1},
         calibrate={"lists": 40},
