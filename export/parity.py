@@ -192,8 +192,8 @@ def _energies(bundle: Bundle, kind: str) -> Callable[[np.ndarray], np.ndarray]:
 
 def _batch_gap(session: Session, windows: np.ndarray) -> float:
     """The largest difference of a feature between batches of `BATCHES` and windows one by one."""
-    some = windows[np.arange(max(BATCHES)) % len(windows)]
-    alone = np.concatenate([session.run(window[None]) for window in some])
+    which = np.arange(max(BATCHES)) % len(windows)
+    some, alone = windows[which], np.concatenate([session.run(window[None]) for window in windows[: len(which)]])[which]
     return max(float(np.abs(session.run(some[:size]) - alone[:size]).max()) for size in BATCHES)
 
 
