@@ -16,7 +16,7 @@ from edge_app.runtime.load import precisions
 from edge_app.runtime.session import open_session
 from edge_app.runtime.tensorrt import build_engine
 from export.__main__ import main
-from export.parity import BATCH, Row, compare, same_events
+from export.parity import BATCH, PRECISIONS, Row, compare, same_events
 from export.precision import HEAVY, write_variant
 from export.recordings import Run
 
@@ -37,6 +37,18 @@ def written(bundle, tmp_path_factory):
         return path
 
     return write
+
+
+@pytest.fixture
+def made_before(written, monkeypatch):
+    """What a command would write in another precision is copied from what is written already."""
+
+    def copied(bundle, kind, path, windows):
+        assert bundle.networks["fp32"] == "encoder.onnx" and list(windows) == []
+        shutil.copy(written(kind), path)
+
+    for module in ("parity", "precision"):
+        monkeypatch.setattr(f"export.{module}.write_variant", copied)
 
 
 @pytest.fixture(scope="module", params=["fp16", "int8"])
@@ -100,7 +112,7 @@ def test_a_bundle_with_half_precision_verifies_and_offers_it_to_gpus(tmp_path, c
     assert load_encoder(made, precision="fp16").provider == "onnxruntime-cpu-fp16"
 
 
-def test_a_bundle_is_not_made_with_integers_that_rank_otherwise(tmp_path, capsys):
+def test_a_bundle_is_not_made_with_integers_that_rank_otherwise(tmp_path, capsys, made_before):
     """Where the default bundle's integers pass one day, this test is to be turned round."""
     out = tmp_path / "both"
     assert main(["precision", "--bundle", str(DEFAULT), "--kind", "int8", "--out", str(out)]) == 2
@@ -108,7 +120,7 @@ def test_a_bundle_is_not_made_with_integers_that_rank_otherwise(tmp_path, capsys
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parity_of_the_default_bundle_holds_on_golden_windows(tmp_path, capsys):
+def test_parity_of_the_default_bundle_holds_on_golden_windows(tmp_path, capsys, made_before):
     out = tmp_path / "parity.json"
     assert main(["parity", "--bundle", str(DEFAULT), "--windows", "golden", "--json", str(out)]) == 0
     rows = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
@@ -118,7 +130,7 @@ def test_parity_of_the_default_bundle_holds_on_golden_windows(tmp_path, capsys):
     assert "| tensorrt fp32 | yes |" in capsys.readouterr().out
 
 
-def test_parity_fails_where_a_shipped_network_is_another(tmp_path, capsys, bundle, written):
+def test_parity_fails_where_a_shipped_network_is_another(tmp_path, capsys, monkeypatch, bundle, written, made_before):
     """The default bundle with integers smuggled in as its half-precision network."""
     from export.bundle import write_manifest
 
@@ -126,6 +138,7 @@ def test_parity_fails_where_a_shipped_network_is_another(tmp_path, capsys, bundl
     shutil.copy(written("int8"), made / "other.onnx")
     encoder = {**bundle.manifest["encoder"], "variants": {"int8": "other.onnx"}}
     write_manifest(made, {**bundle.manifest, "encoder": encoder})
+    monkeypatch.setattr("export.parity.PRECISIONS", {"onnxruntime": PRECISIONS["onnxruntime"]})
     assert main(["parity", "--bundle", str(made), "--windows", "golden"]) == 2
     assert "parity fails for onnxruntime int8" in capsys.readouterr().err
 
