@@ -302,7 +302,7 @@ def test_R2_kill_9_loses_at_most_the_last_chunk(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.fault
-def test_R1_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
+def test_R1_F2_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
     code = (
         "import resource, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
         "from test_recording import RecordingFile, walk\n"
@@ -333,7 +333,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
             RecordingFile(path)
 
 
-def test_an_empty_recording(tmp_path: Path) -> None:
+def test_F3_an_empty_recording(tmp_path: Path) -> None:
     path = record(tmp_path / "a.mcap", [])
     with open_source(f"pose://{path}") as source:
         assert source.read() is None

@@ -233,7 +233,7 @@ def recognize() -> Callable[[str], dict]:
     return cache(lambda uri: recognize(uri, recognizer))
 
 
-def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):
+def test_C5_F9_under_the_least_rate_nothing_is_named(squats, tmp_path):
     settings = Settings(camera=CameraConfig(min_fps=4))
     with reports(f"fault://slow:fps=2,after=1,for=3/{squats}", tmp_path, settings) as receive:
         while "insufficient_rate" not in (report := receive()).flags:

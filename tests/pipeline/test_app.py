@@ -71,7 +71,7 @@ def test_mediapipe_finds_the_poses_where_it_is_asked_for(endpoint):
         wait_for(subscriber, action("start"))
 
 
-def test_a_source_that_ends_ends_the_app(endpoint):
+def test_F3_a_source_that_ends_ends_the_app(endpoint):
     with running(endpoint, "person://wave?seconds=1&idle=0&loop=0") as process:
         assert process.wait(START_S) == 0
 
@@ -84,7 +84,7 @@ def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
     assert lines[0].startswith("edge-app: ") and "video.mp4" in lines[0]
 
 
-def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
+def test_F5_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
     """A recording of a second camera later on; a restart would begin it anew, for ever."""
     with RecordingFile(tmp_path / "two.mcap") as file:
         for item in islice(read_recording(SQUATS), 30):
@@ -96,7 +96,7 @@ def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
     assert "holds several cameras" in line and "?camera=" in line
 
 
-def test_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tmp_path):
+def test_F11_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tmp_path):
     folder = tmp_path / ("d" * 90) / "bad\udcff"
     folder.mkdir(parents=True)
     short = repeat(SQUATS, tmp_path / "short.mcap", 1)
@@ -106,7 +106,7 @@ def test_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
-def test_nothing_outlives_the_demo(number):
+def test_F8_nothing_outlives_the_demo(number):
     """Whoever could still print holds the pipe open: the listener, the stages."""
     command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", "test://black?size=32x32"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=interruptible) as process:

@@ -480,7 +480,7 @@ def test_curve(samples, hands):
         ({"server_key": "short"}, ""),
     ],
 )
-def test_what_cannot_be_connected_to(options, why):
+def test_F11_what_cannot_be_connected_to(options, why):
     with pytest.raises(ValueError, match=f"cannot subscribe to .*{why}"):
         Subscriber(**options)
 
@@ -497,7 +497,7 @@ def test_what_cannot_be_connected_to(options, why):
         ("inproc://A", "inproc://A"),
     ],
 )
-def test_an_address_is_taken_as_it_is_meant(endpoint, meant):
+def test_F11_an_address_is_taken_as_it_is_meant(endpoint, meant):
     assert as_meant(endpoint) == meant == as_meant(meant)
     Subscriber(endpoint).close()
 

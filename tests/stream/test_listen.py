@@ -107,7 +107,7 @@ def test_a_malformed_endpoint_is_a_usage_error():
 
 
 @pytest.mark.parametrize("stop", ["interrupt", "closed output"])
-def test_ctrl_c_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
+def test_F7_F8_a_signal_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
     code = "import sys; from edge_app.app.cli import main; sys.exit(main(['listen', sys.argv[1], '--json']))"
     with Publisher(f"ipc://{tmp_path}/s", clock=Clock()) as publisher:
         child = subprocess.Popen(

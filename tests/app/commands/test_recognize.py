@@ -54,7 +54,7 @@ def test_a_file_is_named_by_whole_windows_however_much_of_them_its_events_look_a
     assert results[0]["events"] != results[1]["events"]
 
 
-def test_any_file_name_is_told_and_drawn(capfd, tmp_path):
+def test_F4_any_file_name_is_told_and_drawn(capfd, tmp_path):
     name = "a\nb\x1b[2J bad\udcff.mcap"
     recording, picture = tmp_path / name, tmp_path / f"{name}.svg"
     shutil.copy(SQUATS, recording)
@@ -67,7 +67,7 @@ def test_any_file_name_is_told_and_drawn(capfd, tmp_path):
     assert first.isprintable() and ".mcap: squat" in first
 
 
-def test_a_picture_that_cannot_be_written_costs_no_result(capfd):
+def test_F2_F7_a_picture_that_cannot_be_written_costs_no_result(capfd):
     command = ["recognize", f"pose://{SQUATS}", "--json", "--runtime", "onnxruntime", "--labels", "squat, wave"]
     command.append("--picture")
     assert main([*command, "/dev/full"]) == 2
@@ -86,7 +86,7 @@ def test_noise_and_black_show_nobody(capfd):
         assert result["states"]["no_person"] > 1.5
 
 
-def test_too_few_frames_a_second_are_degraded_and_name_nothing(capfd):
+def test_F9_too_few_frames_a_second_are_degraded_and_name_nothing(capfd):
     slow = [f"fault://slow:fps={fps}/pose://{SQUATS}" for fps in (1, 2)]
     for fps, result in enumerate(recognized(capfd, *slow, "--labels", "squat, wave"), 1):
         assert result["ranking"] == [] and result["events"] == [] and result["fps_in"] == pytest.approx(fps, abs=0.1)

@@ -52,7 +52,7 @@ def _read(file: int) -> bytes:
         return b""
 
 
-def test_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked(said):
+def test_F15_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked(said):
     endpoint, (*welcome, runtime) = said("--verbose", terminal=True)
     assert welcome == [
         f"edge-app: publishing on {endpoint} once the camera is open; read it with: edge-app listen {endpoint}",
@@ -62,7 +62,7 @@ def test_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked
     assert runtime.startswith(RUNTIME)
 
 
-def test_a_pipe_hears_nothing(said):
+def test_F15_a_pipe_hears_nothing(said):
     assert said(terminal=False)[1] == []
 
 
@@ -89,7 +89,7 @@ def test_json_logs_hold_no_welcome_on_a_terminal_either(said):
         ),
     ],
 )
-def test_what_it_says_to_type_is_what_reaches_the_app(endpoint, assignments, read, change):
+def test_F10_F15_what_it_says_to_type_is_what_reaches_the_app(endpoint, assignments, read, change):
     where, words, stop = welcome(default_task(f"pose://{SQUATS}", "wave", endpoint, assignments))
     assert endpoint in where and where.endswith(read)
     assert re.search(change + "$", words)

@@ -28,7 +28,7 @@ def test_nothing_runs(capfd):
     assert json.loads(capfd.readouterr().out) == {"schema": "running/1", "apps": []}
 
 
-def test_an_app_is_there_while_its_folder_is_locked(tmp_path):
+def test_F10_an_app_is_there_while_its_folder_is_locked(tmp_path):
     app = Running(os.getpid(), "tcp://127.0.0.1:5757", "ipc:///nobody")
     with run_folder() as folder:
         assert all_running() == []
@@ -43,7 +43,7 @@ def test_an_app_is_there_while_its_folder_is_locked(tmp_path):
     assert all_running() == []
 
 
-def test_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
+def test_F10_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
     monkeypatch.setattr("edge_app.app.commands.status.HERE_S", 0.1)
     with run_folder() as folder:
         announce(folder, Running(7, "tcp://0.0.0.0:5577", "ipc:///no/body", keys=False))
@@ -55,7 +55,7 @@ def test_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
         assert "needs a controller's key: --keys DIR" in capfd.readouterr().out
 
 
-def test_a_running_app_says_its_words_and_what_its_camera_sees(capfd, tmp_path, squats):
+def test_F10_a_running_app_says_its_words_and_what_its_camera_sees(capfd, tmp_path, squats):
     endpoint = f"ipc://{tmp_path}/stream"
     with (
         running(endpoint, squats, "--labels", "squat, wave") as process,
