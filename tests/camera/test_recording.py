@@ -5,9 +5,11 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -331,6 +333,17 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path / "no/such/folder/a.mcap", tmp_path):
         with pytest.raises(UsageError, match="cannot be written"):
             RecordingFile(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
+def test_F2_what_is_no_plain_file_is_no_place_for_a_recording(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """`record SOURCE /dev/full`, by root, used to put a file in the place of the device."""
+    path = tmp_path / "device"
+    make(path)
+    before = path.stat()
+    with pytest.raises(UsageError, match="device: cannot be written: it is no plain file"):
+        RecordingFile(path)
+    assert path.stat() == before and list(tmp_path.iterdir()) == [path]
 
 
 def test_F3_an_empty_recording(tmp_path: Path) -> None:
