@@ -10,6 +10,7 @@ import pytest
 from edge_app.app.cli import main
 from edge_app.app.processes.run_folder import Running, all_running, announce, run_folder
 from edge_app.client import Subscriber
+from edge_app.errors import UsageError
 from tests.running import running, state, wait_for
 
 
@@ -41,6 +42,14 @@ def test_F10_an_app_is_there_while_its_folder_is_locked(tmp_path):
     dead.mkdir()
     announce(dead, app)
     assert all_running() == []
+
+
+def test_F11_a_folder_that_is_made_for_somebody_else_is_refused(monkeypatch, tmp_path):
+    """As on some network disks; it used to make folders there for ever."""
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    with pytest.raises(UsageError, match="set TMPDIR to another"), run_folder():
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_F10_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
