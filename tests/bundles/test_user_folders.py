@@ -79,6 +79,15 @@ def test_F11_sockets_do_not_lie_where_none_can(monkeypatch, tmp_path, name):
     assert short_folder(30) == Path("/var/tmp/d")
 
 
+@pytest.mark.parametrize("name", ["d" * 90, "bad\udcff"])
+def test_F11_a_runtime_folder_where_no_socket_can_lie_is_not_used(monkeypatch, tmp_path, name):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/tmp")
+    folder = tmp_path / name
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    assert runtime_folder() == Path(f"/tmp/edge-app-{os.getuid()}")
+
+
 def test_F11_the_runtime_folder_must_be_ones_own(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert runtime_folder() == tmp_path
