@@ -477,6 +477,8 @@ def test_curve(samples, hands):
         ({"endpoint": "tcp://127.0.0.1:٣"}, "a port from 1 to 65535"),
         ({"endpoint": "tcp://::1:5757"}, r"in brackets: tcp://\[::1\]:5757"),
         ({"endpoint": "ipc:///" + "d" * 107}, "path of 108 bytes, at most 107"),
+        ({"endpoint": "ipc:///tmp/\udcff"}, "printable characters only"),
+        ({"endpoint": " 127.0.0.1:5757"}, "tcp://HOST:PORT or ipc://PATH is expected"),
         ({"server_key": "short"}, ""),
     ],
 )
