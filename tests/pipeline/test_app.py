@@ -76,6 +76,15 @@ def test_F3_a_source_that_ends_ends_the_app(endpoint):
         assert process.wait(START_S) == 0
 
 
+@pytest.mark.parametrize("seconds", [(0,), (1, 2)])
+def test_F3_recordings_that_end_end_the_app(endpoint, tmp_path, seconds):
+    """Also an empty one, and one that ends long before another."""
+    files = [repeat(SQUATS, tmp_path / f"{i}.mcap", s) for i, s in enumerate(seconds)]
+    with running(endpoint, *files) as process:
+        assert process.wait(START_S) == 0
+        assert process.stderr.read() == ""
+
+
 def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
     with running(endpoint, "/no/such/video.mp4") as process:
         assert process.wait(START_S) == 4
@@ -103,6 +112,38 @@ def test_F11_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint
     with running(endpoint, short, env={**os.environ, "TMPDIR": str(folder)}) as process:
         assert process.wait(START_S) == 0
         assert process.stderr.read() == ""
+
+
+def test_F8_a_closed_terminal_ends_what_is_open(endpoint, squats):
+    """All its processes hear of it; what is open ends, and the stream is stale."""
+    more = ("--labels", "squat", "--set", "events.release_s=60")
+    ledger = Ledger()
+    with (
+        running(endpoint, squats, *more, start_new_session=True, preexec_fn=interruptible) as process,
+        Subscriber(endpoint, newest=False) as subscriber,
+    ):
+        wait_for(subscriber, lambda m: action("start")(m) or action("update")(m), ledger=ledger)
+        os.killpg(process.pid, signal.SIGHUP)
+        wait_for(subscriber, lambda m: action("end")(m) and m.data["reason"] == "stopped", ledger=ledger)
+        assert closed(subscriber, ledger) and not ledger.wrong
+        assert process.wait(START_S) == 0
+
+
+@pytest.mark.parametrize("reader", ["gone", "full"])
+def test_F7_the_demo_ends_when_nobody_can_read_it(reader):
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", "test://black?size=32x32"]
+    ours, theirs = os.pipe() if reader == "gone" else (None, os.open("/dev/full", os.O_WRONLY))
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        if ours is not None:
+            os.close(ours)
+        _, said = process.communicate(timeout=60)
+    said = said.splitlines()[1:]  # after what it watches
+    if reader == "gone":
+        assert (process.returncode, said) == (0, [])
+    else:
+        told = ["edge-app: standard output: cannot be written (No space left on device)"]
+        assert (process.returncode, said) == (2, told)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
