@@ -13,9 +13,11 @@ from functools import partial
 import pytest
 
 from edge_app.app.assemble import default_task
-from edge_app.app.cli import _parser
+from edge_app.app.cli import _parser, main
 from edge_app.app.commands.run import welcome
+from edge_app.app.processes.supervisor import AppTask
 from edge_app.client import Subscriber
+from edge_app.stream.keys import new_server
 from tests.running import SQUATS, START_S, running, state, wait_for
 
 RUNTIME = "edge-app: runtime onnxruntime-cpu"
@@ -68,6 +70,17 @@ def test_F15_a_pipe_hears_nothing(said):
 
 def test_json_logs_hold_no_welcome_on_a_terminal_either(said):
     assert said("--log", "json", terminal=True)[1] == []
+
+
+@pytest.mark.parametrize("name", ["keys", 'a"b\\', "挥手 😀", "bad\udcff"])
+def test_F4_a_folder_of_keys_may_have_any_name(monkeypatch, tmp_path, name):
+    folder = tmp_path / name
+    new_server(folder)
+    monkeypatch.setattr("edge_app.app.commands.run.run_app", lambda task: tasks.append(task) or 0)
+    tasks: list[AppTask] = []
+    source = ["run", f"pose://{SQUATS}", "--labels", "wave", "--publish", f"ipc://{tmp_path}/s"]
+    assert main([*source, "--keys", str(folder)]) == 0
+    assert tasks[0].settings.publish.keys == str(folder)
 
 
 @pytest.mark.parametrize(
