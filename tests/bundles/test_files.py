@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import path_of, put_folder, whole, write_bytes, write_text
+from edge_app.bundles.files import by_number, path_of, put_folder, whole, write_bytes, write_text
 from edge_app.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +36,11 @@ def test_what_no_file_can_be_called_is_refused(text):
     with pytest.raises(UsageError, match="no file can have that name") as caught:
         path_of(text)
     assert str(caught.value).isprintable() and len(str(caught.value)) < 150
+
+
+def test_F13_numbers_are_sorted_as_numbers():
+    names = ["a", "frame", "frame01", "frame1", "frame2", "frame2b", "frame10", "frame10-2", "frame10-10", "frame²"]
+    assert [path.name for path in sorted(map(Path, reversed(names)), key=by_number)] == names
 
 
 COMMON = """

@@ -245,6 +245,14 @@ def test_C5_F9_under_the_least_rate_nothing_is_named(squats, tmp_path):
             report = receive()
 
 
+def test_F9_one_frame_a_second_is_flagged(squats, tmp_path):
+    """The tracker forgets who was seen a second ago."""
+    with reports(f"fault://slow:fps=1/{squats}", tmp_path) as receive:
+        while "insufficient_rate" not in (report := receive()).flags:
+            pass
+        assert 0.5 < report.fps_in < 1.5 and report.window is None
+
+
 def test_C6_another_picture_size_restarts_the_window_with_one_line(tmp_path, capfd):
     uri = "fault://resize:after=1/person://squat?seconds=60&idle=0&size=320x240&fps=15"
     with reports(uri, tmp_path) as receive:

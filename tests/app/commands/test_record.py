@@ -65,6 +65,13 @@ def test_F8_what_is_in_the_way_is_not_wiped_either(tmp_path, capfd):
     assert [path.name for path in tmp_path.iterdir()] == ["a.mcap"]
 
 
+def test_F4_a_recording_may_have_any_name(tmp_path, capfd):
+    out = tmp_path / "a\n\x1b[2J\udcff.mcap"
+    assert record(f"pose://{SQUATS}", out, 0.2, Settings()) == 0
+    assert capfd.readouterr().err.endswith(f"with somebody in {len(list(read_recording(out)))} of them\n")
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_F8_a_signal_closes_the_recording_whole(tmp_path, number):
     out = tmp_path / "out.mcap"
