@@ -2,7 +2,8 @@
 
     python benchmarks/reliability.py RESULTS.xml… > benchmarks/reliability.md
 
-RESULTS.xml are pytest's JUnit files (`--junitxml`). A test belongs to a case by its name: `test_C1_…` to C1.
+RESULTS.xml are pytest's JUnit files (`--junitxml`). A test belongs to a case by its name: `test_C1_…` to C1, and
+`test_R1_F2_…` to R1 and F2.
 """
 
 from __future__ import annotations
@@ -64,7 +65,28 @@ CASES = {
     "R3": "slow disk",
     "R4": "recording of an older version",
     "R5": "replay twice",
+    "F1": "libraries that print, versions that no test has seen",
+    "F2": "a file half written, what stood there lost",
+    "F3": "a source that ends, and the run with it",
+    "F4": "file names of any bytes",
+    "F5": "files of which a part cannot be read",
+    "F6": "words that are not English",
+    "F7": "exceptions, no home, standard streams full, closed or not UTF-8",
+    "F8": "stop signals, a closed terminal",
+    "F9": "too few frames a second",
+    "F10": "nobody at the control socket, one label written in two ways",
+    "F11": "temporary and runtime folders, ports and addresses",
+    "F12": "labels as people paste them",
+    "F13": "numbers in file names",
+    "F14": "a terminal on which nothing can be drawn",
+    "F15": "silence, noise, guides and the page, as a newcomer meets them",
 }
+
+
+def cases_of(name: str) -> list[str]:
+    """The cases that a test is named after."""
+    ids = re.match(r"test_((?:[A-Z]\d+_)+)", name)
+    return [case for case in ids[1].split("_") if case in CASES] if ids else []
 
 
 def table(files: Sequence[str]) -> str:
@@ -78,10 +100,9 @@ def table(files: Sequence[str]) -> str:
     worst = {"passed": 0, "skipped": 1, "failure": 2, "error": 3}
     for full, outcome in ended.items():
         name = full.partition("[")[0]
-        match = re.match(r"test_([ACPRSX]\d+)_", name)
-        if match is not None and match[1] in found:
-            before = found[match[1]].get(name, "passed")
-            found[match[1]][name] = max(before, outcome, key=worst.__getitem__)
+        for case in cases_of(name):
+            before = found[case].get(name, "passed")
+            found[case][name] = max(before, outcome, key=worst.__getitem__)
     lines = ["| id | fault or attack | result | tests |", "|---|---|---|---|"]
     for case, tests in found.items():
         outcomes = set(tests.values())

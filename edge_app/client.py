@@ -138,6 +138,8 @@ def as_meant(endpoint: str) -> str:
     Raises:
         ValueError: none that ZeroMQ could connect to; says what is wrong.
     """
+    if not endpoint.isprintable():
+        raise ValueError("an address has printable characters only")
     scheme, separator, address = endpoint.partition("://") if "://" in endpoint else ("tcp", "", endpoint)
     scheme = scheme.lower()
     if scheme == "inproc" and address:
@@ -147,7 +149,7 @@ def as_meant(endpoint: str) -> str:
             raise ValueError(f"a socket's path of {size} bytes, at most {_MAX_SOCKET_PATH} are possible")
         return f"ipc://{address}"
     host, _, port = address.rpartition(":")
-    if scheme != "tcp" or (not separator and not host):
+    if scheme != "tcp" or (not separator and not host) or " " in host:
         raise ValueError("tcp://HOST:PORT or ipc://PATH is expected")
     if not host or not (port.isascii() and port.isdigit() and len(port) <= 5 and 1 <= int(port) <= 65535):
         raise ValueError("a host and a port from 1 to 65535 are expected, as in tcp://HOST:PORT")

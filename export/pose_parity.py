@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edge_app.bundles.bundle import Bundle, load_bundle
+from edge_app.bundles.files import write_text
 from edge_app.camera import open_source
 from edge_app.encoder import load_encoder
 from edge_app.errors import AppError, UsageError
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(table(rows))
     if arguments.json:
         found = {"schema": "pose-parity/1", "backend": chosen.provider, "rows": [asdict(row) for row in rows]}
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        write_text(arguments.json, json.dumps(found, indent=1) + "\n")
     if missed := misses(*rows):
         raise UsageError(f"parity fails: {'; '.join(missed)}")
 

@@ -13,7 +13,7 @@ from edge_app.app.log import setup
 from edge_app.camera import fault
 from tests.running import SQUATS, repeat
 
-CASE = re.compile(r"test_[CPASXR]\d+_")
+CASE = re.compile(r"test_[ACFPRSX]\d+_")
 
 # No deadline: how long an example takes says more of what else the machine does than of the code.
 settings.register_profile("quick", max_examples=30, deadline=None)

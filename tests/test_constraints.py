@@ -28,7 +28,7 @@ WANTED = [
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13"])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_one_version_of_everything_that_is_wanted(python: str, machine: str) -> None:
+def test_F1_one_version_of_everything_that_is_wanted(python: str, machine: str) -> None:
     here = {
         "python_version": python, "python_full_version": f"{python}.5", "platform_machine": machine,
         "sys_platform": "linux", "platform_python_implementation": "CPython", "implementation_name": "cpython",

@@ -168,7 +168,7 @@ def test_a_webcam(shell):
     follow(shell, "quickstart-webcam.md")
 
 
-def test_a_robot(shell):
+def test_F15_a_robot(shell):
     if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed (apt-get install mosquitto)")
     broker, _ = shell.start(f"{MOSQUITTO} -p 1883")
@@ -177,7 +177,7 @@ def test_a_robot(shell):
     broker.wait()
 
 
-def test_a_researcher(shell):
+def test_F15_a_researcher(shell):
     """Without NTU RGB+D, which is said in one line; `tests/train/papers/test_quickstart.py` walks that route."""
     pytest.importorskip("torch", reason="training needs torch")
     (shell.folder / "VIDEOS").mkdir()

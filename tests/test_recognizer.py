@@ -56,7 +56,7 @@ def test_whatever_the_stamps_decisions_come_at_most_ten_a_second_and_late_by_one
 
 
 @pytest.mark.parametrize(("fps", "slow"), [(1, True), (2, True), (3.9, True), (4.1, False), (15, False)])
-def test_too_few_frames_a_second_name_nothing_and_say_so(fps, slow):
+def test_F9_too_few_frames_a_second_name_nothing_and_say_so(fps, slow):
     front = FrontEnd("cam", SPEC)
     *_, last = [front.update(poses) for poses in frames(fps, 5)]
     assert last.slow == slow and last.fps == pytest.approx(fps, abs=0.01)
@@ -64,7 +64,7 @@ def test_too_few_frames_a_second_name_nothing_and_say_so(fps, slow):
     assert not (slow and last.windows)
 
 
-def test_the_rate_is_known_while_nobody_is_there_and_begins_anew_after_a_loss():
+def test_F9_the_rate_is_known_while_nobody_is_there_and_begins_anew_after_a_loss():
     front = FrontEnd("cam", SPEC)
     empty = [Poses("cam", i, round(i * 5e8), ()) for i in range(6)]
     assert [front.update(poses).slow for poses in empty] == [False, False, True, True, True, True]

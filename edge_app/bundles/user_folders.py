@@ -11,6 +11,7 @@ from edge_app.errors import UsageError
 
 MAX_SOCKET_PATH = 107  # bytes
 FALLBACK = Path("/tmp")
+_LONGEST = "/edge-app-65535.control"
 
 
 def cache_folder(name: str) -> Path:
@@ -37,21 +38,21 @@ def short_folder(room: int) -> Path:
     room: bytes that the path of a socket will need behind it.
     """
     folder = tempfile.gettempdir()
-    fits = folder.isprintable() and len(os.fsencode(folder)) + room <= MAX_SOCKET_PATH
-    return Path(folder) if fits else FALLBACK
+    return Path(folder) if _fits(folder, room) else FALLBACK
 
 
 def runtime_folder() -> Path:
-    """`$XDG_RUNTIME_DIR`, or else a folder in /tmp that only this user may enter: for sockets.
+    """`$XDG_RUNTIME_DIR`, or where no socket can lie there a folder in /tmp that only this user may enter.
 
     Raises:
         UsageError: it belongs to somebody else, or cannot be made.
     """
     named = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.path.isdir(named):
+    if os.path.isdir(named) and _fits(named, len(_LONGEST)):
         folder, name = Path(named), f"XDG_RUNTIME_DIR={named}"
     else:
-        folder = short_folder(len(f"/edge-app-{os.getuid()}/edge-app-65535.control")) / f"edge-app-{os.getuid()}"
+        own = f"edge-app-{os.getuid()}"
+        folder = short_folder(len(f"/{own}{_LONGEST}")) / own
         name = str(folder)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -61,6 +62,10 @@ def runtime_folder() -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise UsageError(f"{name}: must be a folder of this user that no other may write; or give --control ENDPOINT")
     return folder
+
+
+def _fits(folder: str, room: int) -> bool:
+    return folder.isprintable() and len(os.fsencode(folder)) + room <= MAX_SOCKET_PATH
 
 
 def _home(variable: str, default: str) -> Path:

@@ -7,6 +7,7 @@ A recording is one file, or a folder of them as `edge-app run --record` makes it
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import logging
@@ -97,8 +98,8 @@ class RecordingFile:
         self._channels: dict[str, int] = {}
         self._open, self._torn = True, False
         try:
-            if self.path.is_dir():
-                raise IsADirectoryError(21, "it is a folder")
+            if self.path.exists() and not self.path.is_file():
+                raise OSError(errno.EINVAL, "it is no plain file")
             self._file: IO[bytes] = open(os.open(self._part, os.O_RDWR | os.O_CREAT, 0o600), "r+b")  # noqa: SIM115
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(self._file.fileno()).st_size:

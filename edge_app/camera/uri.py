@@ -28,6 +28,11 @@ def normalized(uri: str) -> str:
     return scheme + rest
 
 
+def recording_uri(text: str) -> str:
+    """The source of a recording that is given as a path, or as that source."""
+    return normalized(text) if text[:7].lower() == "pose://" else f"pose://{text}"
+
+
 def parse_options(uri: str, text: str, defaults: dict[str, float], separator: str = "&") -> dict[str, float]:
     """`a=1&b=2.5` as numbers, over `defaults`, which also say what is allowed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ class OpenVinoSession:
     def __init__(self, model: Path, precision: str = "fp32") -> None:
         # `import openvino` would look up its maker's address, to send usage figures; now it takes its own stub.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+        os.environ.setdefault("HWLOC_HIDE_ERRORS", "2")  # without /sys it would print a line
         try:
             import openvino
         except ImportError:

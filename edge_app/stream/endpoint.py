@@ -125,32 +125,34 @@ def _clear_dead_socket(address: str, path: str) -> None:
 def check_bind(endpoint: str, *, with_keys: bool = False) -> str:
     """The endpoint to hand to ZeroMQ's `bind`, if it cannot be reached from another machine, or keys guard it.
 
-    `localhost` comes back as 127.0.0.1, so that no resolver decides what is opened. A port may be `*` or 0: any free
-    one. IPv6 hosts need their brackets. With keys the host may be any address, or `*`. Nothing is looked up.
+    `localhost` comes back as 127.0.0.1, so that no resolver decides what is opened; schemes are of any case. A port may
+    be `*` or 0: any free one. IPv6 hosts need their brackets. With keys the host may be any address, or `*`. Nothing is
+    looked up.
 
     Raises:
         UsageError: the endpoint is malformed, of another transport, or not on the loopback interface without keys.
     """
     transport, separator, address = endpoint.partition("://")
+    transport = transport.lower()
     if not separator or transport not in ("tcp", "ipc", "inproc") or not address or not address.isprintable():
         raise UsageError(f"endpoint {endpoint!r} is not one that can be listened on; allowed: {ALLOWED}")
     if transport != "tcp":
         if address == "*":
             raise UsageError(f"endpoint {endpoint!r} names no place that others could connect to; allowed: {ALLOWED}")
-        return endpoint
+        return f"{transport}://{address}"
     host, _, port = address.rpartition(":")
     if not host or not _is_port(port):
         raise UsageError(f"endpoint {endpoint!r} has no port from 0 to 65535 (or *) at its end; allowed: {ALLOWED}")
-    if host == "localhost":
+    if host.lower() == "localhost":
         return f"tcp://127.0.0.1:{port}"
     if with_keys and _is_address(host):
-        return endpoint
+        return f"tcp://{address}"
     if not _is_loopback(host):
         raise UsageError(
             f"endpoint {endpoint!r} can be reached from other machines, which needs an address and keys (CURVE and a "
             f"ZAP allow-list): 'edge-app keys new DIR' makes them, --keys DIR uses them; allowed without: {ALLOWED}"
         )
-    return endpoint
+    return f"tcp://{address}"
 
 
 def check_free(endpoint: str) -> None:
@@ -210,4 +212,5 @@ def parse_host_port(host_port: str) -> tuple[IPv4Address | IPv6Address, int]:
     host, _, port = host_port.rpartition(":")
     if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise ValueError(f"port {port!r}")
-    return ip_address("127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")), int(port)
+    host = "127.0.0.1" if host.lower() == "localhost" else host.removeprefix("[").removesuffix("]")
+    return ip_address(host), int(port)

@@ -107,7 +107,7 @@ def test_bad_sources(capfd, source, code, word):
         (["bench", "--compare", "/no/such", "/no/such"], 2, "/no/such"),
     ],
 )
-def test_every_command_refuses_in_one_line(capfd, monkeypatch, tmp_path, arguments, code, word):
+def test_F7_F11_every_command_refuses_in_one_line(capfd, monkeypatch, tmp_path, arguments, code, word):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr("edge_app.app.commands.teach.NOBODY_S", 0.1)
     assert word in said(capfd, arguments, code)
@@ -119,7 +119,7 @@ def test_an_endpoint_that_others_could_reach_is_refused(capfd, endpoint):
 
 
 @pytest.mark.parametrize("option", ["--publish", "--control", "--metrics"])
-def test_a_port_in_use_is_found_before_anything_is_loaded(capfd, monkeypatch, tmp_path, option):
+def test_F11_a_port_in_use_is_found_before_anything_is_loaded(capfd, monkeypatch, tmp_path, option):
     monkeypatch.setattr("edge_app.app.processes.supervisor.Stage.start", lambda _: pytest.fail("a stage was started"))
     others = ["--publish", f"ipc://{tmp_path}/stream"] if option != "--publish" else []
     with socket.create_server(("127.0.0.1", 0)) as taken:

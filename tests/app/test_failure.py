@@ -36,7 +36,7 @@ def told(code: str, **options) -> subprocess.CompletedProcess:
         (OSError("no number"), 1, "internal error: OSError: no number (test_failure.py:"),
     ],
 )
-def test_every_exception_is_one_line_and_a_code(capfd, error, code, words):
+def test_F7_every_exception_is_one_line_and_a_code(capfd, error, code, words):
     def fail() -> int:
         raise error
 
@@ -49,7 +49,7 @@ def test_every_exception_is_one_line_and_a_code(capfd, error, code, words):
 @pytest.mark.parametrize(
     "arguments", [["--debug", "keys", "list", "/no/such"], ["keys", "list", "/no/such", "--debug"]]
 )
-def test_a_traceback_only_with_debug(capfd, monkeypatch, arguments):
+def test_F7_a_traceback_only_with_debug(capfd, monkeypatch, arguments):
     monkeypatch.delenv(DEBUG, raising=False)
     assert main([word for word in arguments if word != "--debug"]) == 2
     assert "Traceback" not in capfd.readouterr().err
@@ -59,7 +59,7 @@ def test_a_traceback_only_with_debug(capfd, monkeypatch, arguments):
     assert said.startswith("Traceback") and said.splitlines()[-1].startswith("edge-app: ")
 
 
-def test_what_ends_a_thread_is_one_line_too(capfd):
+def test_F7_what_ends_a_thread_is_one_line_too(capfd):
     def run() -> int:
         thread = threading.Thread(target=lambda: [][0])
         thread.start()
@@ -73,7 +73,7 @@ def test_what_ends_a_thread_is_one_line_too(capfd):
 
 @pytest.mark.parametrize("code", ["put('x')", "say('x')", "print('x')"])
 @pytest.mark.parametrize("unbuffered", ["1", ""])
-def test_a_full_stdout(code, unbuffered):
+def test_F7_a_full_stdout(code, unbuffered):
     with open("/dev/full", "w") as full:
         done = told(code, stdout=full, env={**os.environ, "PYTHONUNBUFFERED": unbuffered})
     if code.startswith("print") and unbuffered:  # not ours: it raises what any file raises
@@ -84,7 +84,7 @@ def test_a_full_stdout(code, unbuffered):
 
 
 @pytest.mark.parametrize("code", ["put('x')", "[print('x') for _ in range(10_000)]"])
-def test_a_reader_that_has_gone(code):
+def test_F7_a_reader_that_has_gone(code):
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "wb") as gone:
@@ -93,14 +93,14 @@ def test_a_reader_that_has_gone(code):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
-def test_an_encoding_that_does_not_know_a_word(encoding):
+def test_F7_an_encoding_that_does_not_know_a_word(encoding):
     done = told("say('挥手 é', chr(0xDCFF))", stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": encoding})
     e = "é".encode(encoding, "backslashreplace")
     assert (done.returncode, done.stdout) == (7, rb"\u6325\u624b " + e + b"\n\\xff\n")
 
 
 @pytest.mark.parametrize("closed", [(1,), (2,), (0, 1), (0, 1, 2)])
-def test_closed_streams_are_no_place_for_files(closed, tmp_path):
+def test_F7_closed_streams_are_no_place_for_files(closed, tmp_path):
     """A file opened where stdout or stderr was closed would be written into by whatever a library prints."""
     said = tmp_path / "said"
     code = f"(lambda file: os.write(file, b'%d' % file))(os.open({str(said)!r}, os.O_CREAT | os.O_WRONLY)), say('x')"
@@ -111,13 +111,13 @@ def test_closed_streams_are_no_place_for_files(closed, tmp_path):
     assert done.returncode == 7 and int(said.read_text()) > 2
 
 
-def test_lines_for_people_cannot_steer_a_terminal(capfd):
+def test_F4_lines_for_people_cannot_steer_a_terminal(capfd):
     say("wave\x1b[2J", "a\nb", "bad\udcff.mp4")
     put("as it\nis")
     assert capfd.readouterr().out == "wave\\x1b[2J\na\\nb\nbad\\xff.mp4\nas it\nis\n"
 
 
-def test_a_folder_that_was_removed_under_us(tmp_path):
+def test_F7_a_folder_that_was_removed_under_us(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
     program = (

@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault
-def test_R1_a_full_tmpfs_stops_the_recorder_and_leaves_a_readable_file(tmp_path: Path) -> None:
+def test_R1_F2_a_full_tmpfs_stops_the_recorder_and_leaves_a_readable_file(tmp_path: Path) -> None:
     unshare = ["unshare", "--mount", "--map-root-user", "--user"]
     mount = f"mount -t tmpfs -o size=96k none {tmp_path}"
     if shutil.which("unshare") is None or subprocess.run([*unshare, "sh", "-c", mount], capture_output=True).returncode:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_app.bundles.files import path_of, put_folder, whole, write_bytes, write_text
+from edge_app.bundles.files import by_number, path_of, put_folder, whole, write_bytes, write_text
 from edge_app.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +38,11 @@ def test_what_no_file_can_be_called_is_refused(text):
     assert str(caught.value).isprintable() and len(str(caught.value)) < 150
 
 
+def test_F13_numbers_are_sorted_as_numbers():
+    names = ["a", "frame", "frame01", "frame1", "frame2", "frame2b", "frame10", "frame10-2", "frame10-10", "frame²"]
+    assert [path.name for path in sorted(map(Path, reversed(names)), key=by_number)] == names
+
+
 COMMON = """
 import os, sys
 from pathlib import Path
@@ -61,14 +66,14 @@ WRITERS = [
 
 @pytest.mark.fault
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, write: str) -> None:
+def test_F2_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, write: str) -> None:
     said = on_a_small_disk(tmp_path, f"{COMMON}\nattempt(lambda: {write})")
     name = "new" if "new" in write else "kept"
     assert said == f"{tmp_path}/{name}: cannot be written (No space left on device)\n['kept'] old\n"
 
 
 @pytest.mark.fault
-def test_a_library_that_meets_a_full_disk(tmp_path: Path) -> None:
+def test_F2_a_library_that_meets_a_full_disk(tmp_path: Path) -> None:
     code = f"""{COMMON}
 def save():
     with whole(folder / "kept") as part:
@@ -81,7 +86,7 @@ attempt(save)"""
 
 @pytest.mark.fault
 @pytest.mark.parametrize("write", WRITERS)
-def test_a_disk_that_is_read_only(tmp_path: Path, write: str) -> None:
+def test_F2_a_disk_that_is_read_only(tmp_path: Path, write: str) -> None:
     said = on_a_small_disk(tmp_path, f"{COMMON}\nattempt(lambda: {write})", f"mount -o remount,ro {tmp_path}")
     assert "cannot be written (Read-only file system)\n['kept'] old\n" in said
 
@@ -123,7 +128,7 @@ print(sum("robot" in line or "other" in line for line in listing(folder / "keys"
     ],
     ids=["shots", "labels", "keys"],
 )  # fmt: skip
-def test_what_was_kept_survives_a_full_disk(tmp_path: Path, code: str, word: str) -> None:
+def test_F2_what_was_kept_survives_a_full_disk(tmp_path: Path, code: str, word: str) -> None:
     """Shots that a user has taught above all: a short write used to replace them by half a file."""
     lines = on_a_small_disk(tmp_path, COMMON + code).splitlines()
     assert len(lines) == 3 and "No space left on device" in lines[0] and str(tmp_path) in lines[0]
@@ -132,7 +137,7 @@ def test_what_was_kept_survives_a_full_disk(tmp_path: Path, code: str, word: str
 
 
 @pytest.mark.parametrize("parents", [False, True])
-def test_a_folder_that_was_removed(tmp_path: Path, parents: bool) -> None:
+def test_F2_a_folder_that_was_removed(tmp_path: Path, parents: bool) -> None:
     path = tmp_path / "gone" / "file"
     if parents:
         write_text(path, "x")
@@ -145,7 +150,7 @@ def test_a_folder_that_was_removed(tmp_path: Path, parents: bool) -> None:
         shutil.rmtree(tmp_path / "later")
 
 
-def test_whatever_goes_wrong_the_old_file_stays(tmp_path: Path) -> None:
+def test_F2_whatever_goes_wrong_the_old_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     path.write_text("old")
     with pytest.raises(KeyboardInterrupt), whole(path) as part:
@@ -174,7 +179,7 @@ def test_the_mode_is_kept_or_what_was_asked_for(tmp_path: Path) -> None:
         os.umask(mask)
 
 
-def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
+def test_F2_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to("real")
     write_text(tmp_path / "link", "new")
@@ -187,7 +192,7 @@ def test_a_link_stays_a_link_and_a_device_a_device(tmp_path: Path) -> None:
         write_text(tmp_path, "x")
 
 
-def test_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path: Path) -> None:
+def test_F2_a_folder_takes_the_place_of_another_or_leaves_it(tmp_path: Path) -> None:
     for name in ("new", "there"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "what").write_text(name)

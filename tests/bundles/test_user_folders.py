@@ -36,7 +36,7 @@ def as_a_stranger(code: str, tmp_path: Path) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**clean, "PYTHONPATH": str(ROOT)})
 
 
-def test_nobodys_home_is_one_line_and_makes_no_folder(tmp_path):
+def test_F7_nobodys_home_is_one_line_and_makes_no_folder(tmp_path):
     for name, variable in (("cache_folder", "XDG_CACHE_HOME"), ("data_folder", "XDG_DATA_HOME")):
         code = (
             f"from edge_app.bundles.user_folders import {name}\ntry: {name}('x')\nexcept Exception as e: print(repr(e))"
@@ -47,7 +47,7 @@ def test_nobodys_home_is_one_line_and_makes_no_folder(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_commands_of_a_user_without_a_home_say_so_in_one_line(tmp_path):
+def test_F7_commands_of_a_user_without_a_home_say_so_in_one_line(tmp_path):
     for arguments in (["labels", "forget", "wave", "--control", "ipc:///no/such"], ["recognize", "x.mp4"]):
         done = as_a_stranger(f"from edge_app.app.cli import main\nraise SystemExit(main({arguments}))", tmp_path)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
@@ -57,20 +57,20 @@ def test_commands_of_a_user_without_a_home_say_so_in_one_line(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_doctor_reports_it(tmp_path):
+def test_F7_doctor_reports_it(tmp_path):
     done = as_a_stranger("from edge_app.app.cli import main\nraise SystemExit(main(['doctor']))", tmp_path)
     assert "default bundle" in done.stdout and "Traceback" not in done.stderr, done.stderr
     assert os.listdir(tmp_path) == []
 
 
-def test_a_text_encoder_does_without_a_home(tmp_path):
+def test_F7_a_text_encoder_does_without_a_home(tmp_path):
     code = "from edge_app.ranker.labels.text_encoder import TextEncoder\nprint(TextEncoder().encode(['wave']).shape)"
     done = as_a_stranger(code, tmp_path)
     assert done.stdout == "(1, 384)\n", done.stderr
 
 
 @pytest.mark.parametrize("name", ["d" * 90, "bad\udcff", "a\nb"])
-def test_sockets_do_not_lie_where_none_can(monkeypatch, tmp_path, name):
+def test_F11_sockets_do_not_lie_where_none_can(monkeypatch, tmp_path, name):
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     monkeypatch.setattr("tempfile.gettempdir", lambda: f"/var/tmp/{name}")
     assert short_folder(30) == Path("/tmp")
@@ -79,7 +79,16 @@ def test_sockets_do_not_lie_where_none_can(monkeypatch, tmp_path, name):
     assert short_folder(30) == Path("/var/tmp/d")
 
 
-def test_the_runtime_folder_must_be_ones_own(monkeypatch, tmp_path):
+@pytest.mark.parametrize("name", ["d" * 90, "bad\udcff"])
+def test_F11_a_runtime_folder_where_no_socket_can_lie_is_not_used(monkeypatch, tmp_path, name):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/tmp")
+    folder = tmp_path / name
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    assert runtime_folder() == Path(f"/tmp/edge-app-{os.getuid()}")
+
+
+def test_F11_the_runtime_folder_must_be_ones_own(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     assert runtime_folder() == tmp_path
     tmp_path.chmod(0o777)

@@ -89,7 +89,7 @@ def test_a_folder_is_not_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_broken_files_are_one_clear_line_and_silent(videos: Path) -> None:
+def test_F1_broken_files_are_one_clear_line_and_silent(videos: Path) -> None:
     code = (
         "import sys\nfrom edge_app.camera import open_source\nfrom edge_app.errors import AppError\n"
         "for path in sys.argv[1:]:\n"
@@ -139,7 +139,7 @@ def test_one_frame_is_one_frame(videos: Path) -> None:
     "names",
     [("000", "001", "002"), ("frame1", "frame2", "frame10"), ("s2-9", "s2-10", "s11-1"), ("a1b", "a01c", "b")],
 )
-def test_images_in_the_order_of_their_names_and_numbers(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_F13_images_in_the_order_of_their_names_and_numbers(tmp_path: Path, names: tuple[str, ...]) -> None:
     for index in (2, 0, 1):
         cv2.imwrite(str(tmp_path / f"{names[index]}.png"), np.full((8, 8, 3), 50 * index, np.uint8))
     (tmp_path / "notes.txt").write_text("not a picture")
@@ -148,7 +148,7 @@ def test_images_in_the_order_of_their_names_and_numbers(tmp_path: Path, names: t
     assert [frame.t_ns for frame in frames] == [0, 100_000_000, 200_000_000]
 
 
-def test_images_that_are_not_there_or_broken(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_F5_images_that_are_not_there_or_broken(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         open_source(f"images://{tmp_path}/nothing")
     with pytest.raises(SourceError, match="no pictures"):
@@ -173,7 +173,7 @@ def test_images_that_are_not_there_or_broken(tmp_path: Path, capfd: pytest.Captu
 
 
 @pytest.mark.parametrize("name", ["bad\udcff", "m\udcfcller", "\udcf0\udc9f("])
-def test_any_bytes_are_a_file_name(write_video, tmp_path: Path, name: str) -> None:
+def test_F4_any_bytes_are_a_file_name(write_video, tmp_path: Path, name: str) -> None:
     """A stray byte, Latin-1, and half a character: OpenCV would crash on each as text."""
     video, folder = tmp_path / f"{name}.avi", tmp_path / name
     write_video("a.avi", 3).rename(video)

@@ -76,7 +76,7 @@ def test_only_the_newest_is_kept() -> None:
     assert source.closed.is_set()
 
 
-def test_the_last_item_is_given_before_the_end() -> None:
+def test_F3_the_last_item_is_given_before_the_end() -> None:
     source = Script(live=False)
     with Grabber(source) as grabber:
         source.give(frame(0, 1), None)
@@ -118,14 +118,14 @@ def test_a_lost_source_is_opened_anew_with_a_new_epoch() -> None:
         assert (status.state, status.epoch, status.reconnects, status.error) == ("running", 1, 1, "")
 
 
-def test_a_file_that_fails_ends_and_is_not_opened_anew() -> None:
+def test_F5_a_file_that_fails_ends_and_is_not_opened_anew() -> None:
     source = Script(live=False)
     with Grabber(source, lambda: pytest.fail("reopened")) as grabber:
         source.give(SourceError("damaged"))
         assert until(grabber, lambda s: s.state == "ended").error == "damaged"
 
 
-def test_a_recording_of_two_cameras_ends_with_the_reason(tmp_path) -> None:
+def test_F5_a_recording_of_two_cameras_ends_with_the_reason(tmp_path) -> None:
     """In real time too: to open it again would give the same again."""
     with RecordingFile(tmp_path / "two.mcap") as file:
         for index in range(4):

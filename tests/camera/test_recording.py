@@ -5,9 +5,11 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -302,7 +304,7 @@ def test_R2_kill_9_loses_at_most_the_last_chunk(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.fault
-def test_R1_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
+def test_R1_F2_a_full_disk_stops_the_recording_and_keeps_it(tmp_path: Path) -> None:
     code = (
         "import resource, sys\nfrom pathlib import Path\nsys.path.insert(0, sys.argv[2])\n"
         "from test_recording import RecordingFile, walk\n"
@@ -333,7 +335,18 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
             RecordingFile(path)
 
 
-def test_an_empty_recording(tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: socket.socket(socket.AF_UNIX).bind(str(path))])
+def test_F2_what_is_no_plain_file_is_no_place_for_a_recording(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """`record SOURCE /dev/full`, by root, used to put a file in the place of the device."""
+    path = tmp_path / "device"
+    make(path)
+    before = path.stat()
+    with pytest.raises(UsageError, match="device: cannot be written: it is no plain file"):
+        RecordingFile(path)
+    assert path.stat() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_F3_an_empty_recording(tmp_path: Path) -> None:
     path = record(tmp_path / "a.mcap", [])
     with open_source(f"pose://{path}") as source:
         assert source.read() is None

@@ -79,11 +79,11 @@ def test_unknown_scheme_lists_the_allowed() -> None:
         ("", ""),
     ],
 )
-def test_schemes_are_of_any_case_and_local_files_local(uri: str, meant: str) -> None:
+def test_F11_schemes_are_of_any_case_and_local_files_local(uri: str, meant: str) -> None:
     assert normalized(uri) == meant == normalized(meant)
 
 
-def test_what_somebody_writes_is_opened_or_refused_in_words(write_video) -> None:
+def test_F11_what_somebody_writes_is_opened_or_refused_in_words(write_video) -> None:
     for uri in ("TEST://black", f"FILE://LocalHost{write_video('a.avi', 2)}"):
         with open_source(uri) as source:
             assert source.read() is not None
@@ -96,7 +96,7 @@ def test_what_somebody_writes_is_opened_or_refused_in_words(write_video) -> None
         open_source("/dev/null/a.mp4")
 
 
-def test_whose_poses_are_made_and_what_has_an_end() -> None:
+def test_F5_whose_poses_are_made_and_what_has_an_end() -> None:
     made = ["pose://a", "POSE://a", "fault://black/Remote://*:1", "fault://lost/fault://black/pose://a"]
     assert all(map(gives_poses, made)) and not any(map(gives_poses, ["a.mp4", "fault://black/a.mp4", "pose.mp4"]))
     ends = ["a.mp4", "FILE:///a", "images://a", "Pose://a", "fault://black/pose://a", "fault://slow:fps=2//a.mp4"]

@@ -53,7 +53,7 @@ def test_own_loop_reads_a_webcam_through_opencv_and_says_when_there_is_none():
     assert done.returncode == 1 and "camera 97 does not open" in done.stderr
 
 
-def test_a_data_set_in_ntus_format_is_read_as_ntus_is(tmp_path, monkeypatch):
+def test_F15_a_data_set_in_ntus_format_is_read_as_ntus_is(tmp_path, monkeypatch):
     """Each clip holds one person who faces the sensor and stands upright, whose joints are those of NTU's names."""
     monkeypatch.syspath_prepend(EXAMPLES)
     sample = import_module("ntu_sample")

@@ -233,7 +233,7 @@ def recognize() -> Callable[[str], dict]:
     return cache(lambda uri: recognize(uri, recognizer))
 
 
-def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):
+def test_C5_F9_under_the_least_rate_nothing_is_named(squats, tmp_path):
     settings = Settings(camera=CameraConfig(min_fps=4))
     with reports(f"fault://slow:fps=2,after=1,for=3/{squats}", tmp_path, settings) as receive:
         while "insufficient_rate" not in (report := receive()).flags:
@@ -243,6 +243,14 @@ def test_C5_under_the_least_rate_nothing_is_named(squats, tmp_path):
             assert report.window is None
         while report.window is None:
             report = receive()
+
+
+def test_F9_one_frame_a_second_is_flagged(squats, tmp_path):
+    """The tracker forgets who was seen a second ago."""
+    with reports(f"fault://slow:fps=1/{squats}", tmp_path) as receive:
+        while "insufficient_rate" not in (report := receive()).flags:
+            pass
+        assert 0.5 < report.fps_in < 1.5 and report.window is None
 
 
 def test_C6_another_picture_size_restarts_the_window_with_one_line(tmp_path, capfd):

@@ -123,7 +123,7 @@ def test_P2_each_stage_stopped_is_noticed_and_replaced(app, squats):
     assert closed(it.stream, it.ledger) and it.ledger.wrong == []
 
 
-def test_P3_a_native_abort_and_a_hang_are_restarts_and_counted(capfd):
+def test_P3_F15_a_native_abort_and_a_hang_are_restarts_and_counted(capfd):
     board: dict = {}
     aborting = Stage("abort", bodies.abort, None, board, QUICK)
     hanging = Stage("hang", bodies.hang, None, board, QUICK)
@@ -322,7 +322,7 @@ def test_a_process_that_loads_for_ever_is_killed_after_its_grace():
 
 
 @pytest.mark.parametrize("code", [0, 4])
-def test_who_is_done_and_slow_to_end_is_not_begun_anew(monkeypatch, capfd, code):
+def test_F3_who_is_done_and_slow_to_end_is_not_begun_anew(monkeypatch, capfd, code):
     """On a busy machine a file that had ended was played again, and again."""
     monkeypatch.setattr("edge_app.app.processes.supervisor.CLOSE_S", 1.0)
     config = SuperviseConfig(progress_s=0.1, max_rss_mb=0)

@@ -14,7 +14,7 @@ import pytest
 from edge_app.app.cli import main
 from edge_app.client import Subscriber
 from edge_app.stream.keys import new_client, new_server
-from tests.running import Ledger, action, closed, running, state, wait_for
+from tests.running import SQUATS, Ledger, action, closed, repeat, running, state, wait_for
 
 PORT = 5601
 
@@ -98,6 +98,22 @@ def test_a_sender_that_is_killed_is_lost_and_the_next_one_is_heard(squats: str, 
             with sending(squats, "--to", f"tcp://{to}"):
                 wait_for(stream, action("start"), ledger=ledger)
         assert closed(stream, ledger) and not ledger.wrong
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_F3_a_sender_whose_source_ends_ends_and_the_next_one_is_heard(heard: bool, squats: str, tmp_path: Path) -> None:
+    endpoint, to = f"ipc://{tmp_path}/stream", f"127.0.0.1:{PORT}"
+    short = repeat(SQUATS, tmp_path / "short.mcap", 1)
+    if not heard:
+        with sending(short, "--to", f"tcp://{to}") as sender:
+            assert sender.wait(60) == 0
+        return
+    with running(endpoint, f"remote://{to}", stderr=None), Subscriber(endpoint, newest=False) as stream:
+        wait_for(stream, state("camera_lost"))
+        with sending(short, "--to", f"tcp://{to}") as sender:
+            assert sender.wait(60) == 0
+        with sending(squats, "--to", f"tcp://{to}"):
+            wait_for(stream, action("start"))
 
 
 def test_a_camera_without_a_place_to_send_to_is_told_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

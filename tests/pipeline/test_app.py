@@ -71,9 +71,18 @@ def test_mediapipe_finds_the_poses_where_it_is_asked_for(endpoint):
         wait_for(subscriber, action("start"))
 
 
-def test_a_source_that_ends_ends_the_app(endpoint):
+def test_F3_a_source_that_ends_ends_the_app(endpoint):
     with running(endpoint, "person://wave?seconds=1&idle=0&loop=0") as process:
         assert process.wait(START_S) == 0
+
+
+@pytest.mark.parametrize("seconds", [(0,), (1, 2)])
+def test_F3_recordings_that_end_end_the_app(endpoint, tmp_path, seconds):
+    """Also an empty one, and one that ends long before another."""
+    files = [repeat(SQUATS, tmp_path / f"{i}.mcap", s) for i, s in enumerate(seconds)]
+    with running(endpoint, *files) as process:
+        assert process.wait(START_S) == 0
+        assert process.stderr.read() == ""
 
 
 def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
@@ -84,7 +93,7 @@ def test_a_source_that_cannot_be_opened_is_exit_4(endpoint):
     assert lines[0].startswith("edge-app: ") and "video.mp4" in lines[0]
 
 
-def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
+def test_F5_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
     """A recording of a second camera later on; a restart would begin it anew, for ever."""
     with RecordingFile(tmp_path / "two.mcap") as file:
         for item in islice(read_recording(SQUATS), 30):
@@ -96,7 +105,7 @@ def test_what_is_broken_for_good_ends_the_app_with_exit_4(endpoint, tmp_path):
     assert "holds several cameras" in line and "?camera=" in line
 
 
-def test_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tmp_path):
+def test_F11_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tmp_path):
     folder = tmp_path / ("d" * 90) / "bad\udcff"
     folder.mkdir(parents=True)
     short = repeat(SQUATS, tmp_path / "short.mcap", 1)
@@ -105,8 +114,40 @@ def test_a_temporary_folder_where_no_socket_can_lie_is_no_hindrance(endpoint, tm
         assert process.stderr.read() == ""
 
 
+def test_F8_a_closed_terminal_ends_what_is_open(endpoint, squats):
+    """All its processes hear of it; what is open ends, and the stream is stale."""
+    more = ("--labels", "squat", "--set", "events.release_s=60")
+    ledger = Ledger()
+    with (
+        running(endpoint, squats, *more, start_new_session=True, preexec_fn=interruptible) as process,
+        Subscriber(endpoint, newest=False) as subscriber,
+    ):
+        wait_for(subscriber, lambda m: action("start")(m) or action("update")(m), ledger=ledger)
+        os.killpg(process.pid, signal.SIGHUP)
+        wait_for(subscriber, lambda m: action("end")(m) and m.data["reason"] == "stopped", ledger=ledger)
+        assert closed(subscriber, ledger) and not ledger.wrong
+        assert process.wait(START_S) == 0
+
+
+@pytest.mark.parametrize("reader", ["gone", "full"])
+def test_F7_the_demo_ends_when_nobody_can_read_it(reader):
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", "test://black?size=32x32"]
+    ours, theirs = os.pipe() if reader == "gone" else (None, os.open("/dev/full", os.O_WRONLY))
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, text=True) as process:
+        os.close(theirs)
+        if ours is not None:
+            os.close(ours)
+        _, said = process.communicate(timeout=60)
+    said = said.splitlines()[1:]  # after what it watches
+    if reader == "gone":
+        assert (process.returncode, said) == (0, [])
+    else:
+        told = ["edge-app: standard output: cannot be written (No space left on device)"]
+        assert (process.returncode, said) == (2, told)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
-def test_nothing_outlives_the_demo(number):
+def test_F8_nothing_outlives_the_demo(number):
     """Whoever could still print holds the pipe open: the listener, the stages."""
     command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", "test://black?size=32x32"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=interruptible) as process:

@@ -57,7 +57,7 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
 
 
 @pytest.mark.fault
-def test_R1_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path: Path) -> None:
+def test_R1_F2_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path: Path) -> None:
     endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 30_000
     process = subprocess.Popen(
         [*APP, "run", squats, "--publish", endpoint, "--record", str(folder), *WORDS],

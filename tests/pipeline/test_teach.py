@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -84,6 +85,20 @@ def test_from_clips_without_an_app(edge_app, tmp_path):
     assert ranked()[0] == NAME and NAME not in ranked("--set", "taught.use=false")
     code, _, _ = edge_app("labels", "forget", NAME, *nobody)
     assert code == 0 and not path.exists()
+
+
+def test_F4_a_clip_may_have_any_name(edge_app, tmp_path):
+    clip = tmp_path / "a\n\x1b[2J\udcff.mcap"
+    shutil.copy(SQUATS, clip)
+    code, lines, _ = edge_app("labels", "teach", NAME, "--clip", f"pose://{clip}", "--control", f"ipc://{tmp_path}/no")
+    assert code == 0 and lines[0].isprintable() and lines[0].endswith("\\xff.mcap; 1 in all")
+
+
+def test_F12_a_name_may_be_a_line_of_a_list(edge_app, tmp_path):
+    clip, nobody = f"pose://{SQUATS}", ("--control", f"ipc://{tmp_path}/nobody")
+    assert edge_app("labels", "teach", f"- {NAME}", "--clip", clip, *nobody)[0] == 0
+    code, lines, error = edge_app("labels", "teach", f"1.\u00a0{NAME}\u200b", "--clip", clip, *nobody)
+    assert code == 0 and lines[0].endswith("; 2 in all") and "were cleaned away" in error
 
 
 @pytest.mark.parametrize(("words", "code", "line"), [

@@ -140,7 +140,7 @@ def test_missing_system_libraries_name_the_packages(
         PoseEstimator(tmp_path / "any.task")
 
 
-def test_without_sys_mediapipe_would_abort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F15_without_sys_mediapipe_would_abort(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge_app.pose.mediapipe.CPUS", tmp_path / "possible")
     with pytest.raises(UsageError, match=r"needs /sys, which is not mounted here: .*/possible is missing"):
         PoseEstimator(tmp_path / "any.task")

@@ -72,7 +72,7 @@ def model() -> None:
 
 
 @pytest.mark.parametrize(("people", "end"), [(1, "with"), (3, "close"), (3, "collect"), (1, "exit")])
-def test_mediapipe_is_not_heard(people: int, end: str, model: None) -> None:
+def test_F1_mediapipe_is_not_heard(people: int, end: str, model: None) -> None:
     out, err = run(SEES, str(people), end)
     assert out == "[1, 1, 1, 1]\n[1]\n" and err == "mine\nmine too\n"
 

@@ -55,6 +55,16 @@ def test_loading_it_tells_nobody(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("jail", ["", "umount -l /sys && "])
+def test_F1_it_prints_nothing(jail):
+    unshare = ["unshare", "--mount", "sh", "-c"]
+    if jail and subprocess.run([*unshare, f"{jail}true"], capture_output=True).returncode:
+        pytest.skip("/sys may not be taken away here")
+    command = [*(unshare if jail else ["sh", "-c"]), f'{jail}exec "$@"', "sh", sys.executable, "-c", QUIET]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_file_that_is_no_network_is_one_line(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"not a network")
     with pytest.raises(UsageError, match=r"x\.onnx: OpenVINO cannot load it") as caught:

@@ -82,7 +82,7 @@ def test_labels_are_no_markup_and_odd_messages_change_nothing(board, samples):
     assert r"[red]x[/red]\x1b[2J" in drawn(board)
 
 
-def test_the_verb_on_a_terminal_and_beside_one(tmp_path, samples):
+def test_F14_the_verb_on_a_terminal_and_beside_one(tmp_path, samples):
     """A board on a terminal; lines with --plain, and on a terminal that can draw none."""
     lines = "front  state", "▶"
     for term, options, wanted, unwanted in (

@@ -477,10 +477,12 @@ def test_curve(samples, hands):
         ({"endpoint": "tcp://127.0.0.1:٣"}, "a port from 1 to 65535"),
         ({"endpoint": "tcp://::1:5757"}, r"in brackets: tcp://\[::1\]:5757"),
         ({"endpoint": "ipc:///" + "d" * 107}, "path of 108 bytes, at most 107"),
+        ({"endpoint": "ipc:///tmp/\udcff"}, "printable characters only"),
+        ({"endpoint": " 127.0.0.1:5757"}, "tcp://HOST:PORT or ipc://PATH is expected"),
         ({"server_key": "short"}, ""),
     ],
 )
-def test_what_cannot_be_connected_to(options, why):
+def test_F11_what_cannot_be_connected_to(options, why):
     with pytest.raises(ValueError, match=f"cannot subscribe to .*{why}"):
         Subscriber(**options)
 
@@ -497,7 +499,7 @@ def test_what_cannot_be_connected_to(options, why):
         ("inproc://A", "inproc://A"),
     ],
 )
-def test_an_address_is_taken_as_it_is_meant(endpoint, meant):
+def test_F11_an_address_is_taken_as_it_is_meant(endpoint, meant):
     assert as_meant(endpoint) == meant == as_meant(meant)
     Subscriber(endpoint).close()
 

@@ -106,8 +106,8 @@ def test_a_malformed_endpoint_is_a_usage_error():
         listen("nonsense")
 
 
-@pytest.mark.parametrize("stop", ["interrupt", "closed output"])
-def test_ctrl_c_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, "closed output"])
+def test_F7_F8_a_signal_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
     code = "import sys; from edge_app.app.cli import main; sys.exit(main(['listen', sys.argv[1], '--json']))"
     with Publisher(f"ipc://{tmp_path}/s", clock=Clock()) as publisher:
         child = subprocess.Popen(
@@ -119,8 +119,8 @@ def test_ctrl_c_and_a_closed_pipe_are_clean(tmp_path, samples, stop):
                 assert child.poll() is None
             publisher.publish(STATE, samples.state(now()))
             assert child.stdout is not None and json.loads(child.stdout.readline())["state"] == "running"
-            if stop == "interrupt":
-                child.send_signal(signal.SIGINT)
+            if isinstance(stop, signal.Signals):
+                child.send_signal(stop)
             else:
                 child.stdout.close()
                 publisher.publish(STATE, samples.state(now()))

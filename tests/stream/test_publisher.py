@@ -38,8 +38,10 @@ def test_this_machine_may_listen(good):
     assert check_bind(good) == good
 
 
-def test_localhost_is_decided_here_not_by_a_resolver():
-    assert check_bind("tcp://localhost:5757") == "tcp://127.0.0.1:5757"
+@pytest.mark.parametrize("written", ["tcp://localhost:5757", "TCP://LocalHost:5757", "Tcp://127.0.0.1:5757"])
+def test_F11_localhost_is_decided_here_not_by_a_resolver(written):
+    assert check_bind(written) == "tcp://127.0.0.1:5757"
+    assert check_bind("IPC:///Run/Stream") == "ipc:///Run/Stream"
 
 
 @pytest.mark.parametrize("host", [
@@ -57,9 +59,9 @@ def test_everywhere_else_is_refused_with_the_reason(host):
 @pytest.mark.parametrize("bad", [
     "", "tcp://", "127.0.0.1:5757", "tcp:127.0.0.1:5757", "tcp://127.0.0.1", "tcp://127.0.0.1:", "tcp://127.0.0.1:65536",
     "tcp://127.0.0.1:-1", "tcp://127.0.0.1:٣", "tcp://:5757", "udp://127.0.0.1:1", "ws://127.0.0.1:1", "pgm://a;b:1",
-    "TCP://127.0.0.1:1", "ipc://", "ipc://*", "ipc:///tmp/a\n", "tcp://127.0.0.1:1\0",
+    "ipc://", "ipc:///tmp/\udcff", "ipc://*", "ipc:///tmp/a\n", "tcp://127.0.0.1:1\0",
 ])  # fmt: skip
-def test_malformed_endpoints_are_refused_in_one_line(bad):
+def test_F11_malformed_endpoints_are_refused_in_one_line(bad):
     with pytest.raises(UsageError) as error:
         check_bind(bad)
     assert "\n" not in str(error.value) and "allowed: " in str(error.value) and error.value.exit_code == 2

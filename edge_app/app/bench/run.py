@@ -51,10 +51,12 @@ def bench(
     with tempfile.TemporaryDirectory(prefix="edge-app-bench-", dir=short_folder(40)) as folder:
         trace = Path(folder) / "trace"
         task = replace(task_at(f"ipc://{Path(folder) / 'stream'}"), trace=trace)
-        code, heard, usage = _measure(task, warm_up_s, seconds)
+        code, heard, usage, stopped = _measure(task, warm_up_s, seconds)
         if code:
             return code
         if heard is None or not heard.labels or heard.labels[0][0] >= heard.end_ns:
+            if stopped:
+                return 0
             raise SourceError(f"bench: no label from {task.sources[0][1]} after the warm-up; is the source too short?")
         stages = read_trace(trace, heard.begin_ns, heard.end_ns)
     schedule = by_schedule(heard, round(task.settings.camera.stride_s * 1e9))
@@ -69,28 +71,38 @@ def bench(
     return 0
 
 
-def _measure(task: AppTask, warm_up_s: float, seconds: float) -> tuple[int, Heard | None, Usage]:
-    """Run the app with a subscriber beside it; its exit code, what was heard, and what it used."""
+def _measure(task: AppTask, warm_up_s: float, seconds: float) -> tuple[int, Heard | None, Usage, bool]:
+    """Run the app with a subscriber beside it; its exit code, what was heard, what it used, and whether a signal
+    stopped it."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     subscriber = context.Process(target=subscribe, args=(task.publish, warm_up_s, seconds, theirs), daemon=True)
     subscriber.start()
     theirs.close()
     usage, stop, outcome = Usage(), threading.Event(), []
-    follower = threading.Thread(target=lambda: outcome.append(_follow(ours, usage, stop)))
+
+    def follow() -> None:
+        try:
+            outcome.append(_follow(ours, usage))
+        finally:
+            stop.set()
+
+    follower = threading.Thread(target=follow)
     follower.start()
+    stopped = False
     try:
         code = run_app(task, stop=stop)
+        stopped = stop.is_set() and not outcome
     finally:
         with suppress(OSError):  # where it has told all, it has gone
             ours.send("stop")
         follower.join()
         subscriber.join()
-    return code, outcome[0], usage
+    return code, outcome[0], usage, stopped
 
 
-def _follow(pipe: Connection, usage: Usage, stop: threading.Event) -> Heard | None:
-    """Watch what the app uses while the subscriber listens, then stop the app."""
+def _follow(pipe: Connection, usage: Usage) -> Heard | None:
+    """Watch what the app uses while the subscriber listens."""
     try:
         said = pipe.recv()
         if said == "begin":
@@ -102,5 +114,3 @@ def _follow(pipe: Connection, usage: Usage, stop: threading.Event) -> Heard | No
         return said
     except EOFError:  # the subscriber died
         return None
-    finally:
-        stop.set()

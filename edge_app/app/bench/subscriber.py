@@ -36,7 +36,8 @@ def subscribe(endpoint: str, warm_up_s: float, seconds: float, pipe: Connection)
 
     The end is `seconds` later and a little more, for what is still on its way; or when anything comes through the pipe.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # whoever started us decides
     first = begin = newest = 0
     labels: list[tuple[int, int, str]] = []
     before: dict[str, Any] = {}

@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
+from multiprocessing.connection import wait
 from pathlib import Path
 
 from edge_app.app.assemble import default_task
@@ -54,11 +56,20 @@ def demo(
         spawn = multiprocessing.get_context("spawn")
         listener = spawn.Process(target=_listen, args=(endpoint, json_lines, os.getpid()), name="edge-app-listen")
         start(listener)
+        stop = threading.Event()
+        threading.Thread(target=_follow, args=(listener.sentinel, stop), daemon=True).start()
         try:
             with live_page(task, view, token):
-                return run_app(task, seconds=seconds)
+                code = run_app(task, stop=stop, seconds=seconds)
         finally:
             stop_all([listener], STOP_S)
+        return code or max(listener.exitcode or 0, 0)
+
+
+def _follow(listener: int, stop: threading.Event) -> None:
+    """Stop the app once nobody prints any more: the disk is full, or whoever read it has gone."""
+    wait([listener])
+    stop.set()
 
 
 def _listen(endpoint: str, json_lines: bool, parent: int) -> None:

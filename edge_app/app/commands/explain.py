@@ -10,6 +10,7 @@ from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.svg import draw_decision
 from edge_app.app.log import say
 from edge_app.bundles.files import write_text
+from edge_app.camera.uri import recording_uri
 from edge_app.errors import UsageError
 from edge_app.events import EventConfig
 from edge_app.recognizer import Recognizer, Step
@@ -39,7 +40,7 @@ _SENTENCES = {
 
 def main(arguments: argparse.Namespace) -> int:
     """Explain one moment of a recording."""
-    uri = f"pose://{arguments.recording}"
+    uri = recording_uri(arguments.recording)
     recognizer, _ = make_recognizer(arguments, [uri])
     drawn: list[str] = []
     lines = explain(uri, arguments.at, recognizer, draw=drawn.append if arguments.out else None)

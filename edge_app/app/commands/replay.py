@@ -13,6 +13,7 @@ from typing import Literal
 from edge_app.app.assemble import make_recognizer
 from edge_app.app.commands.explain import sentence
 from edge_app.app.log import put, say
+from edge_app.camera.uri import recording_uri
 from edge_app.recognizer import Recognizer, Step
 from edge_app.stream.messages import Message, action_message
 
@@ -22,7 +23,7 @@ Show = Literal["lines", "json", "hash"]
 
 def main(arguments: argparse.Namespace) -> int:
     """Replay a recording."""
-    uri = f"pose://{arguments.recording}"
+    uri = recording_uri(arguments.recording)
     recognizer, settings = make_recognizer(arguments, [uri])
     replay(uri, recognizer, settings.publish.topk, pace=arguments.pace, show=arguments.show)
     return 0

@@ -25,7 +25,7 @@ def main(arguments: argparse.Namespace) -> int:
     )
     arguments.assignments = [
         *(["publish.pose=true"] if arguments.view else []), *arguments.assignments,
-        *(f"{key}={json.dumps(str(value), ensure_ascii=False)}" for key, value in options if value is not None),
+        *(f"{key}={_quoted(str(value))}" for key, value in options if value is not None),
     ]  # fmt: skip
     task = make_task(arguments, arguments.sources, arguments.publish, arguments.record)
     if sys.stderr.isatty() and os.environ.get(VARIABLE) != "json":
@@ -33,6 +33,11 @@ def main(arguments: argparse.Namespace) -> int:
             log.info("%s", line, extra={"kind": "welcome"})
     with live_page(task, arguments.view, arguments.token):
         return run_app(task)
+
+
+def _quoted(text: str) -> str:
+    """A text as YAML reads it, whatever bytes a file name has."""
+    return json.dumps(text, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def welcome(task: AppTask) -> tuple[str, str, str]:

@@ -17,10 +17,12 @@ from pathlib import Path
 
 from edge_app.bundles.files import write_text
 from edge_app.bundles.user_folders import FALLBACK, short_folder
+from edge_app.errors import UsageError
 
 PREFIX = "edge-app-run-"
 ROOM = len(PREFIX) + 16  # bytes of a socket's path behind the root
 _SAID = "running.json"
+_TRIES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,20 @@ class Running:
 
 @contextlib.contextmanager
 def run_folder() -> Iterator[Path]:
-    """A new folder of mode 0700, locked while its process lives, and removed at the end."""
+    """A new folder of mode 0700, locked while its process lives, and removed at the end.
+
+    Raises:
+        UsageError: what is made in the folder for temporary files belongs to somebody else, or cannot be locked.
+    """
     root = short_folder(ROOM)
-    while True:
+    for _ in range(_TRIES):
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=root))
         lock = _lock(folder)
         if lock is not None and folder.is_dir():  # nobody took it for a dead one's in between
             break
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        raise UsageError(f"{root}: a folder made there cannot be locked, or is not this user's; set TMPDIR to another")
     try:
         _remove_dead(root)
         yield folder

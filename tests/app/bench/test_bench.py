@@ -1,6 +1,10 @@
 """What a measurement counts, from made-up stamps; then one of the whole app."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -190,6 +194,18 @@ def test_what_is_no_result_is_refused_in_a_line(tmp_path, capsys):
 def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
     assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1", "--runtime", "onnxruntime"]) == 4
     assert "/no/such.mp4" in capfd.readouterr().err
+
+
+def test_F8_a_signal_before_there_is_anything_to_tell_is_no_fault_of_the_source(squats, tmp_path):
+    command = [sys.executable, "-m", "edge_app", "bench", "--source", squats]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob("edge-app-bench-*/stream")):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    process.terminate()
+    assert process.communicate(timeout=60) == ("", "") and process.returncode == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan"])

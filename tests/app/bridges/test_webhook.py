@@ -85,7 +85,7 @@ def event(n: int = 1, **data: object) -> Event:
     return Event("v1/front/action", {"type": "start", "label": "wave", "n": n, **data}, time.monotonic(), 12.0)
 
 
-def test_starts_and_ends_of_the_label_come_signed_with_the_message_as_it_is(receiver, stream, bridging, tmp_path):
+def test_F10_starts_and_ends_of_the_label_come_signed_with_the_message_as_it_is(receiver, stream, bridging, tmp_path):
     (tmp_path / "secret").write_text(SECRET + "\n")
     (tmp_path / "secret").chmod(0o600)
     options = ("--url", receiver.url, "--label", "Fall Down", "--secret-file", str(tmp_path / "secret"))

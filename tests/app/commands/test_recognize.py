@@ -2,10 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from importlib.resources import files
 from xml.etree import ElementTree
 
+import cv2
 import jsonschema
+import numpy as np
 import pytest
 
 from edge_app.app.cli import main
@@ -54,7 +58,7 @@ def test_a_file_is_named_by_whole_windows_however_much_of_them_its_events_look_a
     assert results[0]["events"] != results[1]["events"]
 
 
-def test_any_file_name_is_told_and_drawn(capfd, tmp_path):
+def test_F4_any_file_name_is_told_and_drawn(capfd, tmp_path):
     name = "a\nb\x1b[2J bad\udcff.mcap"
     recording, picture = tmp_path / name, tmp_path / f"{name}.svg"
     shutil.copy(SQUATS, recording)
@@ -67,7 +71,7 @@ def test_any_file_name_is_told_and_drawn(capfd, tmp_path):
     assert first.isprintable() and ".mcap: squat" in first
 
 
-def test_a_picture_that_cannot_be_written_costs_no_result(capfd):
+def test_F2_F7_a_picture_that_cannot_be_written_costs_no_result(capfd):
     command = ["recognize", f"pose://{SQUATS}", "--json", "--runtime", "onnxruntime", "--labels", "squat, wave"]
     command.append("--picture")
     assert main([*command, "/dev/full"]) == 2
@@ -79,6 +83,38 @@ def test_a_picture_that_cannot_be_written_costs_no_result(capfd):
     assert (said.out, said.err) == ("", "edge-app: --picture /no/such/run.svg: no folder /no/such\n")
 
 
+def test_F1_only_the_answer_is_printed():
+    """MediaPipe, OpenCV and the runtimes are all used."""
+    source = "person://wave?seconds=1&fps=10&size=160x120&idle=0"
+    command = [sys.executable, "-m", "edge_app", "recognize", "--json", "--pose", "mediapipe", source]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["frames"] > 0
+
+
+def test_F5_a_picture_that_cannot_be_read_costs_no_result(capfd, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("1.png", "2.jpg", "10.png"):
+        cv2.imwrite(str(tmp_path / name), rng.integers(0, 255, (64, 64, 3), np.uint8))
+    (tmp_path / "2.jpg").write_bytes((tmp_path / "2.jpg").read_bytes()[:20])
+    command = ["recognize", "--json", "--runtime", "onnxruntime", "--pose", "onnxruntime"]
+    assert main([*command, f"images://{tmp_path}?fps=10", "test://black?fps=15&seconds=1"]) == 0
+    said = capfd.readouterr()
+    assert [json.loads(line)["frames"] for line in said.out.splitlines()] == [2, 15]
+    assert [line.partition("fps=10: ")[2] for line in said.err.splitlines()] == [
+        "2.jpg cannot be decoded as a picture; left out", "1 of 3 pictures could not be read",
+    ]  # fmt: skip
+
+
+def test_F6_a_motion_is_named_in_ones_own_language(capfd):
+    shown = ["sentadilla", "agitar la mano", "拍手"]
+    (own,) = recognized(capfd, f"pose://{SQUATS}", "--labels", "sentadilla, agitar la mano、拍手")
+    (english,) = recognized(capfd, f"pose://{SQUATS}", "--labels", "squat, wave, clap")
+    assert own["labels"] == shown
+    assert own["ranking"][0] == ["sentadilla", english["ranking"][0][1]] and english["ranking"][0][0] == "squat"
+    assert {event["label"] for event in own["events"]} == {"sentadilla"}
+
+
 def test_noise_and_black_show_nobody(capfd):
     for result in recognized(capfd, *(f"test://{pattern}?seconds=2&fps=15" for pattern in ("noise", "black"))):
         assert result["ranking"] == []
@@ -86,7 +122,7 @@ def test_noise_and_black_show_nobody(capfd):
         assert result["states"]["no_person"] > 1.5
 
 
-def test_too_few_frames_a_second_are_degraded_and_name_nothing(capfd):
+def test_F9_too_few_frames_a_second_are_degraded_and_name_nothing(capfd):
     slow = [f"fault://slow:fps={fps}/pose://{SQUATS}" for fps in (1, 2)]
     for fps, result in enumerate(recognized(capfd, *slow, "--labels", "squat, wave"), 1):
         assert result["ranking"] == [] and result["events"] == [] and result["fps_in"] == pytest.approx(fps, abs=0.1)

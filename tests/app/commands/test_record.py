@@ -37,7 +37,7 @@ def _record(out: Path, frames: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_what_a_killed_recording_held_is_found_again_and_never_wiped(tmp_path, capfd):
+def test_F8_what_a_killed_recording_held_is_found_again_and_never_wiped(tmp_path, capfd):
     out = tmp_path / "a.mcap"
     for number in range(2):
         killed(out, 200)
@@ -51,7 +51,7 @@ def test_what_a_killed_recording_held_is_found_again_and_never_wiped(tmp_path, c
     assert all(100 < len(list(read_recording(tmp_path / name))) <= 200 for name in names[:2])
 
 
-def test_what_is_in_the_way_is_not_wiped_either(tmp_path, capfd):
+def test_F8_what_is_in_the_way_is_not_wiped_either(tmp_path, capfd):
     part = tmp_path / "a.mcap.part"
     part.write_text("somebody's notes")
     with pytest.raises(UsageError, match="is in the way, and no recording"):
@@ -65,8 +65,15 @@ def test_what_is_in_the_way_is_not_wiped_either(tmp_path, capfd):
     assert [path.name for path in tmp_path.iterdir()] == ["a.mcap"]
 
 
+def test_F4_a_recording_may_have_any_name(tmp_path, capfd):
+    out = tmp_path / "a\n\x1b[2J\udcff.mcap"
+    assert record(f"pose://{SQUATS}", out, 0.2, Settings()) == 0
+    assert capfd.readouterr().err.endswith(f"with somebody in {len(list(read_recording(out)))} of them\n")
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_closes_the_recording_whole(tmp_path, number):
+def test_F8_a_signal_closes_the_recording_whole(tmp_path, number):
     out = tmp_path / "out.mcap"
     source = repeat(SQUATS, tmp_path / "long.mcap", 20)
     command = [sys.executable, "-m", "edge_app", "record", source, str(out)]

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +22,7 @@ import pytest
 
 from edge_app.app.cli import main
 from edge_app.camera import open_source
-from edge_app.camera.recording import FORMAT, RecordingFile
+from edge_app.camera.recording import FORMAT, RecordingFile, read_recording
 from edge_app.events import EventConfig
 from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
@@ -128,6 +128,19 @@ def test_step_by_step_each_line_of_input_gives_a_decision_and_the_end_of_input_e
     assert len(lines) == 5
     stamps = [float(line.split()[0]) for line in lines]
     assert all(earlier < later for earlier, later in pairwise(stamps))
+
+
+def test_F9_a_slow_recording_is_told_nothing_of(capfd, tmp_path):
+    with RecordingFile(tmp_path / "slow.mcap") as file:
+        for poses in islice(read_recording(SQUATS), 0, None, 15):
+            file.poses(poses)
+    assert replayed(capfd, str(SQUATS), "--labels", "squat, wave") != ""
+    assert replayed(capfd, str(tmp_path / "slow.mcap"), "--labels", "squat, wave") == ""
+
+
+def test_F11_a_recording_may_be_given_as_the_source_that_it_is(capfd):
+    by_path, by_source = (replayed(capfd, f"{scheme}{GOLDEN}", "--hash") for scheme in ("", "POSE://"))
+    assert by_path == by_source
 
 
 def test_what_is_no_recording_is_exit_4(capfd, tmp_path):

@@ -13,9 +13,11 @@ from functools import partial
 import pytest
 
 from edge_app.app.assemble import default_task
-from edge_app.app.cli import _parser
+from edge_app.app.cli import _parser, main
 from edge_app.app.commands.run import welcome
+from edge_app.app.processes.supervisor import AppTask
 from edge_app.client import Subscriber
+from edge_app.stream.keys import new_server
 from tests.running import SQUATS, START_S, running, state, wait_for
 
 RUNTIME = "edge-app: runtime onnxruntime-cpu"
@@ -52,7 +54,7 @@ def _read(file: int) -> bytes:
         return b""
 
 
-def test_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked(said):
+def test_F15_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked(said):
     endpoint, (*welcome, runtime) = said("--verbose", terminal=True)
     assert welcome == [
         f"edge-app: publishing on {endpoint} once the camera is open; read it with: edge-app listen {endpoint}",
@@ -62,12 +64,23 @@ def test_a_terminal_is_told_where_how_and_how_to_stop_and_which_runtime_if_asked
     assert runtime.startswith(RUNTIME)
 
 
-def test_a_pipe_hears_nothing(said):
+def test_F15_a_pipe_hears_nothing(said):
     assert said(terminal=False)[1] == []
 
 
 def test_json_logs_hold_no_welcome_on_a_terminal_either(said):
     assert said("--log", "json", terminal=True)[1] == []
+
+
+@pytest.mark.parametrize("name", ["keys", 'a"b\\', "挥手 😀", "bad\udcff"])
+def test_F4_a_folder_of_keys_may_have_any_name(monkeypatch, tmp_path, name):
+    folder = tmp_path / name
+    new_server(folder)
+    monkeypatch.setattr("edge_app.app.commands.run.run_app", lambda task: tasks.append(task) or 0)
+    tasks: list[AppTask] = []
+    source = ["run", f"pose://{SQUATS}", "--labels", "wave", "--publish", f"ipc://{tmp_path}/s"]
+    assert main([*source, "--keys", str(folder)]) == 0
+    assert tasks[0].settings.publish.keys == str(folder)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +102,7 @@ def test_json_logs_hold_no_welcome_on_a_terminal_either(said):
         ),
     ],
 )
-def test_what_it_says_to_type_is_what_reaches_the_app(endpoint, assignments, read, change):
+def test_F10_F15_what_it_says_to_type_is_what_reaches_the_app(endpoint, assignments, read, change):
     where, words, stop = welcome(default_task(f"pose://{SQUATS}", "wave", endpoint, assignments))
     assert endpoint in where and where.endswith(read)
     assert re.search(change + "$", words)

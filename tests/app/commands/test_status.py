@@ -10,6 +10,7 @@ import pytest
 from edge_app.app.cli import main
 from edge_app.app.processes.run_folder import Running, all_running, announce, run_folder
 from edge_app.client import Subscriber
+from edge_app.errors import UsageError
 from tests.running import running, state, wait_for
 
 
@@ -28,7 +29,7 @@ def test_nothing_runs(capfd):
     assert json.loads(capfd.readouterr().out) == {"schema": "running/1", "apps": []}
 
 
-def test_an_app_is_there_while_its_folder_is_locked(tmp_path):
+def test_F10_an_app_is_there_while_its_folder_is_locked(tmp_path):
     app = Running(os.getpid(), "tcp://127.0.0.1:5757", "ipc:///nobody")
     with run_folder() as folder:
         assert all_running() == []
@@ -43,7 +44,15 @@ def test_an_app_is_there_while_its_folder_is_locked(tmp_path):
     assert all_running() == []
 
 
-def test_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
+def test_F11_a_folder_that_is_made_for_somebody_else_is_refused(monkeypatch, tmp_path):
+    """As on some network disks; it used to make folders there for ever."""
+    monkeypatch.setattr("os.getuid", lambda: 54321)
+    with pytest.raises(UsageError, match="set TMPDIR to another"), run_folder():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_F10_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
     monkeypatch.setattr("edge_app.app.commands.status.HERE_S", 0.1)
     with run_folder() as folder:
         announce(folder, Running(7, "tcp://0.0.0.0:5577", "ipc:///no/body", keys=False))
@@ -55,7 +64,7 @@ def test_one_that_cannot_be_asked_is_shown_with_the_reason(capfd, monkeypatch):
         assert "needs a controller's key: --keys DIR" in capfd.readouterr().out
 
 
-def test_a_running_app_says_its_words_and_what_its_camera_sees(capfd, tmp_path, squats):
+def test_F10_a_running_app_says_its_words_and_what_its_camera_sees(capfd, tmp_path, squats):
     endpoint = f"ipc://{tmp_path}/stream"
     with (
         running(endpoint, squats, "--labels", "squat, wave") as process,

@@ -65,7 +65,7 @@ def test_an_old_pose_or_one_of_a_lost_camera_is_not_sent(take):
 
 
 @pytest.mark.parametrize("heard", [True, False])
-def test_a_camera_that_has_finished_ends_though_its_last_report_was_lost(tmp_path, heard):
+def test_F3_a_camera_that_has_finished_ends_though_its_last_report_was_lost(tmp_path, heard):
     """The supervisor's knowledge decides: the last message of a process that closes may be lost."""
     lifecycles = {"camera-cam": {"state": "running", "progress": 1, "restarts": 0}}
     task = RecognizerTask(

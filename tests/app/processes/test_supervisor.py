@@ -16,7 +16,7 @@ def number(request):
     signal.signal(request.param, before)
 
 
-def test_a_signal_stops_and_is_then_handled_as_before(number):
+def test_F8_a_signal_stops_and_is_then_handled_as_before(number):
     signal.signal(number, signal.default_int_handler)
     with stop_signals() as stop:
         signal.raise_signal(number)
@@ -24,7 +24,7 @@ def test_a_signal_stops_and_is_then_handled_as_before(number):
     assert signal.getsignal(number) is signal.default_int_handler
 
 
-def test_what_is_ignored_from_the_start_stays_ignored(number):
+def test_F8_what_is_ignored_from_the_start_stays_ignored(number):
     signal.signal(number, signal.SIG_IGN)
     with stop_signals() as stop:
         signal.raise_signal(number)

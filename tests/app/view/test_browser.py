@@ -150,7 +150,7 @@ def words(tab, page, labels: list[str]) -> list[list[str]]:
     return taken
 
 
-def test_on_a_phone_nothing_is_cut_and_everything_is_as_large_as_a_finger(same_page, tab):
+def test_F15_on_a_phone_nothing_is_cut_and_everything_is_as_large_as_a_finger(same_page, tab):
     tab.set_viewport_size(dict(zip(("width", "height"), SIZES["phone"], strict=True)))
     words(tab, same_page, ["wave"])
     tab.locator("#camera-rows td").first.wait_for()
@@ -164,7 +164,7 @@ def test_on_a_phone_nothing_is_cut_and_everything_is_as_large_as_a_finger(same_p
             assert control.bounding_box()["height"] >= 44, control.inner_text()
 
 
-def test_the_box_shows_all_its_words(same_page, tab):
+def test_F15_the_box_shows_all_its_words(same_page, tab):
     words(tab, same_page, [f"word {number}" for number in range(12)])
     shows_all = "box => box.scrollHeight <= box.clientHeight"
     assert tab.eval_on_selector("#lines", shows_all)
@@ -174,7 +174,7 @@ def test_the_box_shows_all_its_words(same_page, tab):
     assert tab.locator("#lines").bounding_box()["height"] <= 800 * 0.6 + 1
 
 
-def test_no_words_at_all_are_put_in_force_only_where_that_is_meant(same_page, tab):
+def test_F15_no_words_at_all_are_put_in_force_only_where_that_is_meant(same_page, tab):
     taken = words(tab, same_page, ["wave"])
     answers, asked = iter([False, True]), []
     tab.on(

@@ -204,7 +204,7 @@ def test_words_that_are_no_list_are_refused_in_one_line(same_page, body):
     assert "expected" in json.loads(content)["error"]
 
 
-def test_a_line_that_is_refused_has_the_number_that_it_has_in_the_box(same_page):
+def test_F15_a_line_that_is_refused_has_the_number_that_it_has_in_the_box(same_page):
     """And no name of ours before it."""
     body = json.dumps({"lines": ["wave", "", "  ", "wa\x07ve"]})
     content = ask(same_page, "/labels", "PUT", body, Origin=f"http://{place(same_page)}")[2]

@@ -35,7 +35,7 @@ tur med hunden
 OTHER_LETTERS = ("махать рукой", "تلويح", "हाथ हिलाना", "跑酷", "ゴミを捨てる", "말 타기", "χειροκροτώ", "לנופף")
 
 
-def test_english_is_not_refused_and_other_languages_hardly_pass_in_silence() -> None:
+def test_F6_english_is_not_refused_and_other_languages_hardly_pass_in_silence() -> None:
     english, foreign = ({text: read(text).sure for text in listed(texts)} for texts in (ENGLISH, FOREIGN))
     assert "no" not in english.values() and list(english.values()).count("maybe") <= 2
     assert [text for text, sure in foreign.items() if sure == "yes"] == ["male veggen"]
@@ -51,7 +51,7 @@ def test_english_words_that_other_languages_have_too_speak_for_none() -> None:
 @pytest.mark.parametrize(
     "text", ["鼓手", "wave, махать", "👋 мах", "mettre la table", "胜利: 双臂举起", "wave: 手を振る", "鼓手 = 打鼓"]
 )
-def test_what_is_not_understood_is_refused_with_the_hint(text: str) -> None:
+def test_F6_what_is_not_understood_is_refused_with_the_hint(text: str) -> None:
     with pytest.raises(
         UsageError, match=r"not understood: it.*write the meaning in English after '=', as in 鼓掌 = clap"
     ):
@@ -64,7 +64,7 @@ def test_a_name_of_two_meanings_is_refused() -> None:
     assert parse_text("chute = kick")[0].english == ("kick",)
 
 
-def test_what_is_doubtful_is_noted_once() -> None:
+def test_F6_what_is_doubtful_is_noted_once() -> None:
     notes: list[str] = []
     parse_lines(
         ["wave", "hadouken", "frobnicate", "zwaaien: the hand swings from side to side"], "label", note=notes.append
@@ -86,7 +86,7 @@ def test_what_is_doubtful_is_noted_once() -> None:
         ("hadouken: both palms push forward", ("hadouken",)),
     ],
 )
-def test_only_what_is_known_stands_for_a_label(line: str, english: tuple[str, ...]) -> None:
+def test_F6_only_what_is_known_stands_for_a_label(line: str, english: tuple[str, ...]) -> None:
     (label,) = parse_lines([line])
     assert label.english == english
     assert {text.text for text in texts_for(label) if text.kind == "name"} == {english[0]}
@@ -95,7 +95,7 @@ def test_only_what_is_known_stands_for_a_label(line: str, english: tuple[str, ..
 @pytest.mark.parametrize(
     "lines", [["clap", "鼓掌"], ["aplaudir", "klatschen"], ["café", "cafe"], ["拍手 = clap", "clap"]]
 )
-def test_two_labels_of_one_vector_are_refused(lines: list[str]) -> None:
+def test_F6_two_labels_of_one_vector_are_refused(lines: list[str]) -> None:
     with pytest.raises(UsageError, match=r"label 2: .* means the same as .* \(label 1\)"):
         parse_lines(lines, "label")
     rows = build_table([*map(Label, lines)] if "=" not in lines[0] else [Label("拍手", ("clap",)), Label("clap")],

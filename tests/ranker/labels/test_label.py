@@ -25,7 +25,7 @@ THREE = (Label("wave"), Label("clap"), Label("fall down"))
     ],
     ids=ascii,
 )  # fmt: skip
-def test_separators_and_list_marks(text: str, tmp_path: Path) -> None:
+def test_F12_separators_and_list_marks(text: str, tmp_path: Path) -> None:
     assert parse_text(text) == THREE
     (tmp_path / "labels").write_bytes(text.encode())
     assert parse_labels(str(tmp_path / "labels")) == THREE
@@ -36,13 +36,13 @@ def test_separators_and_list_marks(text: str, tmp_path: Path) -> None:
     ["fall\u00a0down", "\u200bfall down\u200d", "fall\u3000down\ufeff", "fa\u00adll\u2009down", "fall\u202fdown\u200e"],
     ids=ascii,
 )
-def test_spaces_and_marks_that_are_not_seen_are_cleaned_with_a_note(text: str) -> None:
+def test_F12_spaces_and_marks_that_are_not_seen_are_cleaned_with_a_note(text: str) -> None:
     notes: list[str] = []
     assert parse_lines(["wave", text, f"sit\u00a0down{text[:0]}"], note=notes.append)[1] == Label("fall down")
     assert notes == ["line 2 and 1 more: spaces of other kinds, or marks that are not seen, were cleaned away"]
 
 
-def test_a_line_of_nothing_else_is_refused_but_a_blank_one_is_not() -> None:
+def test_F12_a_line_of_nothing_else_is_refused_but_a_blank_one_is_not() -> None:
     assert parse_text("wave\n\u00a0\nclap") == THREE[:2]
     with pytest.raises(UsageError, match="line 2: only marks that are not seen found"):
         parse_text("wave\n\u200b\nclap")

@@ -14,13 +14,13 @@ from edge_app.ranker.labels.table import texts_for
 AMBIGUOUS = {"chute"}  # to fall in French, a kick in Portuguese
 
 
-def test_every_label_of_every_profile_has_a_name_in_every_language() -> None:
+def test_F6_every_label_of_every_profile_has_a_name_in_every_language() -> None:
     wanted = {label.name for profile in profiles() for label in read_labels(PROFILES / f"{profile}.txt")}
     assert wanted <= set(names()) and len(names()) >= 120
     assert all(set(entry) == set(LANGUAGES) and all(entry.values()) for entry in names().values())
 
 
-def test_every_name_means_its_entry_and_no_other() -> None:
+def test_F6_every_name_means_its_entry_and_no_other() -> None:
     for label, entry in names().items():
         assert named_action(label) is not None
         for language, own in entry.items():
@@ -47,7 +47,7 @@ def test_a_name_is_found_as_people_type_it(name: str, label: str) -> None:
     assert set(find_label(name).values()) == {label}
 
 
-def test_it_is_compared_as_its_english_label_and_shown_as_it_was_written() -> None:
+def test_F6_it_is_compared_as_its_english_label_and_shown_as_it_was_written() -> None:
     (label,) = parse_text("agitar la mano @ 0.6")
     assert (label.name, label.english, label.enter) == ("agitar la mano", ("wave",), 0.6)
     assert texts_for(label) == texts_for(Label("wave"))

@@ -48,7 +48,7 @@ def test_files_are_for_their_owner_alone_and_nothing_else_is_left(folder):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_IMODE(folder.path.stat().st_mode) == 0o700
 
 
-def test_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
+def test_F2_a_write_that_fails_leaves_the_old_file(folder, monkeypatch):
     folder.add(Label("bow"), [window(1)])
 
     def full(*_: object) -> None:
