@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def turn(item: pytest.Item) -> int:
     """Which files come first: `LIVE`, `LONGEST`, the others."""
     path = item.path.relative_to(Path(__file__).parent)
     return 0 if path.parts[0] in LIVE else 1 if str(path) in LONGEST else 2
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logged of a file name that is not UTF-8 could not be sent from a worker."""
+    report = yield
+    report.sections = [(name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 @pytest.fixture(autouse=True)
