@@ -87,6 +87,12 @@ def test_from_clips_without_an_app(edge_app, tmp_path):
     assert code == 0 and not path.exists()
 
 
+def test_F10_nobody_is_asked_to_move_for_an_app_that_is_not_there(edge_app, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_app.stream.control.HERE_S", 0.1)
+    code, lines, error = edge_app("labels", "teach", NAME, "--control", f"ipc://{tmp_path}/nobody")
+    assert (code, lines) == (4, []) and f"{tmp_path}/nobody: no app answers within" in error
+
+
 def test_F4_a_clip_may_have_any_name(edge_app, tmp_path):
     clip = tmp_path / "a\n\x1b[2J\udcff.mcap"
     shutil.copy(SQUATS, clip)

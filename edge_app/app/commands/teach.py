@@ -89,7 +89,7 @@ def teach(
     """
     if not 1 <= shots <= MAX_SHOTS:
         raise UsageError(f"--shots {shots}: allowed are 1 to {MAX_SHOTS}")
-    reply: dict[str, Any] = {}
+    reply = ask_app("labels.list", None)  # before anybody moves for an app that is not there
     for number in range(1, shots + 1):
         say(f"shot {number} of {shots}: begin in {COUNTDOWN_S:g} s …")
         sleep(COUNTDOWN_S)
