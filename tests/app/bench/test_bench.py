@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -196,16 +197,17 @@ def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
     assert "/no/such.mp4" in capfd.readouterr().err
 
 
-def test_F8_a_signal_before_there_is_anything_to_tell_is_no_fault_of_the_source(squats, tmp_path):
+def test_F8_a_signal_before_there_is_anything_to_tell_is_no_fault_of_the_source(squats):
     command = [sys.executable, "-m", "edge_app", "bench", "--source", squats]
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
-    until = time.monotonic() + 60
-    while not list(tmp_path.glob("edge-app-bench-*/stream")):
-        assert process.poll() is None and time.monotonic() < until
-        time.sleep(0.05)
-    process.terminate()
-    assert process.communicate(timeout=60) == ("", "") and process.returncode == 0
+    with tempfile.TemporaryDirectory() as short:  # room for a socket
+        environment = {**os.environ, "TMPDIR": short}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        until = time.monotonic() + 60
+        while not list(Path(short).glob("edge-app-bench-*/stream")):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.05)
+        process.terminate()
+        assert process.communicate(timeout=60) == ("", "") and process.returncode == 0
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
