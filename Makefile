@@ -2,6 +2,8 @@
 # It gets the versions of constraints.txt; with LATEST=1 the newest that pyproject.toml allows.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start hundreds of processes: bytecode is kept whatever the environment says, so that not each compiles anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 LATEST ?=
 ifeq ($(LATEST),)
 VERSIONS := -c constraints.txt
@@ -24,15 +26,15 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
-	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	$(PYTEST) -m "not slow and not gpu" -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 slow-test: $(DEV)
-	$(BIN)/pytest -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
+	$(PYTEST) -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
 
 # Every fault and attack, and the table of how they ended.
 reliability: $(DEV)
 	@mkdir -p runs
-	$(BIN)/pytest -m "fault and not gpu" -k "not 10000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
+	$(PYTEST) -m "fault and not gpu" -k "not 10000" --junitxml=runs/reliability.xml $(TEST_ARGS); code=$$?; \
 		$(BIN)/python benchmarks/reliability.py runs/reliability.xml > benchmarks/reliability.md; exit $$code
 
 SECONDS ?= 300
