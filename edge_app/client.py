@@ -278,7 +278,8 @@ class Subscriber:
         self._boot = _this_boot()
         self._hears_states = any(_may_match_state(prefix) for prefix in topics)
         self._kept: dict[tuple[Any, ...], Message] = {}
-        self._last: dict[str, tuple[Any, int, tuple[Any, Any]]] = {}  # topic -> run, seq, boot and stamp
+        self._runs: dict[str, tuple[Any, tuple[Any, Any]]] = {}  # camera -> run, boot and stamp of the newest message
+        self._last: dict[str, tuple[Any, int]] = {}  # topic -> run, seq
         self._gaps: dict[str, int] = {}  # topic -> missed since the last message given
         self._heard: dict[str, tuple[int, dict[str, Any]]] = {}  # state topic -> when, message
         self._open: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}  # topic, event -> when, newest message
@@ -375,18 +376,19 @@ class Subscriber:
         if not isinstance(seq, int) or (topic not in self._last and len(self._last) >= _MAX_TOPICS):
             self.invalid += 1
             return
-        sent = (data.get("boot"), data.get("t_publish_mono_ns"))
-        last_run, last_seq, last_sent = self._last.get(topic, (run, None, sent))
-        if run != last_run:
-            if sent[0] == last_sent[0] and _before(sent[1], last_sent[1]):
+        camera, sent = topic.rpartition("/")[0], (data.get("boot"), data.get("t_publish_mono_ns"))
+        newest_run, newest = self._runs.get(camera, (run, sent))
+        if run != newest_run:
+            if sent[0] == newest[0] and _before(sent[1], newest[1]):
                 self.replayed += 1
                 return
             self._close_events(topic, "restart", other_run=run)
-        elif last_seq is not None:
+        last_run, last_seq = self._last.get(topic, (run, None))
+        if run == last_run and last_seq is not None:
             if seq <= last_seq:  # a cached copy of what came already, or a replay
                 return
             self._gaps[topic] = self._gaps.get(topic, 0) + seq - last_seq - 1
-        self._last[topic] = (run, seq, sent)
+        self._runs[camera], self._last[topic] = (run, sent), (run, seq)
         if self._too_old(topic, data, now):
             self.too_old += 1
             return

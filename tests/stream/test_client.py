@@ -410,6 +410,21 @@ def test_X7_replayed_and_broken_frames_are_not_given(samples, hands, wire):
         assert stream.recv(0) is None and stream.invalid == 6  # with the mark
 
 
+def test_S4_what_a_dead_publisher_sent_last_is_not_given_after_its_successor(samples, hands, wire):
+    """As from a proxy before both, whose two connections are read in turn."""
+    with wire.subscriber() as stream:
+        wire.send(ACTION, samples.action("start", hands.now), 1)
+        wire.mark(stream)
+        assert steps(take(stream, 1)) == [("action", "start", 1, False)]
+        died = hands.now
+        hands.pass_ms(10)
+        wire.send(STATE, samples.state(hands.now), 1, run="two")
+        wire.send(ACTION, samples.action("update", died), 2, t_publish_mono_ns=died)
+        wire.mark(stream)
+        assert steps(take(stream, 2)) == [("action", "end", 1, True), ("state", "running", 1, False)]
+        assert stream.recv(0) is None and stream.replayed == 1
+
+
 def test_odd_but_decodable_messages_harm_nothing(samples, hands, wire):
     with wire.subscriber() as stream:
         for seq, change in enumerate([

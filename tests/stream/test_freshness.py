@@ -52,7 +52,8 @@ class Reader:
             assert kind != "start" or key not in self.open, "started twice"
             if kind == "end":
                 self.open.discard(key)
-                self.ended.add(key)
+                if data["reason"] != "liveness":  # after a silence it may come back, and end again
+                    self.ended.add(key)
             else:
                 self.open.add(key)
 
