@@ -31,7 +31,8 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
         port = free.getsockname()[1]
     endpoint, folder = f"ipc://{tmp_path}/stream", tmp_path / "kept"
     more = ["--record", str(folder), "--metrics", f"127.0.0.1:{port}", "--log", "json"]
-    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *WORDS])
+    stays_open = ["--set", "events.release_s=60"]  # so that the camera's state is still the same when it is read
+    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *stays_open, *WORDS])
     try:
         with Subscriber(endpoint, newest=False) as subscriber:
             started = wait_for(subscriber, lambda m: action("start")(m) and m.data["label"] == "squat")[-1].data
