@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,11 +9,10 @@ import pytest
 import zmq
 from hypothesis import settings
 
+from benchmarks.reliability import cases_of
 from edge_app.app.log import setup
 from edge_app.camera import fault
 from tests.running import SQUATS, repeat
-
-CASE = re.compile(r"test_[ACFPRSX]\d+_")
 
 # No deadline: how long an example takes says more of what else the machine does than of the code.
 settings.register_profile("quick", max_examples=30, deadline=None)
@@ -39,7 +37,7 @@ LONGEST = ("test_style.py", "train/encoder/test_train.py", "train/test_recipe.py
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test that is named after a case of the reliability table is one of `pytest -m fault`; live ones come first."""
     for item in items:
-        if CASE.match(item.name):
+        if cases_of(item.name):
             item.add_marker("fault")
     items.sort(key=turn)
 
