@@ -137,7 +137,7 @@ def test_a_fold_leaves_sets_out_and_measures_each_of_them(sets, tmp_path, capsys
     systems = ["--systems", "scale,fs_vae", "--seeds", "0,1", "--steps", "3", "--out", str(tmp_path / "systems")]
     assert train(["compare", "--data", str(sets), "--folds", str(out), *systems, "--threads", "1"]) == 0
     made = sorted(path.name for path in (tmp_path / "systems").iterdir())
-    assert made == ["systems.json", "systems.md", "systems.png"]
+    assert made == ["folds", "systems.json", "systems.md", "systems.png"]
     ways = json.loads((tmp_path / "systems" / "systems.json").read_text())["labs"]["ways"]
     assert list(ways) == ["cosine", "ridge", "devise", "conse", "scale", "fs_vae"]
     assert ways["scale"]["sets"]["utkinect"][1] is not None

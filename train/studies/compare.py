@@ -9,6 +9,9 @@ encoder makes of what it did see, each system is trained anew for each seed, and
 device's own ranker. "Cosine" is the encoder's own text head, with nothing trained after it; ridge, DeViSE and ConSE are
 baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best. `--fit authors`
 adds a table to the report that is there: the papers' own heads and fits on the splits (`compare_authors`).
+
+What was found on each fold is kept in `folds` beside the report, so that a later run goes on: with other folds, systems
+or seeds. The report is of all folds that lie there; those of an encoder that has changed are done anew.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +32,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from edge_app.bundles.bundle import Calibration
-from edge_app.bundles.files import whole, write_text
+from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.actions import actions
 from edge_app.ranker.labels.label import Label
@@ -44,7 +49,7 @@ from train.heads.loop import Recipe
 from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_by
 from train.models.baselines import BASELINES, Baseline
 from train.studies.compare_authors import AFFORDED, clip_features, fit_authors, summarise_authors
-from train.studies.folds import stack_over_splits
+from train.studies.folds import Duels, stack_over_splits
 from train.studies.trials import Trial, lab_trial, split_trial
 
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
@@ -78,18 +83,14 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.fit == "authors":
         add_authors(arguments, kinds, seeds, folds)
         return
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, Any]] = []
     frozen: Frozen | None = None
     for folder in folds:
-        kept = _kept(folder / "compared.json", arguments.steps)
-        wanted = [(kind, seed) for kind in kinds for seed in seeds]
-        if missing := _missing(wanted, kept):
+        kept = Kept.of(folder, arguments)
+        if missing := kept.missing(kinds, seeds):
             frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
-            for row in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept):
-                kept.append(row)
-                write_text(folder / "compared.json", json.dumps({"steps": arguments.steps, "rows": kept}) + "\n")
-        rows += [row for row in kept if (row["way"], row["seed"]) in wanted or row["way"] not in SYSTEMS]
+            for rows in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept.rows):
+                kept.add(rows)
+    rows = rows_of(arguments, kinds, seeds)
     frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
     cost = measure_costs(frozen, kinds)
     report = {
@@ -107,59 +108,108 @@ def add_authors(arguments: argparse.Namespace, kinds: list[str], seeds: list[int
     """
     from train.studies.compare_report import write
 
-    path = arguments.out / "systems.json"
     splits = [folder for folder in folds if "split" in json.loads((folder / "fold.json").read_text())[0]]
+    kept = [Kept.of(folder, arguments) for folder in splits]
+    count = len({*kept_folds(arguments), *(own.path for own in kept)})
+    path = arguments.out / "systems.json"
     report = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     before = report.get("splits", {"folds": 0, "ways": {}})
-    if not splits or before["folds"] != len(splits) or set(kinds) - set(before["ways"]):
+    if not splits or before["folds"] != count or set(kinds) - set(before["ways"]):
         found = f"{before['folds']} splits of {', '.join(before['ways']) or 'nothing'} found"
-        raise UsageError(f"{path}: {found}, {len(splits)} of {', '.join(kinds)} expected; first run --fit ours on them")
-    rows: list[dict[str, Any]] = []
-    for folder in splits:
-        kept = _kept(folder / "authors.json", arguments.steps)
-        wanted = [(kind, seed) for kind in kinds for seed in seeds]
-        if missing := _missing(wanted, kept):
+        raise UsageError(f"{path}: {found}, {count} of {', '.join(kinds)} expected; first run --fit ours on them")
+    for folder, own in zip(splits, kept, strict=True):
+        if missing := own.missing(kinds, seeds):
             given = clip_features(folder / "encoder.pt", arguments.data)
             for kind, seed in missing:
                 row = {"fold": folder.name, "way": kind, "seed": seed}
-                kept.append(row | fit_authors(kind, *given, seed, arguments.steps))
-                print(kept[-1], flush=True)
-                write_text(folder / "authors.json", json.dumps({"steps": arguments.steps, "rows": kept}) + "\n")
-        rows += [row for row in kept if (row["way"], row["seed"]) in wanted]
-    write(report | {"authors": summarise_authors(rows)}, arguments.out)
+                own.add([row | fit_authors(kind, *given, seed, arguments.steps)])
+                print(own.rows[-1], flush=True)
+    write(report | {"authors": summarise_authors(rows_of(arguments, kinds, seeds))}, arguments.out)
 
 
-def _missing(wanted: list[tuple[str, int]], kept: list[dict[str, Any]]) -> list[tuple[str, int]]:
-    return [pair for pair in wanted if pair not in {(row["way"], row["seed"]) for row in kept}]
+@dataclass
+class Kept:
+    """What was found on a fold with its encoder and so many steps: nothing is trained twice."""
+
+    path: Path
+    encoder: str
+    steps: int | None
+    rows: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, folder: Path, arguments: argparse.Namespace) -> Kept:
+        path = arguments.out / "folds" / f"{folder.name}-{arguments.fit}.json"
+        kept = cls(path, sha256((folder / "encoder.pt").read_bytes()).hexdigest()[:12], arguments.steps, [])
+        if path.is_file():
+            found = json.loads(path.read_text("utf-8"))
+            if (found["encoder"], found["steps"]) == (kept.encoder, kept.steps):
+                kept.rows = found["rows"]
+        return kept
+
+    def missing(self, kinds: list[str], seeds: list[int]) -> list[tuple[str, int]]:
+        there = {(row["way"], row["seed"]) for row in self.rows}
+        return [(kind, seed) for kind in kinds for seed in seeds if (kind, seed) not in there]
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        self.rows += rows
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        told = ",\n".join(json.dumps(row) for row in self.rows)
+        head = json.dumps({"encoder": self.encoder, "steps": self.steps})
+        write_text(self.path, f'{head[:-1]}, "rows": [\n{told}\n]}}\n')
 
 
-def _kept(path: Path, steps: int | None) -> list[dict[str, Any]]:
-    """Rows of an earlier run with as many steps: nothing is trained twice, and a system can be added later."""
-    if not path.is_file():
-        return []
-    found = json.loads(path.read_text("utf-8"))
-    return found["rows"] if found["steps"] == steps else []
+def kept_folds(arguments: argparse.Namespace) -> list[Path]:
+    return sorted((arguments.out / "folds").glob(f"*-{arguments.fit}.json"))
+
+
+def rows_of(arguments: argparse.Namespace, kinds: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """The wanted systems' rows, and the baselines', of all folds that were kept.
+
+    Raises:
+        UsageError: one of them lacks some.
+    """
+    wanted, rows = {(kind, seed) for kind in kinds for seed in seeds}, []
+    for path in kept_folds(arguments):
+        own = json.loads(path.read_text("utf-8"))["rows"]
+        if lacking := wanted - {(row["way"], row["seed"]) for row in own}:
+            kind, seed = min(lacking)
+            raise UsageError(f"{path}: {kind} with seed {seed} is missing; name the fold's folder in --folds")
+        rows += [row for row in own if (row["way"], row["seed"]) in wanted or row["way"] not in SYSTEMS]
+    return rows
 
 
 def _compare(
     folder: Path, frozen: Frozen, data: Path, wanted: list[tuple[str, int]], steps: int | None, baseline: bool
-) -> Iterable[dict[str, Any]]:
-    """A row for each way, seed and trial of a fold. Energies are kept beside the fold."""
+) -> Iterable[list[dict[str, Any]]]:
+    """Of each way and seed a row for each trial of a fold."""
     text, trials = TextEncoder(), []
     for told in json.loads((folder / "fold.json").read_text()):
         trial = split_trial(frozen.saved, data) if "split" in told else lab_trial(told["set"], data)
         table = build_table([Label(name) for name in trial.names], text, 0)
         trials.append((told, trial, table, *_features(frozen, trial)))
     for way, seed, energies in _ways(frozen, wanted, steps, baseline):
+        rows = []
         for told, trial, table, features, clip in trials:
             means = item_means(energies(features, table), clip)
             row = {"fold": folder.name, "way": way, "seed": seed, **_accuracies(means, trial)}
-            path = folder / f"energies-{told.get('set', 'split')}-{way}-{seed}.npz"
-            with whole(path) as partial:
-                np.savez_compressed(partial, energies=means, truth=trial.truth, unseen=trial.unseen)
-            row |= {"set": told["set"]} if "set" in told else {"energies": str(path)}
-            print({key: value for key, value in row.items() if key != "energies"}, flush=True)
-            yield row
+            row |= {"set": told["set"]} if "set" in told else {}
+            print(row, flush=True)
+            rows.append(row if "set" in row else row | told_of(Duels.of(means, trial.truth, trial.unseen)))
+        yield rows
+
+
+FLAGS = ("of_unseen", "right")
+
+
+def told_of(duels: Duels) -> dict[str, Any]:
+    """As JSON, in few letters."""
+    flags = {name: "".join("01"[int(flag)] for flag in getattr(duels, name)) for name in FLAGS}
+    return flags | {"truth": duels.truth.tolist(), "gap": duels.gap.round(4).tolist()}
+
+
+def duels_of(row: dict[str, Any]) -> Duels:
+    flags = {name: np.array(list(row[name])) == "1" for name in FLAGS}
+    return Duels(truth=np.array(row["truth"]), gap=np.array(row["gap"]), **flags)
 
 
 def _features(frozen: Frozen, trial: Trial) -> tuple[np.ndarray, np.ndarray]:
@@ -227,7 +277,7 @@ def _accuracies(energies: np.ndarray, trial: Trial) -> dict[str, float]:
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Mean and spread over seeds of the mean over folds, for splits with GZSL, and for laboratories."""
     found: dict[str, Any] = {}
-    splits, labs = [r for r in rows if "energies" in r], [r for r in rows if "set" in r]
+    splits, labs = [r for r in rows if "gap" in r], [r for r in rows if "set" in r]
     for part, own in (("splits", splits), ("labs", labs)):
         if not own:
             continue
@@ -257,11 +307,7 @@ def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
     """Seen, unseen and harmonic mean, plain and with seen energies raised: mean over splits, spread over seeds."""
     figures: dict[str, list[list[float]]] = {"gzsl": [], "stacked": []}
     for rows in by_seed.values():
-        kept = []
-        for row in rows:
-            with np.load(row["energies"]) as data:
-                kept.append((data["energies"], data["truth"], data["unseen"]))
-        for name, points in zip(figures, stack_over_splits(kept)[:2], strict=True):
+        for name, points in zip(figures, stack_over_splits([duels_of(row) for row in rows])[:2], strict=True):
             figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
     keys = ("seen", "unseen", "harmonic")
     return {

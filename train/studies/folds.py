@@ -42,10 +42,9 @@ from train.__main__ import main as verb
 from train.data.clips import SETS, Clip, clip_windows, load_concepts
 from train.data.extract import parse_shard
 from train.encoder.frozen import encode_clips, load_encoder
-from train.evaluate.metrics import harmonic, item_means, score, shuffled_top1
+from train.evaluate.metrics import class_mean, harmonic, item_means, score, shuffled_top1
 from train.evaluate.report import folds_table, summarise_folds
 from train.heads.systems import load_heads
-from train.papers.gzsl import seen_and_unseen
 from train.studies.trials import lab_trial, split_trial
 
 GROUPS = "msr_action3d+penn_action,kinder_gator+utkinect,nw_ucla+bandai_namco"
@@ -191,17 +190,44 @@ def _measure_split(fold: Fold, folder: Path, data: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-Energies = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of a split: `[N, K]`, the truth, int `[N]`, and which classes are unseen, bool `[K]`."""
 Point = tuple[float, float]
 """Class-mean top-1 of seen and of unseen classes."""
 
 
-def stack_over_splits(splits: Sequence[Energies]) -> tuple[list[Point], list[Point], list[float]]:
+@dataclass(frozen=True)
+class Duels:
+    """Of each clip of a split, the best seen class against the best unseen one: all that raising seen energies needs.
+
+    truth: int `[N]`. of_unseen: bool `[N]`, clips of unseen classes. gap: float `[N]`, the lowest energy of unseen
+    classes less the lowest of seen ones. right: bool `[N]`, whether the best of the clip's own kind is its class.
+    """
+
+    truth: np.ndarray
+    of_unseen: np.ndarray
+    gap: np.ndarray
+    right: np.ndarray
+
+    @classmethod
+    def of(cls, energies: np.ndarray, truth: np.ndarray, unseen: np.ndarray) -> Duels:
+        """energies: `[N, K]`, lower is better; truth: int `[N]`; unseen: bool `[K]`."""
+        columns = [np.flatnonzero(kind) for kind in (~unseen, unseen)]
+        seen, novel = (own[energies[:, own].argmin(axis=1)] for own in columns)
+        rows, of_unseen = np.arange(len(truth)), unseen[truth]
+        gap = energies[rows, novel] - energies[rows, seen]
+        return cls(truth, of_unseen, gap, np.where(of_unseen, novel, seen) == truth)
+
+    def point(self, raised: float = 0.0) -> Point:
+        """Accuracies with seen energies raised."""
+        hits = self.right & ((self.gap < raised) == self.of_unseen)
+        seen, unseen = (class_mean(hits[own], self.truth[own]) for own in (~self.of_unseen, self.of_unseen))
+        return seen, unseen
+
+
+def stack_over_splits(splits: Sequence[Duels]) -> tuple[list[Point], list[Point], list[float]]:
     """Plain points, those with seen energies raised by what the *other* splits like best, and by how much."""
-    gaps = [e[:, unseen].min(axis=1) - e[:, ~unseen].min(axis=1) for e, _, unseen in splits]
-    grid = np.append(0.0, np.quantile(np.concatenate(gaps), np.linspace(0, 1, 51)).clip(min=0) + 1e-9)
-    curves = [[seen_and_unseen(*arrays, float(raised)) for raised in grid] for arrays in splits]
+    gaps = np.concatenate([split.gap for split in splits])
+    grid = np.append(0.0, np.quantile(gaps, np.linspace(0, 1, 51)).clip(min=0) + 1e-9)
+    curves = [[split.point(float(raised)) for raised in grid] for split in splits]
     means = np.array([[harmonic(*point) for point in curve] for curve in curves])
     others = [np.delete(means, i, axis=0) for i in range(len(splits))]
     best = [int(rest.mean(axis=0).argmax()) if len(rest) else 0 for rest in others]
@@ -211,10 +237,10 @@ def stack_over_splits(splits: Sequence[Energies]) -> tuple[list[Point], list[Poi
 
 def stacked(rows: list[dict[str, Any]], out: Path) -> list[dict[str, Any]]:
     """The splits' rows with GZSL figures, plain and with the constant that the other splits like best."""
-    kept: list[Energies] = []
+    kept: list[Duels] = []
     for row in rows:
         with np.load(out / f"split-{row['split']}" / "fold.npz") as data:
-            kept.append((data["energies"], data["truth"], data["unseen"]))
+            kept.append(Duels.of(data["energies"], data["truth"], data["unseen"]))
     if not rows:
         return rows
     for row, plain, raised, by in zip(rows, *stack_over_splits(kept), strict=True):

@@ -82,6 +82,7 @@ def test_the_table_joins_the_report_of_our_fit_and_nothing_is_fitted_twice(given
     fold.mkdir(parents=True)
     out.mkdir()
     (fold / "fold.json").write_text('[{"split": 0}]')
+    (fold / "encoder.pt").write_bytes(b"a")
     words = ["compare", "--data", "none", "--folds", str(fold.parent), "--out", str(out), "--systems", "scale"]
     words += ["--fit", "authors", "--seeds", "0,1", "--steps", "3", "--threads", "1"]
     monkeypatch.setattr(compare, "clip_features", lambda encoder, data: given)
@@ -101,6 +102,12 @@ def test_the_table_joins_the_report_of_our_fit_and_nothing_is_fitted_twice(given
     monkeypatch.setattr(compare, "fit_authors", None)
     assert main(words) == 0
     assert json.loads((out / "systems.json").read_text()) == report
+    (fold / "encoder.pt").write_bytes(b"another")
+    anew = {"steps": 3, "published": 20_000, "epochs": 1, "last": 0.25, "best": 0.25, "best_epoch": 1}
+    monkeypatch.setattr(compare, "fit_authors", lambda *given: anew)
+    assert main(words) == 0
+    changed = json.loads((out / "systems.json").read_text())["authors"]["systems"]["scale"]
+    assert changed["last"] == [0.25, 0.0], "what another encoder gave is not kept"
 
 
 def test_features_of_a_clip_are_means_over_its_windows_and_the_withheld_classes_alone_are_tested(monkeypatch):

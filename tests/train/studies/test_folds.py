@@ -5,7 +5,8 @@ import pytest
 
 from train.data.clips import Clip
 from train.encoder.train import held_people
-from train.studies.folds import all_folds, harmonic, seen_and_unseen, stacked
+from train.papers.gzsl import seen_and_unseen
+from train.studies.folds import Duels, all_folds, harmonic, stacked
 
 CONCEPTS = [f"c{i}" for i in range(30)]
 
@@ -44,6 +45,14 @@ def test_raising_seen_energies_trades_seen_for_unseen():
     assert seen_and_unseen(ENERGIES, TRUTH, UNSEEN, 5.0) == (0.0, 1.0)
     assert harmonic(1.0, 0.5) == pytest.approx(2 / 3)
     assert harmonic(0.0, 0.0) == 0.0
+
+
+def test_duels_give_what_all_energies_give():
+    rng = np.random.default_rng(0)
+    energies, truth, unseen = rng.normal(size=(300, 9)), rng.integers(0, 9, 300), np.arange(9) % 3 == 0
+    duels = Duels.of(energies, truth, unseen)
+    for raised in (0.0, 0.4, 1.1, 9.0):
+        assert duels.point(raised) == seen_and_unseen(energies, truth, unseen, raised)
 
 
 def test_the_constant_of_a_split_is_chosen_by_the_others(tmp_path):
