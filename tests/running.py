@@ -67,6 +67,11 @@ def action(kind: str) -> Callable[[Message], bool]:
     return lambda message: message.topic.endswith("/action") and message.data["type"] == kind
 
 
+def is_open(message: Message, label: str | None = None) -> bool:
+    """An action goes on: a test that connects after its only start hears of it by its updates."""
+    return (action("start")(message) or action("update")(message)) and label in (None, message.data["label"])
+
+
 def state(name: str) -> Callable[[Message], bool]:
     return lambda message: message.kind == "state" and message.data["state"] == name and not message.data.get("cached")
 

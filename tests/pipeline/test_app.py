@@ -20,6 +20,7 @@ from tests.running import (
     children,
     closed,
     interruptible,
+    is_open,
     repeat,
     running,
     wait_for,
@@ -43,11 +44,7 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
         running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", *more) as process,
         Subscriber(endpoint, topics=("v1/",), newest=False) as subscriber,
     ):
-
-        def squats(message) -> bool:  # one that connects late hears the update alone; half a squat may be a bow
-            return (action("start")(message) or action("update")(message)) and message.data["label"] == "squat"
-
-        start = wait_for(subscriber, squats, ledger=ledger)[-1].data
+        start = wait_for(subscriber, is_open, ledger=ledger)[-1].data
         assert start["provider"] == "onnxruntime-cpu"
         assert start["onset_mono_ns"] < start["t_capture_mono_ns"] <= start["t_publish_mono_ns"]
         assert start["age_ms"] <= 1000
@@ -122,7 +119,7 @@ def test_F8_a_closed_terminal_ends_what_is_open(endpoint, squats):
         running(endpoint, squats, *more, start_new_session=True, preexec_fn=interruptible) as process,
         Subscriber(endpoint, newest=False) as subscriber,
     ):
-        wait_for(subscriber, lambda m: action("start")(m) or action("update")(m), ledger=ledger)
+        wait_for(subscriber, is_open, ledger=ledger)
         os.killpg(process.pid, signal.SIGHUP)
         wait_for(subscriber, lambda m: action("end")(m) and m.data["reason"] == "stopped", ledger=ledger)
         assert closed(subscriber, ledger) and not ledger.wrong

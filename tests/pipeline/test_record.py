@@ -16,7 +16,7 @@ import pytest
 from edge_app.camera.recording import read_recording, segments
 from edge_app.client import Subscriber
 from edge_app.types import Poses
-from tests.running import START_S, action, wait_for
+from tests.running import START_S, is_open, wait_for
 
 APP = [sys.executable, "-m", "edge_app"]
 WORDS = ["--labels", "squat, clap", "--runtime", "onnxruntime"]
@@ -35,7 +35,7 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) ->
     process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *stays_open, *WORDS])
     try:
         with Subscriber(endpoint, newest=False) as subscriber:
-            started = wait_for(subscriber, lambda m: action("start")(m) and m.data["label"] == "squat")[-1].data
+            started = wait_for(subscriber, lambda m: is_open(m, "squat"))[-1].data
             figures = wait_for(subscriber, status("recording"))[-1].data
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
