@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 PHRASE = 8
@@ -149,9 +149,10 @@ def _spaced(name: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", re.sub(r"['’]s\b", "", text)))
 
 
-def _reduced(name: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def _reduced(name: str) -> tuple[str, ...]:
     words = [word for word in re.sub(_WHO, "", _spaced(name)).split() if word not in _SMALL]
-    return re.sub(r"\b(left|right|other) (?=(hand|arm|leg|foot)\b)", "", " ".join(words)).split()
+    return tuple(re.sub(r"\b(left|right|other) (?=(hand|arm|leg|foot)\b)", "", " ".join(words)).split())
 
 
 def _stem(word: str) -> str:
