@@ -22,7 +22,7 @@ from edge_app.types import Poses
 START_S = 60.0
 LABELS = "squat, wave one hand, clap, bow, jump"
 SQUATS = Path(__file__).parent / "faults" / "squats.mcap"
-"""Eight seconds of the drawn person through MediaPipe, without a seam between the end and the beginning."""
+"""Eight seconds of the drawn person through MediaPipe at 15 fps, without a seam between the end and the beginning."""
 
 
 @contextmanager

@@ -7,8 +7,6 @@ weights' own input statistics and from what it then says of videos whose action 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -31,7 +29,7 @@ FACE = {
     "nose": (-0.005, 0.016, -0.124), "left_eye": (-0.017, 0.046, -0.095), "right_eye": (0.015, 0.044, -0.096),
     "left_ear": (-0.074, 0.001, 0.0), "right_ear": (0.074, -0.001, 0.0),
 }  # fmt: skip
-TOES = {"left": (-0.007, -0.056, -0.111), "right": (0.019, -0.06, -0.112)}
+TOES = {"right": (0.019, -0.06, -0.112), "left": (-0.007, -0.056, -0.111)}
 """Face from the head, toes from the ankles, in metres along the body's own axes (right, up or the shin, back): medians
 over the public videos."""
 
@@ -55,11 +53,18 @@ class WebTeacher(nn.Module):
 
     standing: Tensor
     rest: Tensor
+    near: Tensor
+    up: Tensor
+    side: Tensor
+    spine: Tensor
+    lean: Tensor
+    offset_by: Tensor
 
     def __init__(self, model: ShiftGCN, steps: int) -> None:
         super().__init__()
         model = model.eval()
-        self.register_buffer("standing", standing(), persistent=False)
+        for name, value in {"standing": standing(), **layout()}.items():
+            self.register_buffer(name, value, persistent=False)
         with torch.inference_mode():
             nobody = [model.body(torch.zeros(1, 3, CLIP, model.config.joints), slot) for slot in (0, 1)]
         rest = ((1 - FILLED) * nobody[0] + nobody[1]) / 2
@@ -84,25 +89,10 @@ class WebTeacher(nn.Module):
         """VIBE's 25 joints in a camera's axes (x to the right, y down, z away), metres: `[B, T, 25, 3]`."""
         xyz, seen = window[..., :3], window[..., 3:]
         xyz = (xyz - xyz[:, :, :1]) * seen + self.standing * (1 - seen)
-        at = dict(zip(CORE15.joints, xyz.unbind(dim=2), strict=True))
-        up = at["neck"] - at["pelvis"]
-        shoulders, hips = (at[f"right_{name}"] - at[f"left_{name}"] for name in ("shoulder", "hip"))
-        axes = body_axes(at["head"] - at["neck"] + 0.05 * functional.normalize(up, dim=-1), shoulders)
-        face = [at["head"] + placed(axes, offset) for offset in FACE.values()]
-        toes = [
-            at[f"{side}_ankle"] + placed(body_axes(at[f"{side}_knee"] - at[f"{side}_ankle"], hips), TOES[side])
-            for side in ("right", "left")
-        ]
-        middle = (at["left_shoulder"] + at["right_shoulder"]) / 2
-        thorax = middle + 0.13 * (at["head"] - middle)
-        neck = at["head"] - thorax
-        arms, legs = (
-            [at[f"{side}_{joint}"] for side in ("right", "left") for joint in joints]
-            for joints in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
-        )
-        trunk = [at["pelvis"] + 0.6 * (thorax - at["pelvis"]), at["pelvis"]]
-        head = [thorax + 1.68 * neck, thorax + 1.37 * neck, *face, thorax, thorax + 0.31 * neck]
-        body = torch.stack([*head, *arms, *trunk, *legs, *toes], dim=2)
+        up = functional.normalize(self.up @ xyz + self.lean * functional.normalize(self.spine @ xyz, dim=-1), dim=-1)
+        back = functional.normalize(torch.linalg.cross(self.side @ xyz, up), dim=-1)
+        axes = torch.cat([torch.linalg.cross(up, back), up, back], dim=2)
+        body = self.near @ xyz + self.offset_by @ axes
         return body * body.new_tensor([-1.0, -1.0, 1.0]) + body.new_tensor(PELVIS)
 
 
@@ -117,16 +107,34 @@ class BesideWeb(nn.Module):
         return torch.cat([self.encoder(window), self.teacher(window)], dim=1)
 
 
-def body_axes(up: Tensor, side: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Unit vectors to the own right, up and back: of directions `[..., 3]` up, and roughly to the right."""
-    up = functional.normalize(up, dim=-1)
-    back = functional.normalize(torch.linalg.cross(side, up), dim=-1)
-    return torch.linalg.cross(up, back), up, back
+def layout() -> dict[str, Tensor]:
+    """What `bodies` multiplies joints by.
 
-
-def placed(axes: Sequence[Tensor], offset: Sequence[float]) -> Tensor:
-    x, y, z = (axis * part for axis, part in zip(axes, offset, strict=True))
-    return x + y + z
+    near: `[25, 15]`, where joints are, or the joint that they are a given way from. up, side: `[3, 15]`, directions up,
+    and roughly to the right, of the head, the right foot and the left one; spine: `[1, 15]`, of which `lean`, `[3, 1]`,
+    is added to up. offset_by: `[25, 9]`, of each joint along the axes right, up, back of the three.
+    """
+    at = dict(zip(CORE15.joints, torch.eye(len(CORE15.joints)), strict=True))
+    shoulders, hips = (at[f"right_{name}"] - at[f"left_{name}"] for name in ("shoulder", "hip"))
+    shins = [at[f"{side}_knee"] - at[f"{side}_ankle"] for side in TOES]
+    thorax = 0.87 * (at["left_shoulder"] + at["right_shoulder"]) / 2 + 0.13 * at["head"]
+    neck = at["head"] - thorax
+    arms, legs = (
+        [at[f"{side}_{joint}"] for side in TOES for joint in joints]
+        for joints in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+    )
+    trunk = [at["pelvis"] + 0.6 * (thorax - at["pelvis"]), at["pelvis"]]
+    head = [thorax + 1.68 * neck, thorax + 1.37 * neck, *[at["head"]] * len(FACE), thorax, thorax + 0.31 * neck]
+    near = torch.stack([*head, *arms, *trunk, *legs, *(at[f"{side}_ankle"] for side in TOES)])
+    offsets = torch.zeros(len(near), 3, 3)  # joint, axis, whose axes
+    offsets[2 : 2 + len(FACE), :, 0] = torch.tensor([*FACE.values()])
+    for foot, offset in enumerate(TOES.values(), 1):
+        offsets[len(near) - 3 + foot, :, foot] = torch.tensor(offset)
+    return {
+        "near": near, "up": torch.stack([at["head"] - at["neck"], *shins]),
+        "side": torch.stack([shoulders, hips, hips]), "offset_by": offsets.flatten(1),
+        "spine": (at["neck"] - at["pelvis"])[None], "lean": torch.tensor([[0.05], [0.0], [0.0]]),
+    }  # fmt: skip
 
 
 def affine(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
