@@ -50,7 +50,7 @@ def arguments(tmp_path, monkeypatch, exported) -> list[str]:
     monkeypatch.setattr("export.bundle.actions", lambda: few)
     monkeypatch.setattr("export.bundle.export_encoder", exported)
     torch.manual_seed(0)
-    config = EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), feature=16)
+    config = EncoderConfig(trunk_width=16, trunk_strides=(2, 1), feature=16)
     encoder = {f"encoder.{name}": value for name, value in EdgeEncoder(config).state_dict().items()}
     torch.save(
         {

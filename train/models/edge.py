@@ -1,15 +1,12 @@
-"""The edge encoder: a small network over `core15` windows, in three parts that a config chooses.
+"""The edge encoder: a small network over `core15` windows, in two parts.
 
-Graph blocks, after ST-GCN (Yan et al. 2018) with learned adjacencies as in ST-GCN++ (Duan et al. 2022), or after
-CTR-GCN (Chen et al. 2021) with an adjacency of its own for each channel group and clip. Then the joints are laid side
-by side or averaged. Then a trunk over time: convolutions, or attention. `ENCODERS` names the combinations
-to compare (train/EXPERIMENTS.md). Widths, inputs and the masked pooling are ours. One `matmul` per adjacency: ONNX
-Runtime runs that faster than `einsum`.
+The joints are laid side by side, then a trunk runs over time: convolutions, or attention. `ENCODERS` names the
+combinations. Widths, inputs and the masked pooling are ours. Graph convolutions before the trunk, after ST-GCN and
+CTR-GCN, cost five times as much or more and were no better (train/EXPERIMENTS.md, 11 to 16).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,126 +14,31 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from edge_app.window.skeleton import LAYOUTS, Skeleton
+from edge_app.window.skeleton import LAYOUTS
 
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """graph: channels, strides over time and temporal kernel of the graph blocks; refined: CTR-GCN's kind of graph.
+    """trunk: width and strides of its blocks.
 
-    side_by_side: joints become channels; else they are averaged. trunk: width and strides of its blocks;
     attention: blocks of self-attention instead of convolutions (the strides are then those of one convolution before).
     """
 
     skeleton: str = "core15"
     steps: int = 32
-    graph_widths: tuple[int, ...] = (32, 48)
-    graph_strides: tuple[int, ...] = (1, 2)
-    graph_kernel: int = 5
-    refined: bool = False
-    side_by_side: bool = True
-    trunk_width: int = 224
-    trunk_strides: tuple[int, ...] = (1, 2)
+    trunk_width: int = 144
+    trunk_strides: tuple[int, ...] = (2, 1, 2)
     attention: bool = False
     feature: int = 256
     dropout: float = 0.1
 
 
 ENCODERS = {
-    "graph-conv": EncoderConfig(),
-    "conv": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=208, trunk_strides=(2, 1, 2)),
-    "conv-small": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=144, trunk_strides=(2, 1, 2)),
-    "attention": EncoderConfig(
-        graph_widths=(), graph_strides=(), trunk_width=144, trunk_strides=(2, 1, 1, 1), attention=True
-    ),
-    "st-gcn": EncoderConfig(
-        graph_widths=(64, 64, 96, 96, 128, 128), graph_strides=(2, 1, 1, 2, 1, 1), side_by_side=False, trunk_strides=()
-    ),
-    "ctr-gcn": EncoderConfig(
-        graph_widths=(48, 48, 64, 96, 96), graph_strides=(2, 1, 1, 2, 1), refined=True, side_by_side=False,
-        trunk_strides=(),
-    ),
-}  # fmt: skip
+    "conv": EncoderConfig(trunk_width=208),
+    "conv-small": EncoderConfig(),
+    "attention": EncoderConfig(trunk_strides=(2, 1, 1, 1), attention=True),
+}
 """By name; what each is worth, where it was measured, is in train/EXPERIMENTS.md."""
-
-
-def adjacencies(skeleton: Skeleton) -> Tensor:
-    """Self, towards the root, away from it: `[3, J, J]`, rows normalized (the spatial partition of ST-GCN)."""
-    joints = len(skeleton.joints)
-    inward = torch.zeros(joints, joints)
-    for child, parent in enumerate(skeleton.parents):
-        if child != parent:
-            inward[child, parent] = 1
-    stack = torch.stack([torch.eye(joints), inward, inward.T])
-    return stack / stack.sum(-1, keepdim=True).clamp(min=1)
-
-
-def _convolution(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    """Over time, joint by joint, then normalized."""
-    convolution = nn.Conv2d(inputs, outputs, (kernel, 1), (stride, 1), (kernel // 2, 0), bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
-
-
-class GraphBlock(nn.Module):
-    """Graph convolution with fixed and learned adjacency, then a temporal convolution; residual."""
-
-    graph: Tensor
-
-    def __init__(self, inputs: int, outputs: int, stride: int, kernel: int, graph: Tensor) -> None:
-        super().__init__()
-        self.kinds = len(graph)
-        self.register_buffer("graph", graph)
-        self.learned = nn.Parameter(torch.zeros_like(graph))
-        self.spatial = nn.Conv2d(inputs, outputs * self.kinds, 1, bias=False)
-        self.norm = nn.BatchNorm2d(outputs)
-        self.temporal = _convolution(outputs, outputs, kernel, stride)
-        self.residual = _convolution(inputs, outputs, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        graph = self.graph + self.learned
-        parts = self.spatial(x).chunk(self.kinds, dim=1)
-        y = sum(torch.matmul(part, graph[k].T) for k, part in enumerate(parts))
-        return torch.relu(self.temporal(torch.relu(self.norm(y))) + self.residual(x))
-
-
-class RefinedGraph(nn.Module):
-    """Channel-wise topology refinement of CTR-GCN for one adjacency: `[B, C, T, J] -> [B, O, T, J]`.
-
-    The adjacency is the shared one plus, for each group of channels and each clip, alpha times the tanh of pairwise
-    differences of pooled joint features (CTR-GCN, equations 4 to 6; groups instead of single channels are ours).
-    """
-
-    def __init__(self, inputs: int, outputs: int, groups: int = 8) -> None:
-        super().__init__()
-        self.groups = groups
-        self.query, self.key = nn.Linear(inputs, groups), nn.Linear(inputs, groups)
-        self.alpha = nn.Parameter(torch.zeros(1))
-        self.spatial = nn.Conv2d(inputs, outputs, 1, bias=False)
-
-    def forward(self, x: Tensor, graph: Tensor) -> Tensor:
-        joints = x.mean(dim=2).transpose(1, 2)
-        pairs = torch.tanh(self.query(joints)[:, :, None] - self.key(joints)[:, None])
-        topology = graph + self.alpha * pairs.permute(0, 3, 1, 2)
-        y = self.spatial(x)
-        batch, channels, steps, count = y.shape
-        y = y.reshape(batch, self.groups, -1, count)
-        return torch.matmul(y, topology.transpose(2, 3)).reshape(batch, channels, steps, count)
-
-
-class RefinedBlock(nn.Module):
-    """As `GraphBlock`, with refined adjacencies."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, kernel: int, graph: Tensor) -> None:
-        super().__init__()
-        self.graph = nn.Parameter(graph.clone())
-        self.parts = nn.ModuleList(RefinedGraph(inputs, outputs) for _ in graph)
-        self.norm = nn.BatchNorm2d(outputs)
-        self.temporal = _convolution(outputs, outputs, kernel, stride)
-        self.residual = _convolution(inputs, outputs, 1, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = torch.stack([part(x, self.graph[k]) for k, part in enumerate(self.parts)]).sum(dim=0)
-        return torch.relu(self.temporal(torch.relu(self.norm(y))) + self.residual(x))
 
 
 class TrunkBlock(nn.Module):
@@ -185,25 +87,17 @@ class EdgeEncoder(nn.Module):
         self.config = config
         self.feature = config.feature
         skeleton = LAYOUTS[config.skeleton]
-        joints, graph = len(skeleton.joints), adjacencies(skeleton)
+        laid = self.channels * len(skeleton.joints)
         self.neck = skeleton.torso[1]
         self.register_buffer("parents", torch.tensor(skeleton.parents), persistent=False)
-        self.input_norm = nn.BatchNorm1d(self.channels * joints)
-        widths = (self.channels, *config.graph_widths)
-        block = RefinedBlock if config.refined else GraphBlock
-        self.graph_blocks = nn.ModuleList(
-            block(widths[i], widths[i + 1], stride, config.graph_kernel, graph)
-            for i, stride in enumerate(config.graph_strides)
-        )
-        laid = widths[-1] * joints if config.side_by_side else widths[-1]
+        self.input_norm = nn.BatchNorm1d(laid)
         self.flatten = nn.Sequential(
             nn.Conv1d(laid, config.trunk_width, 1, bias=False), nn.BatchNorm1d(config.trunk_width),
             nn.ReLU(), nn.Dropout(config.dropout),
         )  # fmt: skip
         if config.attention:
-            steps = config.steps // math.prod(config.graph_strides)
             first, depth = config.trunk_strides[0], len(config.trunk_strides)
-            self.trunk: nn.Module = AttentionTrunk(config.trunk_width, steps, first, depth, config.dropout)
+            self.trunk: nn.Module = AttentionTrunk(config.trunk_width, config.steps, first, depth, config.dropout)
         else:
             self.trunk = nn.Sequential(
                 *(TrunkBlock(config.trunk_width, stride, config.dropout) for stride in config.trunk_strides)
@@ -235,11 +129,7 @@ class EdgeEncoder(nn.Module):
 
     def over_time(self, x: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
         """The trunk's features of `normalized` inputs, `[B, W, S]`, and 1 where anything was seen, `[B, 1, S]`."""
-        for block in self.graph_blocks:
-            x = block(x)
-        batch = x.shape[0]
-        x = x.permute(0, 1, 3, 2).reshape(batch, -1, x.shape[2]) if self.config.side_by_side else x.mean(dim=3)
-        x = self.trunk(self.flatten(x))
+        x = self.trunk(self.flatten(x.permute(0, 1, 3, 2).reshape(x.shape[0], -1, x.shape[2])))
         return x, seen(window, x.shape[2])
 
     def pooled(self, x: Tensor, present: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from train.encoder.frozen import load_encoder
 from train.encoder.train import TextAlignedEncoder
 from train.models.edge import EncoderConfig
 
-SMALL = EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2,), feature=12)
+SMALL = EncoderConfig(trunk_width=16, trunk_strides=(2,), feature=12)
 CONCEPTS = ["wave one hand", "squat", "run"]
 
 

@@ -23,23 +23,11 @@ from train.models.edge import (
     Detailed,
     EdgeEncoder,
     EncoderConfig,
-    RefinedGraph,
-    adjacencies,
 )
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
-SMALL = EncoderConfig(graph_widths=(8, 12), trunk_width=16, feature=10)
-KINDS = {
-    "graph-conv": SMALL,
-    "conv": EncoderConfig(graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), feature=10),
-    "attention": EncoderConfig(
-        graph_widths=(), graph_strides=(), trunk_width=16, trunk_strides=(2, 1), attention=True, feature=10
-    ),
-    "st-gcn": EncoderConfig(graph_widths=(8, 16), side_by_side=False, trunk_width=16, trunk_strides=(), feature=10),
-    "ctr-gcn": EncoderConfig(
-        graph_widths=(8, 16), refined=True, side_by_side=False, trunk_width=16, trunk_strides=(), feature=10
-    ),
-}  # fmt: skip
+SMALL = EncoderConfig(trunk_width=16, trunk_strides=(2, 1), feature=10)
+KINDS = {"conv": SMALL, "attention": dataclasses.replace(SMALL, attention=True)}
 
 
 def windows(count: int = 3) -> torch.Tensor:
@@ -69,20 +57,6 @@ def test_features_do_not_depend_on_the_batch_or_on_what_hidden_joints_hold(confi
         torch.testing.assert_close(encoder(noisy), both, atol=1e-4, rtol=1e-3)
 
 
-def test_a_refined_graph_begins_as_the_plain_one_and_then_differs_from_clip_to_clip():
-    block, graph = RefinedGraph(4, 8), adjacencies(CORE15)[1]
-    x = torch.randn(2, 4, 6, 15)
-    torch.testing.assert_close(block(x, graph), block.spatial(x) @ graph.T)
-    block.alpha.data.fill_(1.0)
-    joints = x.mean(dim=2)
-    only = block(x, torch.zeros(15, 15))
-    expected = sum(
-        torch.tanh(block.query(joints[1, :, 3]) - block.key(joints[1, :, k]))[5] * block.spatial(x)[1, 5, :, k]
-        for k in range(15)
-    )
-    torch.testing.assert_close(only[1, 5, :, 3], expected)
-
-
 def test_what_a_set_does_not_show_is_no_rival_within_it():
     logits, concept = torch.tensor([[2.0, 1.0, 5.0], [0.0, 3.0, 1.0]]), torch.tensor([0, 1])
     beside = torch.tensor([[True, True, False], [True, True, True]])
@@ -100,23 +74,9 @@ def test_a_set_shows_what_its_clips_show():
     assert shown_beside(bank).astype(int).tolist() == [[0, 1, 1], [0, 1, 1], [1, 1, 0], [1, 1, 0]]
 
 
-def test_adjacencies_link_each_joint_with_its_parent():
-    graph = adjacencies(CORE15)
-    assert graph.shape == (3, 15, 15)
-    assert graph[1, 5, 4] == 1
-    assert graph[2, 4, 5] == 1
-    torch.testing.assert_close(graph[0], torch.eye(15))
-
-
 def test_onnx_gives_what_torch_gives_whatever_the_kind(tmp_path):
     """All kinds side by side in the long form, which begins with each one's own feature."""
-    kinds = [
-        dataclasses.replace(
-            kind, graph_widths=kind.graph_widths[:1], graph_strides=kind.graph_strides[:1],
-            trunk_strides=kind.trunk_strides[:1],
-        ) for kind in KINDS.values()
-    ]  # fmt: skip
-    encoder, batch, path = Detailed(Branches(kinds)).eval(), windows(5), tmp_path / "encoder.onnx"
+    encoder, batch, path = Detailed(Branches([*KINDS.values()])).eval(), windows(5), tmp_path / "encoder.onnx"
     export_encoder(encoder, SPEC, path)
     session = open_session(path)
     with torch.inference_mode():
