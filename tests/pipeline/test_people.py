@@ -14,6 +14,7 @@ from edge_app.app.cli import main
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Message, Subscriber
 from edge_app.types import Poses
+from tests.light import light_bundle
 from tests.running import SQUATS, Ledger, action, running, wait_for
 
 APART = np.array([400, 0], np.float32)
@@ -33,7 +34,7 @@ def two_people(out: Path, both_s: float, one_s: float, rounds: int = 1) -> Path:
 
 
 def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> None:
-    recording = two_people(tmp_path / "two.mcap", both_s=8, one_s=4, rounds=6)  # who comes late hears the next one
+    recording = two_people(tmp_path / "two.mcap", both_s=5, one_s=2.5, rounds=8)  # who comes late hears the next one
 
     def both(message: Message) -> bool:
         return message.kind == "state" and len({item["track"] for item in message.data["open"]}) == 2
@@ -57,8 +58,9 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
 
 
 def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) -> None:
-    recording = two_people(tmp_path / "two.mcap", both_s=6, one_s=3)
-    common = ["replay", str(recording), "--json", "--runtime", "onnxruntime", "--labels", "squat, clap, wave"]
+    recording = two_people(tmp_path / "two.mcap", both_s=4, one_s=2)
+    light = ["--bundle", str(light_bundle()), "--runtime", "onnxruntime"]
+    common = ["replay", str(recording), "--json", *light, "--labels", "squat, clap, wave"]
     ends = {}
     for people in ("1", "2"):
         assert main([*common, "--people", people]) == 0
@@ -67,4 +69,4 @@ def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) 
     assert {track for track, _, _ in ends["1"]} == {1}
     assert {track for track, _, _ in ends["2"]} == {1, 2}
     (left,) = [(at_s, reason) for track, at_s, reason in ends["2"] if track == 2]
-    assert left[1] == "no_person" and 6.5 < left[0] < 7
+    assert left[1] == "no_person" and 4.5 < left[0] < 5

@@ -14,7 +14,6 @@ from edge_app.app.cli import main
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import load_bundle
-from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.label import parse_labels
 from edge_app.recognizer import choose_encoder, self_test
@@ -24,6 +23,7 @@ from edge_app.runtime.choose import RuntimeConfig
 from edge_app.runtime.session import RUNTIMES, open_session
 from edge_app.types import CameraReport
 from edge_app.window.buffer import make_window
+from tests.light import light_bundle
 
 
 class Clock:
@@ -41,7 +41,7 @@ class Fake:
 
     def __init__(self, provider, seconds=0.0, broken=lambda result: result):
         self.provider, self.seconds, self.broken = provider, seconds, broken
-        self.session = open_session(DEFAULT / "encoder.onnx")
+        self.session = open_session(light_bundle() / "encoder.onnx")
 
     def run(self, batch):
         Clock.now_s += self.seconds
@@ -50,7 +50,7 @@ class Fake:
 
 @pytest.fixture(scope="module")
 def bundle():
-    return load_bundle(DEFAULT)
+    return load_bundle(light_bundle())
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_P9_the_provider_changes_in_what_is_published(bundle, runtimes, tmp_path
     """A real recognizer and a real subscriber; only the GPU is made up."""
     runtimes(onnxruntime=Fake("onnxruntime-cpu"), tensorrt=Failing(AT_START + 1, "raises"))
     task = RecognizerTask(
-        bundle=DEFAULT, labels=parse_labels("wave, squat"), ranker="scale", runtime="tensorrt",
+        bundle=light_bundle(), labels=parse_labels("wave, squat"), ranker="scale", runtime="tensorrt",
         publish=f"ipc://{tmp_path}/stream", cameras=(("cam", ""),), settings=Settings(),
     )  # fmt: skip
     with zmq.Context() as context, context.socket(zmq.SUB) as subscriber:

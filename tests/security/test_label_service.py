@@ -15,12 +15,12 @@ import zmq
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings, TaughtConfig
 from edge_app.bundles.bundle import load_bundle
-from edge_app.bundles.shipped import DEFAULT
 from edge_app.client import Subscriber
 from edge_app.ranker.labels.label import Label
 from edge_app.ranker.labels.table import LabelTable
 from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Window
+from tests.light import light_bundle
 
 SETS = [["wave", "clap", "bow"], ["squat", "wave"], ["bow", "jump", "kick", "clap"], [], ["walk"]]
 
@@ -30,13 +30,13 @@ class Fed:
 
     def __init__(self, folder: Path, taught: Path | None = None, *, use: bool = True) -> None:
         self.stream, self.control = f"ipc://{folder}/s", f"ipc://{folder}/c"
-        bundle = load_bundle(DEFAULT)
+        bundle = load_bundle(light_bundle())
         self._windows, self._spec = bundle.golden()["windows"], bundle.spec
         settings = Settings(publish=PublishConfig(control=self.control), taught=TaughtConfig(use))
         labels = tuple(map(Label, SETS[0]))
         self.context = zmq.Context()
         task = RecognizerTask(
-            DEFAULT, labels, "scale", "onnxruntime", self.stream, (("cam", ""),), settings, taught=taught
+            light_bundle(), labels, "scale", "onnxruntime", self.stream, (("cam", ""),), settings, taught=taught
         )
         self.recognizer = RecognizerProcess(task, self.context)
         self._count = 0

@@ -135,7 +135,9 @@ def measured(tmp_path_factory) -> Path:
     """A folder with `bench/1` of the whole app, and its pictures."""
     folder = tmp_path_factory.mktemp("bench")
     code = bench(
-        lambda endpoint: default_task("person://wave,squat?fps=15&size=320x240", "wave, squat, clap", endpoint),
+        lambda endpoint: default_task(
+            "person://wave,squat?fps=15&size=320x240", "wave, squat, clap", endpoint, ["pose.backend=onnxruntime"]
+        ),
         seconds=2, warm_up_s=0.5, out=folder / "a.json", pictures=folder / "pictures",
     )  # fmt: skip
     assert code == 0
@@ -198,7 +200,7 @@ def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
 
 
 def test_F8_a_signal_before_there_is_anything_to_tell_is_no_fault_of_the_source(squats):
-    command = [sys.executable, "-m", "edge_app", "bench", "--source", squats]
+    command = [sys.executable, "-m", "edge_app", "bench", "--runtime", "onnxruntime", "--source", squats]
     with tempfile.TemporaryDirectory() as short:  # room for a socket
         environment = {**os.environ, "TMPDIR": short}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

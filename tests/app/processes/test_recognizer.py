@@ -10,10 +10,10 @@ import zmq
 from edge_app.app.processes.recognizer import RecognizerProcess, RecognizerTask
 from edge_app.app.settings import Settings
 from edge_app.bundles.bundle import load_bundle
-from edge_app.bundles.shipped import DEFAULT
 from edge_app.client import Subscriber
 from edge_app.stream.publisher import PublishConfig
 from edge_app.types import CameraReport, Pose, Track
+from tests.light import light_bundle
 
 MS = 1_000_000
 
@@ -31,9 +31,9 @@ def take(tmp_path):
 
     def run(reports_at: Callable[[int], list[CameraReport]], pose: bool) -> list[dict]:
         endpoint = f"ipc://{tmp_path}/s"
-        labels = load_bundle(DEFAULT).default_labels[:2]
+        labels = load_bundle(light_bundle()).default_labels[:2]
         settings = Settings(publish=PublishConfig(pose=pose))
-        task = RecognizerTask(DEFAULT, labels, "scale", "auto", endpoint, (("cam", ""),), settings)
+        task = RecognizerTask(light_bundle(), labels, "scale", "auto", endpoint, (("cam", ""),), settings)
         topics = ("v1/cam/pose", "v1/cam/status")
         with zmq.Context() as context, Subscriber(endpoint, topics=topics, newest=False) as stream:
             recognizer = RecognizerProcess(task, context)
@@ -69,7 +69,7 @@ def test_F3_a_camera_that_has_finished_ends_though_its_last_report_was_lost(tmp_
     """The supervisor's knowledge decides: the last message of a process that closes may be lost."""
     lifecycles = {"camera-cam": {"state": "running", "progress": 1, "restarts": 0}}
     task = RecognizerTask(
-        DEFAULT, load_bundle(DEFAULT).default_labels[:2], "scale", "onnxruntime", f"ipc://{tmp_path}/s",
+        light_bundle(), load_bundle(light_bundle()).default_labels[:2], "scale", "onnxruntime", f"ipc://{tmp_path}/s",
         (("cam", ""),), Settings(),
     )  # fmt: skip
     with zmq.Context() as context, Subscriber(f"ipc://{tmp_path}/s", newest=False) as stream:

@@ -112,6 +112,7 @@ torch.save({n: (p.detach(), p.grad) for n, p in model.named_parameters()}, f"{sy
 """
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_learns_with_all_of_the_batch(prepared, tmp_path):
     """BatchNorm keeps its statistics here: on the CPU each process has those of its own clips, on GPUs they share."""
     script = tmp_path / "script.py"
