@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from edge_app.app.log import log
@@ -37,20 +38,19 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
     with (
         open_source(source, realtime=True) as opened,
         choose_pose(settings.pose.backend).open(settings.camera.max_people) as estimator,
-        Recorder(RecordingFile(out)) as recorder,
+        RecordingFile(out) as file,
+        suppress(KeyboardInterrupt),
+        Recorder(file) as recorder,
     ):
         until = time.monotonic() + seconds if seconds else None  # once all is loaded
-        try:
-            while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
-                if recorder.full:
-                    break
-                poses = item if isinstance(item, Poses) else estimator.estimate(item)
-                recorder.poses(poses)
-                frames += 1
-                found += bool(poses.poses)
-        except KeyboardInterrupt:
-            pass
-    if recorder.full:
-        raise UsageError(recorder.full)
+        while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
+            if recorder.full:
+                break
+            poses = item if isinstance(item, Poses) else estimator.estimate(item)
+            recorder.poses(poses)
+            frames += 1
+            found += bool(poses.poses)
+    if file.full:
+        raise UsageError(file.full)
     log.info("%s: %d frames, with somebody in %d of them", out, frames, found)
     return 0
