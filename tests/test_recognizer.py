@@ -18,6 +18,7 @@ from edge_app.events import EventConfig
 from edge_app.recognizer import BackEnd, CameraConfig, FrontEnd, Recognizer, watch
 from edge_app.types import CameraReport, Pose, Poses
 from edge_app.window.skeleton import CORE15, WindowSpec
+from tests.light import light_bundle
 
 SPEC = WindowSpec(2.0, 16.0, CORE15)
 RECORDING = Path(__file__).parent / "faults/squats.mcap"
@@ -91,7 +92,7 @@ def test_of_two_people_each_has_a_window():
 
 @pytest.fixture(scope="module")
 def recognizer():
-    with Recognizer("squat, wave, jumping jack", runtime="onnxruntime") as made:
+    with Recognizer("squat, wave, jumping jack", bundle=light_bundle(), runtime="onnxruntime") as made:
         yield made
 
 

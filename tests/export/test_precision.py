@@ -96,7 +96,8 @@ def test_a_batch_gives_what_each_window_alone_gives(variant, bundle):
         np.testing.assert_allclose(session.run(windows[which]), alone[which], atol=BATCH)
 
 
-@pytest.mark.parametrize("kind", ["fp16", pytest.param("int8", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
 def test_tensorrt_builds_an_engine_from_either(written, kind):
     pytest.importorskip("tensorrt_rtx", reason="pip install 'edge-app[tensorrt]' for a builder that needs no GPU")
     assert len(build_engine(written(kind))) > 1_000_000

@@ -19,17 +19,17 @@ import pytest
 from edge_app.app.cli import main
 from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.files import load_npy, load_npz
-from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.ranker.labels.bundle_text import BundleText
 from edge_app.ranker.labels.label import parse_labels, read_labels
 from edge_app.ranker.load import load_ranker
+from tests.light import light_bundle
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
-    shutil.copytree(DEFAULT, folder)
+    shutil.copytree(light_bundle(), folder)
     return folder
 
 
