@@ -25,6 +25,10 @@ MODELS: dict[str, Callable[[dict[str, np.ndarray]], EnergyModel]] = {
 }  # fmt: skip
 
 
+STEP = ".step"
+"""Ends the name of what integers of 8 bits are multiplied with, for each row of a matrix."""
+
+
 @dataclass(frozen=True, slots=True)
 class RankerConfig:
     """exact: SCALE looks at every label, also where there are more than a thousand (`edge_app.ranker.first_pass`)."""
@@ -77,5 +81,20 @@ def feature_mean(bundle: Bundle) -> np.ndarray:
 
 def _head(bundle: Bundle, kind: str) -> tuple[dict[str, np.ndarray], Calibration]:
     check_ranker(bundle, kind)
-    weights = load_npz(bundle.path / bundle.manifest["rankers"][kind]["file"])
+    weights = unpacked(load_npz(bundle.path / bundle.manifest["rankers"][kind]["file"]))
     return weights, Calibration.read(bundle.calibration["rankers"][kind])
+
+
+def unpacked(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A head's weights, those kept as integers times the step of their row.
+
+    Raises:
+        ValueError: a step that is not one number for each row of a matrix.
+    """
+    weights = {name: value for name, value in stored.items() if not name.endswith(STEP)}
+    for name in stored.keys() - weights.keys():
+        of = name.removesuffix(STEP)
+        if of not in weights or weights[of].ndim != 2 or stored[name].shape != (len(weights[of]), 1):
+            raise ValueError(f"{name} has shape {stored[name].shape}, which fits no matrix")
+        weights[of] = weights[of] * stored[name]
+    return weights
