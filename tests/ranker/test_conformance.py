@@ -176,7 +176,7 @@ def test_background_that_means_a_label_stands_for_it_and_not_against_it(kind):
 @pytest.mark.parametrize("kind", ["fs_vae", "scale+fdsm"])  # one that reads parts, one of two systems
 def test_words_change_while_it_runs(kind, tmp_path: Path) -> None:
     first, _, second = kind.partition("+")
-    options = ["--ranker", first, *(["--rerank", second] if second else [])]
+    options = ["--bundle", "default", "--ranker", first, *(["--rerank", second] if second else [])]
     endpoint, control = f"ipc://{tmp_path}/stream", f"ipc://{tmp_path}/control"
     source = repeat(SQUATS, tmp_path / "squats.mcap", 60)
     with (
