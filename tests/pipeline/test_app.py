@@ -26,8 +26,6 @@ from tests.running import (
     wait_for,
 )  # fmt: skip
 
-PLAIN = ("--pose", "onnxruntime")
-
 
 @pytest.fixture
 def endpoint(tmp_path) -> str:
@@ -129,8 +127,8 @@ def test_F8_a_closed_terminal_ends_what_is_open(endpoint, squats):
 
 
 @pytest.mark.parametrize("reader", ["gone", "full"])
-def test_F7_the_demo_ends_when_nobody_can_read_it(reader):
-    command = [sys.executable, "-m", "edge_app", "demo", "--json", *PLAIN, "--source", "test://black?size=32x32"]
+def test_F7_the_demo_ends_when_nobody_can_read_it(reader, squats):
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", squats]
     ours, theirs = os.pipe() if reader == "gone" else (None, os.open("/dev/full", os.O_WRONLY))
     with subprocess.Popen(command, stdout=theirs, stderr=subprocess.PIPE, text=True) as process:
         os.close(theirs)
@@ -146,9 +144,9 @@ def test_F7_the_demo_ends_when_nobody_can_read_it(reader):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
-def test_F8_nothing_outlives_the_demo(number):
+def test_F8_nothing_outlives_the_demo(number, squats):
     """Whoever could still print holds the pipe open: the listener, the stages."""
-    command = [sys.executable, "-m", "edge_app", "demo", "--json", *PLAIN, "--source", "test://black?size=32x32"]
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", squats]
     with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=interruptible) as process:
         assert process.stdout.readline()
         process.send_signal(number)
@@ -157,7 +155,7 @@ def test_F8_nothing_outlives_the_demo(number):
 
 
 def test_the_demo_prints_the_stream_and_stops_by_itself():
-    command = [sys.executable, "-m", "edge_app", "demo", "--json", *PLAIN, "--source", f"pose://{SQUATS}"]
+    command = [sys.executable, "-m", "edge_app", "demo", "--json", "--source", f"pose://{SQUATS}"]
     for seconds in (5, 15, 45):  # the start counts, and takes a busy machine long
         more = ("--seconds", str(seconds))
         done = subprocess.run([*command, *more], capture_output=True, text=True, timeout=90)

@@ -120,6 +120,7 @@ def beam() -> tuple[list[Frame], int]:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_more_real_people_are_found_than_mediapipe_finds(
     estimator: PoseBackend, beam: tuple[list[Frame], int]
 ) -> None:  # fmt: skip

@@ -79,6 +79,7 @@ def seen(clip: Clip) -> bool:
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_falls_and_other_motions_of_sets_on_which_the_rule_was_not_made():
     """The figures of train/EXPERIMENTS.md, section 34."""
     data = Path(__file__).parents[2] / "../shared/data"

@@ -18,6 +18,7 @@ from edge_app.bundles.shipped import DEFAULT
 from edge_app.errors import UsageError
 from edge_app.runtime.engines import KEEP, EngineCache, engine_key
 from export.__main__ import main
+from tests.light import light_bundle
 
 from .conftest import KEY
 
@@ -243,10 +244,10 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_a_real_engine_is_built_without_a_gpu_once(tmp_path):
     trt = needs_builder()
-    arguments = ["engine", "--bundle", str(DEFAULT), "--out", str(tmp_path)]
+    arguments = ["engine", "--bundle", str(light_bundle()), "--out", str(tmp_path)]
     assert main(arguments) == 0
     (path,) = tmp_path.glob("*.engine")
-    key = engine_key(DEFAULT / "encoder.onnx", "fp32")
+    key = engine_key(light_bundle() / "encoder.onnx", "fp32")
     assert path.name == key.file
     assert path.name.endswith(f"-any-smany-trtrtx{trt.__version__}-fp32-b1_64.engine")
     assert path.stat().st_size > 1_000_000

@@ -24,7 +24,7 @@ from train.synthetic.person_clips import generated_clips
 
 RECIPES = Path(__file__).parents[2] / "configs/train"
 SHOWN = ["bow", "clap", "jump", "kick", "squat", "wave"]
-WEB = partial(ShiftConfig, widths=(8, 12), strides=(1, 2))
+WEB = partial(ShiftConfig, widths=(8,), strides=(1,))
 
 
 @pytest.fixture(scope="module")

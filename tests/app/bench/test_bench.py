@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from edge_app.app.bench.run import bench
 from edge_app.app.bench.subscriber import Heard
 from edge_app.app.cli import main
 from edge_app.app.metrics import TracedTimes, read_trace
+from tests.light import light_bundle
 
 MS = 1_000_000
 STRIDE = 100 * MS
@@ -134,10 +136,9 @@ def test_pictures_are_well_formed_and_know_the_dark():
 def measured(tmp_path_factory) -> Path:
     """A folder with `bench/1` of the whole app, and its pictures."""
     folder = tmp_path_factory.mktemp("bench")
+    source = "person://wave,squat?fps=15&size=320x240"
     code = bench(
-        lambda endpoint: default_task(
-            "person://wave,squat?fps=15&size=320x240", "wave, squat, clap", endpoint, ["pose.backend=onnxruntime"]
-        ),
+        lambda endpoint: replace(default_task(source, "wave, squat, clap", endpoint), bundle=light_bundle()),
         seconds=2, warm_up_s=0.5, out=folder / "a.json", pictures=folder / "pictures",
     )  # fmt: skip
     assert code == 0

@@ -18,6 +18,7 @@ from edge_app.errors import UsageError
 from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.recognizer import Recognizer
 from edge_app.types import Frame
+from tests.light import light_bundle
 from train.__main__ import main
 from train.data.clips import read_set
 from train.evaluate import quiet, streams
@@ -27,7 +28,11 @@ from train.evaluate.videos import replay
 from train.synthetic.person_clips import generated_clips
 
 SHARED = Path(__file__).parents[3] / "../shared"
-BUNDLE = ["evaluate", "--bundle", str(DEFAULT)]
+
+
+def evaluate(*arguments: str) -> int:
+    """The exit code of `train evaluate` on a light bundle."""
+    return main(["evaluate", "--bundle", str(light_bundle()), *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +87,11 @@ def made(tmp_path_factory):
 
 def test_one_command_measures_everything(made, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("train.evaluate.label_lists.LISTS", 6)
-    code = main([
-        *BUNDLE, "--data", str(made), "--left-out", "tiny", "--videos", str(made), "--recordings", str(made / "poses"),
+    code = evaluate(
+        "--data", str(made), "--left-out", "tiny", "--videos", str(made), "--recordings", str(made / "poses"),
         "--drawn", str(made / "drawn"), "--folds", str(made / "folds.json"),
         "--out", str(tmp_path / "out"),
-    ])  # fmt: skip
+    )  # fmt: skip
     assert code == 0
     report = json.loads((tmp_path / "out" / "recognition.json").read_text())
     assert {"schema", "bundle", "git", "versions", "date", "command", "machine", "ranker"} <= set(report)
@@ -120,7 +125,7 @@ def test_one_command_measures_everything(made, tmp_path, monkeypatch, capsys):
 def test_one_set_alone_prints_one_flat_object(made, tmp_path, capsys):
     (tmp_path / "seen.txt").write_text("squat\n")
     seen = ["--seen", str(tmp_path / "seen.txt"), "--labels", "squat, wave, jumping jack, clap"]
-    assert main([*BUNDLE, "--data", str(made / "tiny.npz"), "--json", *seen]) == 0
+    assert evaluate("--data", str(made / "tiny.npz"), "--json", *seen) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["set"], result["clips"], result["chance"]) == ("tiny", 6, 0.25)
     assert {"top1_class_mean", "top5_class_mean", "top1", "top5", "per_class", "gzsl", "bundle"} <= set(result)
@@ -159,7 +164,7 @@ def test_a_replay_is_what_recognize_does(made):
     ],
 )
 def test_bad_input_gets_one_line(made, arguments, message, capsys):
-    assert main([*BUNDLE, *(argument.format(made=made) for argument in arguments)]) == 2
+    assert evaluate(*(argument.format(made=made) for argument in arguments)) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert message in lines[0]
@@ -231,11 +236,11 @@ def test_streams_are_made_once_and_their_events_timed(tmp_path, monkeypatch, cap
     segments = streams.load_streams(tmp_path, load_bundle(DEFAULT).default_labels)
     assert [segment.label for segment in segments] == ["clap", "stand still", "salute", "stand still"]
     assert all(a.end_s == b.start_s for a, b in itertools.pairwise(segments))
-    assert main([*BUNDLE, "--streams", str(tmp_path), "--json"]) == 0
+    assert evaluate("--streams", str(tmp_path), "--json") == 0
     timed = json.loads(capsys.readouterr().out)["streams"]
     assert timed["segments"] == 3, "salute is no default label"
     (tmp_path / "stream_0.mcap").unlink()
-    assert main([*BUNDLE, "--streams", str(tmp_path)]) == 2
+    assert evaluate("--streams", str(tmp_path)) == 2
     assert "no stream_0.mcap there" in capsys.readouterr().err
 
 
