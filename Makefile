@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests start hundreds of processes: bytecode is kept whatever the environment says, so that not each compiles anew.
+# Three at a time on two cores, since many wait for processes and sockets.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 LATEST ?=
 ifeq ($(LATEST),)
@@ -26,7 +27,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
-	$(PYTEST) -m "not slow and not gpu" -n 2 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	$(PYTEST) -m "not slow and not gpu" -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 slow-test: $(DEV)
 	$(PYTEST) -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
