@@ -35,12 +35,12 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
         log.warning("a recording of that name was not finished; what it held is in %s", kept)
     ensure_pose_model()
     frames = found = 0
+    file: RecordingFile | None = None
     with (
         open_source(source, realtime=True) as opened,
         choose_pose(settings.pose.backend).open(settings.camera.max_people) as estimator,
-        RecordingFile(out) as file,
         suppress(KeyboardInterrupt),
-        Recorder(file) as recorder,
+        Recorder(file := RecordingFile(out)) as recorder,
     ):
         until = time.monotonic() + seconds if seconds else None  # once all is loaded
         while (until is None or time.monotonic() < until) and (item := opened.read()) is not None:
@@ -50,7 +50,7 @@ def record(source: str, out: Path, seconds: float | None, settings: Settings) ->
             recorder.poses(poses)
             frames += 1
             found += bool(poses.poses)
-    if file.full:
+    if file is not None and file.full:
         raise UsageError(file.full)
     log.info("%s: %d frames, with somebody in %d of them", out, frames, found)
     return 0
