@@ -47,6 +47,7 @@ def test_the_continual_network_has_its_size_and_remembers():
     assert torch.equal(again[0][:, :, :-1], pasts[0][:, :, 1:])
 
 
+@pytest.mark.slow
 def test_our_own_macs_are_those_that_torch_counts():
     encoders = Branches([ENCODERS[part] for part in ("conv-small", "conv-small", "attention")])
     network = BesideWeb(encoders, WebTeacher(ShiftGCN(ShiftConfig(classes=152)), 32))

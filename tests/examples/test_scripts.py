@@ -93,6 +93,7 @@ def _green(image: np.ndarray) -> int:
     return int(((green > 150) & (green - blue > 50) & (green - red > 80)).sum())
 
 
+@pytest.mark.slow
 def test_animate_draws_an_endless_svg_in_which_the_word_lights_up(tmp_path):
     run("animate.py", f"pose://{SQUATS}", "wave, squat, clap & cheer", tmp_path / "out.svg")
     svg = ElementTree.parse(tmp_path / "out.svg")

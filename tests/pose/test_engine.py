@@ -10,6 +10,7 @@ from edge_app.runtime.tensorrt import build_engine
 pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "precision"), NETWORKS)
 def test_an_engine_is_built_from_each_network(pose_model, kind: str, precision: str) -> None:
     model = ensure_network(kind, precision)

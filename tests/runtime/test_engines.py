@@ -242,6 +242,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
         EngineCache(tmp_path / "file").obtain(KEY, tmp_path / "model")
 
 
+@pytest.mark.slow
 def test_a_real_engine_is_built_without_a_gpu_once(tmp_path):
     trt = needs_builder()
     arguments = ["engine", "--bundle", str(light_bundle()), "--out", str(tmp_path)]

@@ -82,6 +82,7 @@ def test_frozen_shifts_and_bodies_apart_give_the_same():
         torch.testing.assert_close((model.body(x[..., 0], 0) + absent) / 2, model(alone)[0], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_onnx_gives_what_torch_gives(tmp_path):
     model, x, path = frozen(small()), clips(), tmp_path / "shiftgcn.onnx"
     program = torch.onnx.export(

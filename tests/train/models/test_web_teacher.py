@@ -39,6 +39,7 @@ def test_folded_it_says_what_the_network_says_of_a_filled_clip():
         torch.testing.assert_close(teacher(x), model.fc(feature).softmax(dim=1), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_onnx_gives_what_torch_gives(tmp_path):
     teacher, x = WebTeacher(network(), SPEC.length).eval(), windows()
     export_encoder(teacher, SPEC, tmp_path / "teacher.onnx")

@@ -139,6 +139,7 @@ def test_two_processes_learn_what_one_learns_with_all_of_the_batch(prepared, tmp
     assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_ends_with_the_same_weights(prepared, tmp_path):
     words = ["--encoder", "st-gcn-narrow", "--adjacency", "released", "--epochs", "3", "--lr", "0.01"]
     assert main(command(prepared, tmp_path / "whole", *words)) == 0

@@ -49,6 +49,7 @@ def test_joining_keeps_rows_apart():
     assert np.allclose(both[1], np.array([0, 0, 0, 1, 0, 0, 0, 1]) / np.sqrt(2)), "names stand in for the description"
 
 
+@pytest.mark.slow
 def test_drawn_clips_are_seen_by_mediapipe_and_a_second_run_does_nothing(tmp_path, monkeypatch, cache):
     monkeypatch.setattr("train.synthetic.draw.A_FILE", 2)
     assert main(["draw", "--out", str(tmp_path), "--clips", "4"]) == 0
