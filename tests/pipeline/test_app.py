@@ -44,7 +44,7 @@ def test_a_squat_is_published_and_sigterm_ends_everything_cleanly(endpoint, tmp_
         running(endpoint, "person://squat?seconds=60&fps=15&size=320x240", *more) as process,
         Subscriber(endpoint, topics=("v1/",), newest=False) as subscriber,
     ):
-        start = wait_for(subscriber, is_open, ledger=ledger)[-1].data
+        start = wait_for(subscriber, lambda m: is_open(m, "squat"), ledger=ledger)[-1].data
         assert start["provider"] == "onnxruntime-cpu"
         assert start["onset_mono_ns"] < start["t_capture_mono_ns"] <= start["t_publish_mono_ns"]
         assert start["age_ms"] <= 1000

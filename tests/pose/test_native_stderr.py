@@ -71,7 +71,7 @@ def model() -> None:
         pytest.skip("the pose model is not in the cache: python -m edge_app.pose.model_file")
 
 
-@pytest.mark.parametrize(("people", "end"), [(1, "with"), (3, "close"), (3, "collect")])
+@pytest.mark.parametrize(("people", "end"), [(1, "with"), (3, "close"), (3, "collect"), (1, "exit")])
 def test_F1_mediapipe_is_not_heard(people: int, end: str, model: None) -> None:
     out, err = run(SEES, str(people), end)
     assert out == "[1, 1, 1, 1]\n[1]\n" and err == "mine\nmine too\n"

@@ -243,7 +243,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_real_engine_is_built_without_a_gpu_once(tmp_path):
+def test_a_real_engine_is_built_without_a_gpu_once_and_rebuilt_where_damaged(tmp_path, capsys):
     trt = needs_builder()
     arguments = ["engine", "--bundle", str(light_bundle()), "--out", str(tmp_path)]
     assert main(arguments) == 0
@@ -255,6 +255,11 @@ def test_a_real_engine_is_built_without_a_gpu_once(tmp_path):
     before = path.stat().st_ino
     assert main(arguments) == 0
     assert path.stat().st_ino == before, "it is not built again"
+    path.write_bytes(truncate(path.read_bytes()))
+    assert main(arguments) == 0
+    assert path.stat().st_size > 1_000_000
+    assert path.with_suffix(".bad").exists()
+    assert "set aside" in capsys.readouterr().err
 
 
 def test_export_engine_needs_no_torch():
