@@ -38,8 +38,8 @@ from train.models.edge import Detailed
 from train.synthetic.person_clips import generated_clips
 
 GOLDEN = 12
-LARGE = 10_000
-"""Numbers of a matrix that is worth integers."""
+WORTH_INTEGERS = 10_000
+"""Of so many numbers or more is a matrix that is kept in integers."""
 PLACES = ("data", "out", "cache")
 """Settings of a training that say where things lay."""
 
@@ -111,10 +111,7 @@ def run(arguments: argparse.Namespace) -> None:
             "training_data": {"concepts": saved["concepts"], "settings": settings},
             "metrics": json.loads(arguments.metrics.read_text()) if arguments.metrics else {},
         }
-        np.savez(work / "golden.npz", windows=np.zeros((0, spec.length, 15, 4), np.float32))
-        write_manifest(work, manifest)
-        write_golden(work)
-        write_manifest(work, manifest)
+        seal(work, manifest)
         print(f"{put_in_place(work, arguments.out)}, {entry['parameters']:,} parameters")
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -149,7 +146,7 @@ def write_head(path: Path, weights: Mapping[str, np.ndarray], integers: bool) ->
     kept = {}
     for name, value in weights.items():
         kept[name] = value.astype(np.float16) if value.dtype == np.float32 else value
-        if integers and value.ndim == 2 and value.size >= LARGE:
+        if integers and value.ndim == 2 and value.size >= WORTH_INTEGERS:
             steps = np.maximum(np.abs(value).max(axis=1, keepdims=True), 1e-12) / 127
             kept |= {name: np.round(value / steps).astype(np.int8), name + STEP: steps.astype(np.float32)}
     np.savez_compressed(path, allow_pickle=False, **kept)
@@ -169,6 +166,14 @@ def write_labels(folder: Path, table: LabelTable) -> None:
     ]
     (folder / "labels.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     np.save(folder / "labels.npy", table.vectors.astype(np.float32))
+
+
+def seal(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the golden windows and the manifest of a folder that has all else."""
+    np.savez(folder / "golden.npz", windows=np.zeros(0, np.float32))
+    write_manifest(folder, manifest)
+    write_golden(folder)
+    write_manifest(folder, manifest)
 
 
 def write_golden(folder: Path) -> None:

@@ -12,26 +12,21 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx.utils import Extractor
 
 from edge_app.bundles.bundle import load_bundle
 from edge_app.bundles.shipped import DEFAULT
-from edge_app.encoder import load_encoder
-from edge_app.ranker.labels.bundle_text import BundleText
-from edge_app.ranker.labels.table import build_table
-from edge_app.ranker.load import load_ranker
 
 
 @cache
 def light_bundle() -> Path:
     """Made once a process, which takes it away again."""
-    from export.bundle import write_manifest  # takes seconds, as it loads torch
+    from export.bundle import seal  # takes seconds, as it loads torch
 
     folder = Path(tempfile.mkdtemp(prefix="light-bundle-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in ("background.npz", "golden.npz", "labels.json", "labels.npy", "ranker-scale.npz", "MODEL_CARD.md"):
+    for name in ("background.npz", "labels.json", "labels.npy", "ranker-scale.npz", "MODEL_CARD.md"):
         shutil.copy(DEFAULT / name, folder)
     width = without_web(DEFAULT / "encoder.onnx", folder / "encoder.onnx")
     shipped = load_bundle(DEFAULT)
@@ -40,14 +35,13 @@ def light_bundle() -> Path:
     encoder = {**shipped.manifest["encoder"], "output": width}
     rankers = {"scale": shipped.manifest["rankers"]["scale"]}
     manifest = {**shipped.manifest, "name": "light", "encoder": encoder, "rankers": rankers}
-    write_manifest(folder, manifest)
-    made = load_bundle(folder)
-    windows, table = made.golden()["windows"], build_table(made.default_labels, BundleText(made), 0)
-    vectors = np.stack([load_encoder(made).vector(window) for window in windows])
-    energies = load_ranker(made, "scale", table).energies(vectors)[:, : len(made.default_labels)]
-    np.savez(folder / "golden.npz", windows=windows, energies_scale=energies)
-    write_manifest(folder, manifest)
+    seal(folder, manifest)
     return folder
+
+
+def light() -> list[str]:
+    """Options of a verb that names: the light bundle, on one runtime."""
+    return ["--bundle", str(light_bundle()), "--runtime", "onnxruntime"]
 
 
 def without_web(network: Path, out: Path) -> int:

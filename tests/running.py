@@ -18,7 +18,7 @@ from edge_app.client import SELF_TOLD, Message, Subscriber
 from edge_app.errors import SourceError
 from edge_app.stream.control import ask
 from edge_app.types import Poses
-from tests.light import light_bundle
+from tests.light import light
 
 START_S = 60.0
 LABELS = "squat, wave one hand, clap, bow, jump"
@@ -29,7 +29,7 @@ SQUATS = Path(__file__).parent / "faults" / "squats.mcap"
 @contextmanager
 def running(endpoint: str, *arguments: str, **options) -> Iterator[subprocess.Popen]:
     """`edge-app run` in processes of its own; `arguments` may set other labels, another bundle, or other runtimes."""
-    usual = ("--labels", LABELS, "--runtime", "onnxruntime", "--pose", "onnxruntime", "--bundle", str(light_bundle()))
+    usual = ("--labels", LABELS, *light(), "--pose", "onnxruntime")
     command = [sys.executable, "-m", "edge_app", "run", "--publish", endpoint, *usual, *arguments]
     process = subprocess.Popen(command, text=True, **{"stderr": subprocess.PIPE, **options})
     try:

@@ -14,7 +14,7 @@ from edge_app.app.cli import main
 from edge_app.camera.recording import RecordingFile, read_recording
 from edge_app.client import Message, Subscriber
 from edge_app.types import Poses
-from tests.light import light_bundle
+from tests.light import light
 from tests.running import SQUATS, Ledger, action, running, wait_for
 
 APART = np.array([400, 0], np.float32)
@@ -59,8 +59,7 @@ def test_two_people_have_events_of_their_own_on_the_stream(tmp_path: Path) -> No
 
 def test_a_replay_tells_of_two_and_without_people_of_one(tmp_path: Path, capfd) -> None:
     recording = two_people(tmp_path / "two.mcap", both_s=4, one_s=2)
-    light = ["--bundle", str(light_bundle()), "--runtime", "onnxruntime"]
-    common = ["replay", str(recording), "--json", *light, "--labels", "squat, clap, wave"]
+    common = ["replay", str(recording), "--json", *light(), "--labels", "squat, clap, wave"]
     ends = {}
     for people in ("1", "2"):
         assert main([*common, "--people", people]) == 0

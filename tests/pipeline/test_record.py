@@ -16,28 +16,24 @@ import pytest
 from edge_app.camera.recording import read_recording, segments
 from edge_app.client import Subscriber
 from edge_app.types import Poses
-from tests.light import light_bundle
+from tests.light import light
 from tests.running import START_S, is_open, wait_for
 
 APP = [sys.executable, "-m", "edge_app"]
-
-
-@pytest.fixture(scope="module")
-def words() -> list[str]:
-    return ["--labels", "squat, clap", "--bundle", str(light_bundle()), "--runtime", "onnxruntime"]
+WORDS = ["--labels", "squat, clap"]
 
 
 def status(state: str):
     return lambda message: message.topic.endswith("/status") and message.data["recorder"]["state"] == state
 
 
-def test_a_run_is_recorded_measured_and_replayed(squats: str, words: list[str], tmp_path: Path) -> None:
+def test_a_run_is_recorded_measured_and_replayed(squats: str, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     endpoint, folder = f"ipc://{tmp_path}/stream", tmp_path / "kept"
     more = ["--record", str(folder), "--metrics", f"127.0.0.1:{port}", "--log", "json"]
     stays_open = ["--set", "events.release_s=60"]  # so that the camera's state is still the same when it is read
-    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *stays_open, *words])
+    process = subprocess.Popen([*APP, "run", squats, "--publish", endpoint, *more, *stays_open, *WORDS, *light()])
     try:
         with Subscriber(endpoint, newest=False) as subscriber:
             started = wait_for(subscriber, lambda m: is_open(m, "squat"))[-1].data
@@ -58,15 +54,17 @@ def test_a_run_is_recorded_measured_and_replayed(squats: str, words: list[str], 
     messages = [message for topic, message in read_recording(files[1]) if topic == "v1/cam/action"]
     assert started in messages
     assert poses[0].t_ns <= started["t_capture_mono_ns"] <= poses[-1].t_ns, "poses and messages share one clock"
-    again = subprocess.run([*APP, "replay", str(folder), "--json", *words], capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        [*APP, "replay", str(folder), "--json", *WORDS, *light()], capture_output=True, text=True, check=True
+    )
     assert '"label": "squat"' in again.stdout and json.loads(again.stdout.splitlines()[-1])["events"] > 0
 
 
 @pytest.mark.fault
-def test_R1_F2_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, words: list[str], tmp_path: Path) -> None:
+def test_R1_F2_a_full_disk_stops_the_recorder_and_not_the_app(squats: str, tmp_path: Path) -> None:
     endpoint, folder, limit = f"ipc://{tmp_path}/stream", tmp_path / "kept", 30_000
     process = subprocess.Popen(
-        [*APP, "run", squats, "--publish", endpoint, "--record", str(folder), *words],
+        [*APP, "run", squats, "--publish", endpoint, "--record", str(folder), *WORDS, *light()],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

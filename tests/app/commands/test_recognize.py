@@ -16,7 +16,7 @@ from edge_app.app.cli import main
 from edge_app.app.commands.recognize import recognize
 from edge_app.events import EventConfig
 from edge_app.recognizer import Recognizer
-from tests.light import light_bundle
+from tests.light import light, light_bundle
 from tests.running import SQUATS
 
 KEYS = {
@@ -27,13 +27,12 @@ SMALL = "fps=15&size=320x240&idle=0"
 """Half the frames, and quickly drawn."""
 
 
-def light() -> list[str]:
-    return ["--bundle", str(light_bundle()), "--runtime", "onnxruntime", "--pose", "onnxruntime"]
+ONE_POSE = ("--pose", "onnxruntime")
 
 
 def recognized(capfd, *arguments: str) -> list[dict]:
     """Of each file."""
-    assert main(["recognize", "--json", *light(), *arguments]) == 0
+    assert main(["recognize", "--json", *light(), *ONE_POSE, *arguments]) == 0
     return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
 
@@ -102,7 +101,7 @@ def test_F5_a_picture_that_cannot_be_read_costs_no_result(capfd, tmp_path):
     for name in ("1.png", "2.jpg", "10.png"):
         cv2.imwrite(str(tmp_path / name), rng.integers(0, 255, (64, 64, 3), np.uint8))
     (tmp_path / "2.jpg").write_bytes((tmp_path / "2.jpg").read_bytes()[:20])
-    command = ["recognize", "--json", *light()]
+    command = ["recognize", "--json", *light(), *ONE_POSE]
     assert main([*command, f"images://{tmp_path}?fps=10", "test://black?fps=15&seconds=1"]) == 0
     said = capfd.readouterr()
     assert [json.loads(line)["frames"] for line in said.out.splitlines()] == [2, 15]

@@ -28,7 +28,7 @@ from edge_app.pose.mediapipe import PoseEstimator
 from edge_app.recognizer import BackEnd, FrontEnd, decide, watch
 from edge_app.types import Event, Feature, Ranking, Window
 from edge_app.window.skeleton import CORE15, WindowSpec
-from tests.light import light_bundle
+from tests.light import light
 from tests.running import SQUATS, repeat
 
 FOLDER = Path(__file__).parents[2] / "golden/recordings"
@@ -112,7 +112,7 @@ def test_R5_two_processes_replay_the_same_events_byte_for_byte():
 
 
 def replayed(capfd, *arguments: str) -> str:
-    assert main(["replay", *arguments, "--bundle", str(light_bundle()), "--runtime", "onnxruntime"]) == 0
+    assert main(["replay", *arguments, *light()]) == 0
     return capfd.readouterr().out
 
 
