@@ -14,6 +14,7 @@ import pytest
 import edge_app
 from edge_app.client import Message
 from edge_app.types import Reason
+from tests.light import light_bundle
 
 MODULES = ["edge_app.camera", "edge_app.client", "edge_app.recognizer", "edge_app.types"]
 PUBLIC = [*(getattr(edge_app, name) for name in edge_app.__all__), Message, Reason]
@@ -28,7 +29,8 @@ def members() -> list[object]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_are_true(module):
+def test_the_examples_are_true(module, monkeypatch):
+    monkeypatch.setattr("edge_app.recognizer.DEFAULT", light_bundle())
     result = doctest.testmod(import_module(module))
     assert result.attempted >= 2 and result.failed == 0
 

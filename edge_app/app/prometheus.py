@@ -1,7 +1,7 @@
 """The figures of the status message for Prometheus, on a loopback port; off unless a port is named.
 
 Served by one thread, one reader at a time, from figures that the recognizer renews each second: no reader can hold the
-recognizer up. `prometheus_client` is loaded only where a port is named.
+recognizer up. `prometheus_client` and the server are loaded only where a port is named.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, cast
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from edge_app.app.metrics import BUCKETS_MS, Histogram
 from edge_app.errors import PortError, UsageError
@@ -55,6 +54,8 @@ class Exporter:
     """
 
     def __init__(self, endpoint: str) -> None:
+        from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
         from prometheus_client import make_wsgi_app
 
         self.families: Iterable[Metric] = ()
@@ -73,8 +74,17 @@ class Exporter:
             def handle_error(self, *_: Any) -> None:
                 pass  # a reader that went away
 
+        class Reader(WSGIRequestHandler):
+            timeout = READER_S
+
+            def version_string(self) -> str:
+                return "edge-app"
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
         try:
-            self._server = make_server(host, port, serve, Server, _Reader)
+            self._server = make_server(host, port, serve, Server, Reader)
         except OSError as error:
             raise PortError(f"metrics endpoint {endpoint}: cannot be opened: {error.strerror}") from None
         self.port = self._server.server_port
@@ -87,16 +97,6 @@ class Exporter:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-class _Reader(WSGIRequestHandler):
-    timeout = READER_S
-
-    def version_string(self) -> str:
-        return "edge-app"
-
-    def log_message(self, *_: Any) -> None:
-        pass
 
 
 def families(status: Mapping[str, Any], times: Mapping[str, Histogram], ages: Mapping[str, Histogram]) -> list[Metric]:

@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,6 +136,8 @@ def _reason(error: Exception) -> str:
 
 
 def _download(model: Model, folder: Path, progress: Progress) -> Path:
+    import urllib.request  # with HTTP and TLS, which most starts do not need
+
     found = folder / model.file
     what = f"pose model ({model.bytes / 1e6:.1f} MB)"
     with urllib.request.urlopen(model.url, timeout=TIMEOUT_S) as response, found.open("wb") as file:

@@ -10,7 +10,6 @@ from typing import Any
 
 import zmq
 from zmq.utils import z85
-from zmq.utils.monitor import recv_monitor_message
 
 from edge_app.errors import UsageError
 from edge_app.stream.keys import Role, fingerprint, load_keys, state_of
@@ -47,6 +46,8 @@ class _Peers:
 
     def read(self) -> int:
         """Take in what has happened; gives the number of handshakes that failed."""
+        from zmq.utils.monitor import recv_monitor_message  # with asyncio, which an app without keys does not need
+
         failures = 0
         for _ in range(_MAX_NEWS):
             if self.monitor.closed or not self.monitor.poll(0):

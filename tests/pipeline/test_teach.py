@@ -9,6 +9,7 @@ import pytest
 
 from edge_app.app.cli import main
 from edge_app.client import Message, Subscriber
+from tests.light import light, light_bundle
 from tests.running import SQUATS, repeat, running, wait_for
 
 OTHERS = "wave, clap, bow, jump, kick"
@@ -73,11 +74,12 @@ def test_from_clips_without_an_app(edge_app, tmp_path):
 
     def ranked(*more: str) -> list[str]:
         """The labels of the clip, best first."""
-        code, lines, _ = edge_app("recognize", clip, "--labels", OTHERS, "--json", "--runtime", "onnxruntime", *more)
+        code, lines, _ = edge_app("recognize", clip, "--labels", OTHERS, "--json", *light(), *more)
         assert code == 0
         return [label for label, _ in json.loads(lines[0])["ranking"]]
 
-    code, lines, _ = edge_app("labels", "teach", NAME, "--clip", clip, "--clip", clip, *nobody)
+    bundle = ("--bundle", str(light_bundle()))
+    code, lines, _ = edge_app("labels", "teach", NAME, "--clip", clip, "--clip", clip, *bundle, *nobody)
     assert code == 0
     assert lines[-1] == "no app answers here: it counts from the next start on"
     (path,) = (tmp_path / "data").rglob("*.npz")

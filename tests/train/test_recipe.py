@@ -20,6 +20,7 @@ from train.models.edge import ENCODERS
 from train.models.fdsm import EDGE
 from train.models.shiftgcn import ShiftConfig, ShiftGCN
 from train.recipe import read_steps
+from train.synthetic.named_actions import NAMED
 from train.synthetic.person_clips import generated_clips
 
 RECIPES = Path(__file__).parents[2] / "configs/train"
@@ -57,6 +58,7 @@ def sets(tmp_path_factory):
         config = replace(EDGE, hidden=16, heads=2, depth=2, time=8, gate=8)
         patch.setitem(SYSTEMS, "fdsm", replace(SYSTEMS["fdsm"], config=config))
         patch.setattr("train.encoder.training_set.generated_clips", lambda count, seed: picked[:count])
+        patch.setattr("train.synthetic.named_actions.NAMED", {name: NAMED[name] for name in ("swim", "sing")})
         yield folder
 
 
@@ -65,56 +67,68 @@ def written(path, **sections):
     return str(path)
 
 
-def test_from_sets_to_a_measured_bundle(sets, tmp_path, capsys):
+@pytest.fixture(scope="module")
+def run(sets, tmp_path_factory):
+    """The folder of a recipe that was run, beside it the recipe."""
+    folder = tmp_path_factory.mktemp("recipe")
     small = {"composed": 40, "composed_batch": 4, "named": 1, "generated": 6, "batch": 8, "threads": 1}
     short = {"epochs": 2, "per_epoch": 160, "cache": str(sets / "cache")}
     recipe = written(
-        tmp_path / "recipe.yaml",
+        folder / "recipe.yaml",
         encoder={**small, **short, "leave_out": ["utkinect"], "withhold": ["bow", "jump"]},
         parts=[{"seed": 0}, {"seed": 1, "per_epoch": 8}],
-        merge={"web": str(tmp_path / "web.pt"), "web_names": str(tmp_path / "web.csv")},
+        merge={"web": str(folder / "web.pt"), "web_names": str(folder / "web.csv")},
         head={"systems": ["scale", "fdsm", "sa_dvae", "fs_vae"], "steps": 3, "batch": 8, "threads": 1},
         calibrate={"lists": 40},
     )
     torch.manual_seed(0)
     network = ShiftGCN(WEB(classes=3))
-    torch.save(network.state_dict(), tmp_path / "web.pt")
-    (tmp_path / "web.csv").write_text("index,name\n0,squat\n1,clapping\n2,golf driving\n")
-    run = tmp_path / "run"
-    command = ["recipe", recipe, "--data", str(sets), "--out", str(run)]
-    assert train(command) == 0
+    torch.save(network.state_dict(), folder / "web.pt")
+    (folder / "web.csv").write_text("index,name\n0,squat\n1,clapping\n2,golf driving\n")
+    assert train(["recipe", recipe, "--data", str(sets), "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def test_it_learns_and_what_is_done_is_not_done_again(sets, run):
     log = [json.loads(line) for line in (run / "part-0" / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in log] == [1, 2]
     assert {"withheld_top1", "utkinect_top1", "loss"} <= set(log[0])
-    assert log[1]["loss"] < 0.95 * log[0]["loss"], "it learns"
+    assert log[1]["loss"] < 0.95 * log[0]["loss"]
     assert set(json.loads((run / "metrics.json").read_text())) == {"scale", "fdsm", "sa_dvae", "fs_vae"}
+    calibrated = json.loads((run / "calibration.json").read_text())["rankers"]
+    assert {kind for kind, numbers in calibrated.items() if numbers.get("conse")} == {"scale", "sa_dvae", "fs_vae"}
 
     made = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
     done = json.loads((run / "recipe.json").read_text())
     assert list(done) == ["part-0", "part-1", "merge", "head", "calibrate"]
     (run / "recipe.json").write_text(json.dumps({name: done[name] for name in done if name != "merge"}))
-    assert train(command) == 0
+    assert train(["recipe", str(run.parent / "recipe.yaml"), "--data", str(sets), "--out", str(run)]) == 0
     again = {path for path in made if path.stat().st_mtime_ns != made[path]}
-    assert again == {run / "encoder.pt", run / "recipe.json"}, "what is done is not done again"
+    assert again == {run / "encoder.pt", run / "recipe.json"}
 
-    web = json.loads((run / "calibration.json").read_text())["rankers"]
-    assert {kind for kind, numbers in web.items() if numbers.get("conse")} == {"scale", "sa_dvae", "fs_vae"}
-    encoder = ["--encoder", str(run / "encoder.pt")]
-    ablation = ["--out", str(run / "ablation.json"), "--steps", "1", "--batch", "8", "--seeds", "2", "--threads", "1"]
-    assert train(["ablate", *encoder, "--data", str(sets), *ablation]) == 0
-    assert len(json.loads((run / "ablation.json").read_text())["found"]["no anchor"]) == 2
-    rest = ["--labels", "squat, wave", "--card", "README.md", "--out", str(run / "bundle")]
-    calibration = ["--calibration", str(run / "calibration.json")]
-    assert export(["bundle", *encoder, "--heads", str(run), *calibration, *rest]) == 0
-    capsys.readouterr()
-    assert train(["develop", *encoder, "--data", str(sets), "--out", str(run / "figures.json")]) == 0
-    figures = json.loads((run / "figures.json").read_text())[str(run)]
+
+def test_scale_is_taken_apart(sets, run, tmp_path):
+    command = ["ablate", "--encoder", str(run / "encoder.pt"), "--data", str(sets), "--out", str(tmp_path / "out.json")]
+    assert train([*command, "--steps", "1", "--batch", "8", "--seeds", "2", "--threads", "1"]) == 0
+    assert len(json.loads((tmp_path / "out.json").read_text())["found"]["no anchor"]) == 2
+
+
+def test_the_encoder_is_measured_on_the_development_sets(sets, run, tmp_path):
+    command = ["develop", "--encoder", str(run / "encoder.pt"), "--data", str(sets)]
+    assert train([*command, "--out", str(tmp_path / "figures.json")]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())[str(run)]
     assert set(figures) == {"florence3d", "mixamo_dev", "utkinect", "withheld"}
     assert set(figures["utkinect"]) == {"text head", "scale"}
+
+
+def test_from_sets_to_a_measured_bundle(sets, run, tmp_path, capsys):
+    made = ["--encoder", str(run / "encoder.pt"), "--heads", str(run), "--calibration", str(run / "calibration.json")]
+    rest = ["--labels", "squat, wave", "--card", "README.md", "--out", str(tmp_path / "bundle")]
+    assert export(["bundle", *made, *rest]) == 0
     capsys.readouterr()
     for ranker in ("scale", "fdsm", "sa_dvae", "fs_vae", "scale+fdsm"):
         asked = ["--data", str(sets / "utkinect.npz"), "--ranker", ranker, "--json"]
-        assert train(["evaluate", "--bundle", str(run / "bundle"), *asked]) == 0
+        assert train(["evaluate", "--bundle", str(tmp_path / "bundle"), *asked]) == 0
         result = json.loads(capsys.readouterr().out)
         assert (result["clips"], result["ranker"]) == (12, ranker)
         assert set(result["per_class"]) == set(SHOWN)

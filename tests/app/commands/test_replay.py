@@ -100,7 +100,7 @@ GOLDEN = FOLDER / "edge-recording-1.mcap"
 
 @pytest.mark.fault
 def test_R5_two_processes_replay_the_same_events_byte_for_byte():
-    command = [sys.executable, "-m", "edge_app", "replay", str(GOLDEN), "--json", "--runtime", "onnxruntime"]
+    command = [sys.executable, "-m", "edge_app", "replay", str(GOLDEN), "--json", *light()]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     first, second = (process.communicate(timeout=100)[0] for process in both)
     assert [process.returncode for process in both] == [0, 0]
