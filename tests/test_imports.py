@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ EXCEPTIONS = {
 }
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """All of edge_app parsed, by names without `edge_app.`; the `__init__` of a package has the name of the package."""
     found = {}
@@ -55,9 +57,6 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
         found[name] = ast.parse(path.read_text(), str(path))
     return found
-
-
-MODULES = modules()
 
 
 def imports(tree: ast.AST, *, for_types: bool) -> Iterator[str]:
@@ -78,10 +77,10 @@ def imports(tree: ast.AST, *, for_types: bool) -> Iterator[str]:
 def own_imports(name: str, *, for_types: bool) -> set[str]:
     """The modules of edge_app that one of them imports; `from edge_app.a import b` is of a.b where that is a module."""
     found = set()
-    for full in imports(MODULES[name], for_types=for_types):
+    for full in imports(modules()[name], for_types=for_types):
         package, _, inside = full.partition(".")
         if package == "edge_app":
-            found.add(inside if inside in MODULES else inside.rpartition(".")[0] or "__init__")
+            found.add(inside if inside in modules() else inside.rpartition(".")[0] or "__init__")
     return found - {name}
 
 
@@ -90,7 +89,7 @@ def room(name: str) -> str:
 
 
 def test_everything_has_a_place_in_the_order():
-    assert {room(name) for name in MODULES} == set(MAY_IMPORT)
+    assert {room(name) for name in modules()} == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("of", MAY_IMPORT)
@@ -98,7 +97,7 @@ def test_a_stage_imports_only_what_is_before_it(of):
     allowed = MAY_IMPORT[of] | {of}
     wrong = {
         f"{name} imports {other}"
-        for name in MODULES
+        for name in modules()
         if room(name) == of
         for other in own_imports(name, for_types=True)
         if not {other, room(other)} & allowed and (name, other) not in EXCEPTIONS
@@ -111,7 +110,7 @@ def test_every_exception_is_made_use_of():
 
 
 def test_no_circles():
-    graph = {name: own_imports(name, for_types=False) for name in MODULES}
+    graph = {name: own_imports(name, for_types=False) for name in modules()}
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:
@@ -121,8 +120,8 @@ def test_no_circles():
 def test_nothing_of_training_on_the_device():
     wrong = {
         f"{name} imports {other}"
-        for name in MODULES
-        for other in imports(MODULES[name], for_types=True)
+        for name in modules()
+        for other in imports(modules()[name], for_types=True)
         if room(other) in ("train", "export", "tests", "benchmarks", "torch", "onnx", "tqdm", "pytest")
     }
     assert wrong == set()
@@ -130,14 +129,14 @@ def test_nothing_of_training_on_the_device():
 
 def test_the_client_is_one_file_to_copy():
     """pyzmq and the standard library are all that it needs."""
-    assert {room(other) for other in imports(MODULES["client"], for_types=True)} <= sys.stdlib_module_names | {"zmq"}
+    assert {room(other) for other in imports(modules()["client"], for_types=True)} <= sys.stdlib_module_names | {"zmq"}
 
 
 def test_only_the_program_configures_logging():
     configuring = ("basicConfig", "dictConfig", "fileConfig", "addHandler", "setLevel", "StreamHandler", "FileHandler")
     wrong = {
         f"{name}, line {node.lineno}: {ast.unparse(node)}"
-        for name, tree in MODULES.items()
+        for name, tree in modules().items()
         if name != "app.log"
         for node in ast.walk(tree)
         if (isinstance(node, ast.Attribute) and node.attr in configuring)
