@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 
-from train.studies.compare import duels_of, summarise, told_of
+from train.studies.compare import summarise
 from train.studies.compare_report import markdown
 from train.studies.folds import Duels, stack_over_splits
+from train.studies.kept_folds import duels_of, told_of
 
 
 def split(bias: float, seed: int) -> Duels:
