@@ -3,7 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests start hundreds of processes: bytecode is kept whatever the environment says, so that not each compiles anew.
-# Three at a time on two cores, since many wait for processes and sockets.
+# Three at a time on two cores, since many wait for processes and sockets. A worker that dies ends the run: with another
+# in its place, pytest-xdist waits for ever.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest
 LATEST ?=
 ifeq ($(LATEST),)
@@ -27,7 +28,7 @@ demo: $(RUNTIME)
 
 test: $(DEV)
 	@$(BIN)/python -m edge_app.pose.model_file >&2
-	$(PYTEST) -m "not slow and not gpu" -n 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
+	$(PYTEST) -m "not slow and not gpu" -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(TEST_ARGS)
 
 slow-test: $(DEV)
 	$(PYTEST) -m "not gpu" --hypothesis-profile=thorough $(TEST_ARGS)
