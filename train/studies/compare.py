@@ -8,7 +8,7 @@ Every fold of `train folds` brings an encoder that never saw its twelve concepts
 encoder makes of what it did see, each system is trained anew for each seed, and then names the fold's clips through the
 device's own ranker. "Cosine" is the encoder's own text head, with nothing trained after it; ridge, DeViSE and ConSE are
 baselines without seeds. In GZSL, seen classes' energies are raised by what the other splits like best. `--fit authors`
-adds a table to the report that is there: the papers' own heads and fits on the splits (`compare_authors`).
+adds a table to the report that is there: the papers' own heads and fits on splits (`compare_authors`).
 
 What was found on each fold is kept in `folds` beside the report, so that a later run goes on: with other folds, systems
 or seeds. The report is of all folds that lie there; those of an encoder that has changed are done anew.
@@ -47,7 +47,7 @@ from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_b
 from train.models.baselines import BASELINES, Baseline
 from train.studies.compare_authors import AFFORDED, clip_features, fit_authors, summarise_authors
 from train.studies.folds import Duels, stack_over_splits
-from train.studies.kept_folds import Kept, duels_of, kept_folds, rows_of, told_of
+from train.studies.kept_folds import Kept, duels_of, rows_of, told_of
 from train.studies.trials import Trial, lab_trial, split_trial
 
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
@@ -88,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
             frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
             for rows in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept.rows):
                 kept.add(rows)
-    rows = rows_of(arguments, kinds, seeds)
+    rows = rows_of(arguments.out, arguments.fit, kinds, seeds)
     frozen = frozen or freeze(folds[0] / "encoder.pt", arguments.data, rounds=1, seed=0)
     cost = measure_costs(frozen, kinds)
     report = {
@@ -99,30 +99,33 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def add_authors(arguments: argparse.Namespace, kinds: list[str], seeds: list[int], folds: list[Path]) -> None:
-    """The authors' fits on every split, beside the figures that `--fit ours` left.
+    """The authors' fits on splits, beside what `--fit ours` found on the same ones.
 
     Raises:
-        UsageError: it left none, or not of as many splits, or not of these systems.
+        UsageError: it left no report, or no figures of one of these splits or systems; there are no splits.
     """
     from train.studies.compare_report import write
 
-    splits = [folder for folder in folds if "split" in json.loads((folder / "fold.json").read_text())[0]]
-    kept = [Kept.of(folder, arguments) for folder in splits]
-    count = len({*kept_folds(arguments), *(own.path for own in kept)})
     path = arguments.out / "systems.json"
-    report = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    before = report.get("splits", {"folds": 0, "ways": {}})
-    if not splits or before["folds"] != count or set(kinds) - set(before["ways"]):
-        found = f"{before['folds']} splits of {', '.join(before['ways']) or 'nothing'} found"
-        raise UsageError(f"{path}: {found}, {count} of {', '.join(kinds)} expected; first run --fit ours on them")
-    for folder, own in zip(splits, kept, strict=True):
+    if not path.is_file():
+        raise UsageError(f"{path}: no report there; first run --fit ours")
+    report = json.loads(path.read_text("utf-8"))
+    ours = rows_of(arguments.out, "ours", kinds, report["seeds"])
+    splits = [folder for folder in folds if "split" in json.loads((folder / "fold.json").read_text())[0]]
+    lacking = {folder.name for folder in splits} - {row["fold"] for row in ours}
+    if lacking or not splits:
+        found = f"no figures of {', '.join(sorted(lacking))}" if lacking else "no splits in --folds"
+        raise UsageError(f"{arguments.out}: {found}; first run --fit ours on splits")
+    for folder in splits:
+        own = Kept.of(folder, arguments)
         if missing := own.missing(kinds, seeds):
             given = clip_features(folder / "encoder.pt", arguments.data)
             for kind, seed in missing:
                 row = {"fold": folder.name, "way": kind, "seed": seed}
                 own.add([row | fit_authors(kind, *given, seed, arguments.steps)])
                 print(own.rows[-1], flush=True)
-    write(report | {"authors": summarise_authors(rows_of(arguments, kinds, seeds))}, arguments.out)
+    theirs = rows_of(arguments.out, "authors", kinds, seeds)
+    write(report | {"authors": summarise_authors(theirs, ours)}, arguments.out)
 
 
 def _compare(

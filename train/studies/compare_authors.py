@@ -73,16 +73,21 @@ def fit_authors(kind: str, features: Features, texts: Texts, seed: int, most: in
     }  # fmt: skip
 
 
-def summarise_authors(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Of each system mean over splits and spread over seeds of last, best, and what the best gains."""
+def summarise_authors(rows: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of each system mean over splits and spread over seeds of last, best, what the best gains, and our fit's top-1.
+
+    ours: rows of `--fit ours`, of which those of the same splits count.
+    """
+    folds = {row["fold"] for row in rows}
+
+    def mean(rows: list[dict[str, Any]], key: str) -> list[float | None]:
+        seeds = dict.fromkeys(row["seed"] for row in rows)
+        return rounded_mean([float(np.mean([row[key] for row in rows if row["seed"] == seed])) for seed in seeds])
+
     found: dict[str, Any] = {}
     for kind in dict.fromkeys(row["way"] for row in rows):
         own = [row | {"gain": row["best"] - row["last"]} for row in rows if row["way"] == kind]
-        seeds = dict.fromkeys(row["seed"] for row in own)
-        found[kind] = {
-            key: rounded_mean([float(np.mean([r[key] for r in own if r["seed"] == seed])) for seed in seeds])
-            for key in ("last", "best", "gain")
-        } | {key: round(float(np.mean([r[key] for r in own]))) for key in ("steps", "published", "epochs")}
-    return {
-        "folds": len({row["fold"] for row in rows}), "seeds": sorted({row["seed"] for row in rows}), "systems": found,
-    }  # fmt: skip
+        found[kind] = {key: mean(own, key) for key in ("last", "best", "gain")}
+        found[kind] |= {key: round(float(np.mean([r[key] for r in own]))) for key in ("steps", "published", "epochs")}
+        found[kind]["ours"] = mean([row for row in ours if row["way"] == kind and row["fold"] in folds], "top1")
+    return {"folds": len(folds), "seeds": sorted({row["seed"] for row in rows}), "systems": found}

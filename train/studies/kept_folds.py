@@ -53,18 +53,14 @@ class Kept:
         write_text(self.path, f'{head[:-1]}, "rows": [\n{told}\n]}}\n')
 
 
-def kept_folds(arguments: argparse.Namespace) -> list[Path]:
-    return sorted((arguments.out / "folds").glob(f"*-{arguments.fit}.json"))
-
-
-def rows_of(arguments: argparse.Namespace, kinds: list[str], seeds: list[int]) -> list[dict[str, Any]]:
-    """The wanted systems' rows, and the baselines', of all folds that were kept.
+def rows_of(out: Path, fit: str, kinds: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """The wanted systems' rows, and the baselines', of all folds of a fit that were kept.
 
     Raises:
         UsageError: one of them lacks some.
     """
     wanted, rows = {(kind, seed) for kind in kinds for seed in seeds}, []
-    for path in kept_folds(arguments):
+    for path in sorted((out / "folds").glob(f"*-{fit}.json")):
         own = json.loads(path.read_text("utf-8"))["rows"]
         if lacking := wanted - {(row["way"], row["seed"]) for row in own}:
             kind, seed = min(lacking)

@@ -60,19 +60,24 @@ def rows(way, seed, *pairs):
     ]
 
 
+def ours(kind: str, fold: int, seed: int, top1: float) -> dict:
+    return {"way": kind, "fold": f"split-{fold}", "seed": seed, "top1": top1}
+
+
 def test_the_table_has_means_over_splits_and_spreads_over_seeds():
     found = summarise_authors(
         [
             *rows("fdsm", 0, (0.2, 0.4), (0.4, 0.5)),
             *rows("fdsm", 1, (0.3, 0.4), (0.5, 0.6)),
             *rows("scale", 0, (0.5, 0.5)),
-        ]
+        ],
+        [ours("fdsm", 0, 0, 0.44), ours("fdsm", 0, 1, 0.46), ours("scale", 0, 0, 0.45), ours("scale", 9, 0, 0.99)],
     )
     assert (found["folds"], found["seeds"]) == (2, [0, 1])
     fdsm = found["systems"]["fdsm"]
     assert (fdsm["last"], fdsm["best"], fdsm["gain"]) == ([0.35, 0.0707], [0.475, 0.0354], [0.125, 0.0354])
-    page = "\n".join(authors_table(found, {"fdsm": {"top1": [0.45, 0.01]}, "scale": {"top1": [0.45, None]}}))
-    row = "| FDSM | 0.450 ± 0.010 | 0.350 ± 0.071 | 0.475 ± 0.035 | 0.125 ± 0.035 | 20 (20,000) | 5 |"
+    page = "\n".join(authors_table(found))
+    row = "| FDSM | 0.450 ± 0.014 | 0.350 ± 0.071 | 0.475 ± 0.035 | 0.125 ± 0.035 | 20 (20,000) | 5 |"
     assert row in page and "best epoch, SELECTED ON TEST" in page
     assert "worth 0.000 to 0.125" in page and "last epoch: -0.050 to +0.100" in page
 
@@ -87,7 +92,7 @@ def test_the_table_joins_the_report_of_our_fit_and_nothing_is_fitted_twice(given
     words += ["--fit", "authors", "--seeds", "0,1", "--steps", "3", "--threads", "1"]
     monkeypatch.setattr(compare, "clip_features", lambda encoder, data: given)
     assert main(words) == 2
-    assert "0 splits of nothing found, 1 of scale expected; first run --fit ours" in capsys.readouterr().err
+    assert "systems.json: no report there; first run --fit ours" in capsys.readouterr().err
 
     pair = [0.5, None]
     gzsl = {"seen": pair, "unseen": pair, "harmonic": pair}
@@ -95,9 +100,15 @@ def test_the_table_joins_the_report_of_our_fit_and_nothing_is_fitted_twice(given
     cost = {"parameters": 1, "macs_12": 1, "ms": {"12": 1.0, "60": 1.0, "1000": 1.0}, "set_labels_ms": {"1000": 1.0}}
     ours = {"splits": {"folds": 1, "chance": 0.1, "ways": {"scale": way}}, "cost": {"scale": cost}}
     (out / "systems.json").write_text(json.dumps({"seeds": [0], "git": "x", "machine": "m", **ours}))
+    assert main(words) == 2
+    assert "out: no figures of split-0; first run --fit ours on splits" in capsys.readouterr().err
+    (out / "folds").mkdir()
+    ours_of_it = {"fold": "split-0", "way": "scale", "seed": 0, "top1": 0.4}
+    (out / "folds/split-0-ours.json").write_text(json.dumps({"rows": [ours_of_it]}))
     assert main(words) == 0
     report = json.loads((out / "systems.json").read_text())
     assert report["splits"] == ours["splits"] and report["authors"]["seeds"] == [0, 1]
+    assert report["authors"]["systems"]["scale"]["ours"] == [0.4, None]
     assert "SELECTED ON TEST" in (out / "systems.md").read_text()
     monkeypatch.setattr(compare, "fit_authors", None)
     assert main(words) == 0
