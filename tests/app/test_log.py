@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge_app.app import log as module
 from edge_app.app.cli import main
 from edge_app.app.log import BURST, log, setup
+from tests.light import light
 
 
 @pytest.fixture(params=["plain", "json"])
@@ -55,9 +56,7 @@ def test_C9_no_password_of_a_uri(form, capfd) -> None:
 @pytest.mark.fault
 def test_C9_no_password_of_a_source_that_is_refused(capfd) -> None:
     for verb in ("recognize", "run"):
-        assert (
-            main([verb, "rtsp://admin:hunter2@127.0.0.1:1/x", "--labels", "wave, bow", "--runtime", "onnxruntime"]) == 4
-        )
+        assert main([verb, "rtsp://admin:hunter2@127.0.0.1:1/x", "--labels", "wave, bow", *light()]) == 4
         out, error = capfd.readouterr()
         assert "hunter2" not in out + error and "rtsp://***@127.0.0.1:1" in error
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.repetitions import HALVES, counted_clips, drawn_clips, table
 from edge_app.recognizer import Recognizer
+from tests.light import light_bundle
 from tests.running import SQUATS
 
 
@@ -12,7 +13,7 @@ def test_a_clip_is_counted_and_its_error_told(tmp_path: Path) -> None:
     shutil.copy(SQUATS, tmp_path / "squats_s3.mcap")
     (clip,) = counted_clips([tmp_path / "none", tmp_path])
     assert (clip.motion, clip.reps, clip.half) == ("squat", 2, HALVES[0])
-    with Recognizer("squat, wave", runtime="onnxruntime") as recognizer:
+    with Recognizer("squat, wave", bundle=light_bundle(), runtime="onnxruntime") as recognizer:
         text, times = table("Videos", [clip], recognizer, every=False)
     assert len(times) > 70
     assert "| chosen on | 1 | 0.500 | 0 of 1 | 0.500 |" in text

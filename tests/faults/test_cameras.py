@@ -31,6 +31,7 @@ from edge_app.errors import SourceError
 from edge_app.recognizer import CameraConfig, Recognizer
 from edge_app.types import CameraReport
 from tests.grabbing import until
+from tests.light import light_bundle
 from tests.running import LABELS, SQUATS, action, children, repeat, stage, state, status, wait_for
 
 pytestmark = pytest.mark.fault
@@ -229,7 +230,7 @@ def test_C5_the_label_does_not_hang_on_the_rate(how, recognize):
 def recognize() -> Callable[[str], dict]:
     from edge_app.app.commands.recognize import recognize
 
-    recognizer = Recognizer(LABELS, runtime="onnxruntime")
+    recognizer = Recognizer(LABELS, bundle=light_bundle(), runtime="onnxruntime")
     return cache(lambda uri: recognize(uri, recognizer))
 
 

@@ -22,7 +22,7 @@ from edge_app.app.bench.run import bench
 from edge_app.app.bench.subscriber import Heard
 from edge_app.app.cli import main
 from edge_app.app.metrics import TracedTimes, read_trace
-from tests.light import light_bundle
+from tests.light import light, light_bundle
 
 MS = 1_000_000
 STRIDE = 100 * MS
@@ -196,12 +196,12 @@ def test_what_is_no_result_is_refused_in_a_line(tmp_path, capsys):
 
 
 def test_a_source_that_cannot_be_opened_is_exit_4(capfd):
-    assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1", "--runtime", "onnxruntime"]) == 4
+    assert main(["bench", "--source", "/no/such.mp4", "--seconds", "1", *light()]) == 4
     assert "/no/such.mp4" in capfd.readouterr().err
 
 
 def test_F8_a_signal_before_there_is_anything_to_tell_is_no_fault_of_the_source(squats):
-    command = [sys.executable, "-m", "edge_app", "bench", "--runtime", "onnxruntime", "--source", squats]
+    command = [sys.executable, "-m", "edge_app", "bench", *light(), "--source", squats]
     with tempfile.TemporaryDirectory() as short:  # room for a socket
         environment = {**os.environ, "TMPDIR": short}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

@@ -14,6 +14,7 @@ from edge_app.app.cli import main
 from edge_app.app.commands.explain import sentence
 from edge_app.events import EventConfig, EventDetector
 from edge_app.types import CameraReport, Decision, Ranking
+from tests.light import light
 from tests.test_events import LABELS, SPEC, STEP_NS, moments, step, window
 
 RECORDING = Path(__file__).parents[2] / "golden/recordings/edge-recording-1.mcap"
@@ -107,7 +108,7 @@ def test_the_reason_always_agrees_with_the_decision(story) -> None:
 
 def test_a_moment_of_a_recording_is_explained_and_drawn(capfd, tmp_path: Path) -> None:
     arguments = ["explain", str(RECORDING), "--at", "2.5", "--labels", "wave, squat, <b>", "--out", f"{tmp_path}/a.svg"]
-    assert main([*arguments, "--runtime", "onnxruntime"]) == 0
+    assert main([*arguments, *light()]) == 0
     lines = capfd.readouterr().out.splitlines()
     assert lines[0] == "edge-recording-1.mcap at 2.53 s: running"
     assert '"wave"' in lines[1]
@@ -127,5 +128,5 @@ def test_a_moment_of_a_recording_is_explained_and_drawn(capfd, tmp_path: Path) -
     ],
 )
 def test_what_cannot_be_explained_is_said(capfd, arguments: list[str], code: int, word: str) -> None:
-    assert main(["explain", str(RECORDING), "--runtime", "onnxruntime", *arguments]) == code
+    assert main(["explain", str(RECORDING), *light(), *arguments]) == code
     assert word in capfd.readouterr().err

@@ -132,7 +132,8 @@ def test_one_set_alone_prints_one_flat_object(made, tmp_path, capsys):
 
 
 def test_a_replay_is_what_recognize_does(made):
-    recognizer, recording = Recognizer(runtime="onnxruntime"), made / "poses" / "squats.mcap"
+    recognizer = Recognizer(bundle=light_bundle(), runtime="onnxruntime")
+    recording = made / "poses" / "squats.mcap"
     found = recognize(f"pose://{recording}", recognizer)
     spans = replay(recording, recognizer).spans()
     assert spans
