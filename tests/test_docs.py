@@ -120,6 +120,29 @@ def commands(page: str) -> Iterator[str]:
         yield from re.findall(r"(?<![\w/.-])edge-app ((?:'[^']*'|\"[^\"]*\"|[^'\"|;&#\n])+)", block)
 
 
+def test_what_it_costs_is_what_the_benchmarks_measured():
+    """In the README and on the page of the pose."""
+    pages = README + (ROOT / "docs/pose.md").read_text()
+    ours, theirs = (
+        json.loads((ROOT / f"benchmarks/bench-xeon-2cores-pose-{pose}.json").read_text())
+        for pose in ("auto", "mediapipe")
+    )
+    for p in ("p50", "p99"):
+        stages = [f"{row[f'{p}_ms']:.1f}" for row in ours["stages"].values()]
+        assert f"| {p} | {' | '.join(stages)} | {ours['glass_to_label'][f'{p}_ms']:.0f} |" in README
+    for place in ("pose", "glass_to_label"):
+        cells = [(r["stages"] | r)[place] for r in (theirs, ours)]
+        shown = [f"{cell['p50_ms']:.1f} / {cell['p99_ms']:.1f} ms" for cell in cells]
+        ratio = " / ".join(f"{cells[1][p] / cells[0][p]:.2f}" for p in ("p50_ms", "p99_ms"))
+        assert f", p50 / p99 | {' | '.join(shown)} | {ratio} |" in pages
+    look, label = theirs["stages"]["pose"]["p50_ms"], theirs["glass_to_label"]["p50_ms"]
+    assert f"a look takes {look:.1f} ms and the label {label:.0f}." in README
+    minute = json.loads((ROOT / "benchmarks/camera-minute.json").read_text())["paths"]
+    live, every = (minute[path]["processor_s"] for path in ("ours, as live", "MediaPipe, every frame"))
+    assert f"takes {live:.0f} seconds of one core, and {every:.0f} with MediaPipe" in README
+    assert f"| **{live}** |" in pages and f"| {every} |" in pages
+
+
 @pytest.mark.parametrize("page", COMMANDS)
 def test_commands_are_understood(page):
     for command in commands(page):
