@@ -14,7 +14,6 @@ import pytest
 import edge_app
 from edge_app.client import Message
 from edge_app.types import Reason
-from tests.light import light_bundle
 
 MODULES = ["edge_app.camera", "edge_app.client", "edge_app.recognizer", "edge_app.types"]
 PUBLIC = [*(getattr(edge_app, name) for name in edge_app.__all__), Message, Reason]
@@ -29,8 +28,7 @@ def members() -> list[object]:
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_the_examples_are_true(module, monkeypatch):
-    monkeypatch.setattr("edge_app.recognizer.DEFAULT", light_bundle())
+def test_the_examples_are_true(module):
     result = doctest.testmod(import_module(module))
     assert result.attempted >= 2 and result.failed == 0
 

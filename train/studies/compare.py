@@ -47,7 +47,7 @@ from train.heads.systems import SYSTEMS, arrays, fit_head, parse_systems, read_b
 from train.models.baselines import BASELINES, Baseline
 from train.studies.compare_authors import AFFORDED, clip_features, fit_authors, summarise_authors
 from train.studies.folds import Duels, stack_over_splits
-from train.studies.kept_folds import Kept, duels_of, rows_of, told_of
+from train.studies.kept_folds import Kept, duels_of, mean_over_seeds, rows_of, told_of
 from train.studies.trials import Trial, lab_trial, split_trial
 
 Energies = Callable[[np.ndarray, LabelTable], np.ndarray]
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     frozen: Frozen | None = None
     for folder in folds:
-        kept = Kept.of(folder, arguments)
+        kept = Kept.of(folder, arguments.out, arguments.fit, arguments.steps)
         if missing := kept.missing(kinds, seeds):
             frozen = freeze(folder / "encoder.pt", arguments.data, rounds=1, seed=0)
             for rows in _compare(folder, frozen, arguments.data, missing, arguments.steps, baseline=not kept.rows):
@@ -117,7 +117,7 @@ def add_authors(arguments: argparse.Namespace, kinds: list[str], seeds: list[int
         found = f"no figures of {', '.join(sorted(lacking))}" if lacking else "no splits in --folds"
         raise UsageError(f"{arguments.out}: {found}; first run --fit ours on splits")
     for folder in splits:
-        own = Kept.of(folder, arguments)
+        own = Kept.of(folder, arguments.out, arguments.fit, arguments.steps)
         if missing := own.missing(kinds, seeds):
             given = clip_features(folder / "encoder.pt", arguments.data)
             for kind, seed in missing:
@@ -219,41 +219,33 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
             continue
         ways: dict[str, dict[str, Any]] = {}
         for way in dict.fromkeys(row["way"] for row in own):
-            by_seed = {seed: [r for r in own if (r["way"], r["seed"]) == (way, seed)] for seed in _seeds(own, way)}
-            ways[way] = {
-                key: rounded_mean([float(np.mean([r[key] for r in rs])) for rs in by_seed.values()])
-                for key in ("top1", "top5")
-            }
-            folds = [
-                float(np.mean([r["top1"] for r in own if r["way"] == way and r["fold"] == f])) for f in _folds(own)
-            ]
+            of_way = [row for row in own if row["way"] == way]
+            ways[way] = {key: mean_over_seeds(of_way, key) for key in ("top1", "top5")}
+            folds = [float(np.mean([row["top1"] for row in of_way if row["fold"] == fold])) for fold in _folds(own)]
             ways[way]["over_folds"] = rounded_mean(folds)
             if part == "splits":
-                ways[way] |= _gzsl(by_seed)
+                ways[way] |= _gzsl(of_way)
             else:
                 ways[way]["sets"] = {
-                    name: rounded_mean([r["top1"] for r in own if (r["way"], r["set"]) == (way, name)])
-                    for name in dict.fromkeys(r["set"] for r in own)
+                    name: rounded_mean([row["top1"] for row in of_way if row["set"] == name])
+                    for name in dict.fromkeys(row["set"] for row in own)
                 }
         found[part] = {"folds": len(_folds(own)), "chance": rounded_mean([r["chance"] for r in own])[0], "ways": ways}
     return found
 
 
-def _gzsl(by_seed: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+def _gzsl(of_way: list[dict[str, Any]]) -> dict[str, Any]:
     """Seen, unseen and harmonic mean, plain and with seen energies raised: mean over splits, spread over seeds."""
     figures: dict[str, list[list[float]]] = {"gzsl": [], "stacked": []}
-    for rows in by_seed.values():
-        for name, points in zip(figures, stack_over_splits([duels_of(row) for row in rows])[:2], strict=True):
+    for seed in dict.fromkeys(row["seed"] for row in of_way):
+        duels = [duels_of(row) for row in of_way if row["seed"] == seed]
+        for name, points in zip(figures, stack_over_splits(duels)[:2], strict=True):
             figures[name].append([*np.mean(points, axis=0), float(np.mean([harmonic(*point) for point in points]))])
     keys = ("seen", "unseen", "harmonic")
     return {
         name: {key: rounded_mean([row[i] for row in rows]) for i, key in enumerate(keys)}
         for name, rows in figures.items()
     }
-
-
-def _seeds(rows: list[dict[str, Any]], way: str) -> list[int]:
-    return list(dict.fromkeys(row["seed"] for row in rows if row["way"] == way))
 
 
 def _folds(rows: list[dict[str, Any]]) -> list[str]:

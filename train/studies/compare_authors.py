@@ -19,12 +19,13 @@ from train.data.clips import clip_windows
 from train.data.splits import find_split
 from train.data.texts import ConceptTexts
 from train.encoder.frozen import encode_clips, freeze
-from train.evaluate.metrics import item_means, rounded_mean
+from train.evaluate.metrics import item_means
 from train.heads.loop import Samples
 from train.papers.features import Features
 from train.papers.heads import How, Job, fit_head, settings_of
 from train.papers.protocol import zsl
 from train.papers.texts import Texts
+from train.studies.kept_folds import mean_over_seeds
 from train.studies.trials import split_trial
 
 SETTINGS_OF = find_split("ntu60", "sa-dvae-1")
@@ -79,15 +80,12 @@ def summarise_authors(rows: Sequence[dict[str, Any]], ours: Sequence[dict[str, A
     ours: rows of `--fit ours`, of which those of the same splits count.
     """
     folds = {row["fold"] for row in rows}
-
-    def mean(rows: list[dict[str, Any]], key: str) -> list[float | None]:
-        seeds = dict.fromkeys(row["seed"] for row in rows)
-        return rounded_mean([float(np.mean([row[key] for row in rows if row["seed"] == seed])) for seed in seeds])
-
     found: dict[str, Any] = {}
     for kind in dict.fromkeys(row["way"] for row in rows):
         own = [row | {"gain": row["best"] - row["last"]} for row in rows if row["way"] == kind]
-        found[kind] = {key: mean(own, key) for key in ("last", "best", "gain")}
+        found[kind] = {key: mean_over_seeds(own, key) for key in ("last", "best", "gain")}
         found[kind] |= {key: round(float(np.mean([r[key] for r in own]))) for key in ("steps", "published", "epochs")}
-        found[kind]["ours"] = mean([row for row in ours if row["way"] == kind and row["fold"] in folds], "top1")
+        found[kind]["ours"] = mean_over_seeds(
+            (row for row in ours if row["way"] == kind and row["fold"] in folds), "top1"
+        )
     return {"folds": len(folds), "seeds": sorted({row["seed"] for row in rows}), "systems": found}

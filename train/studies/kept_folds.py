@@ -5,8 +5,8 @@ The energies themselves would be 15 MB; of each clip a row keeps what the report
 
 from __future__ import annotations
 
-import argparse
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_app.bundles.files import write_text
 from edge_app.errors import UsageError
+from train.evaluate.metrics import rounded_mean
 from train.heads.systems import SYSTEMS
 from train.studies.folds import Duels
 
@@ -32,9 +33,9 @@ class Kept:
     rows: list[dict[str, Any]]
 
     @classmethod
-    def of(cls, folder: Path, arguments: argparse.Namespace) -> Kept:
-        path = arguments.out / "folds" / f"{folder.name}-{arguments.fit}.json"
-        kept = cls(path, sha256((folder / "encoder.pt").read_bytes()).hexdigest()[:12], arguments.steps, [])
+    def of(cls, folder: Path, out: Path, fit: str, steps: int | None) -> Kept:
+        path = out / "folds" / f"{folder.name}-{fit}.json"
+        kept = cls(path, sha256((folder / "encoder.pt").read_bytes()).hexdigest()[:12], steps, [])
         if path.is_file():
             found = json.loads(path.read_text("utf-8"))
             if (found["encoder"], found["steps"]) == (kept.encoder, kept.steps):
@@ -78,3 +79,11 @@ def told_of(duels: Duels) -> dict[str, Any]:
 def duels_of(row: dict[str, Any]) -> Duels:
     flags = {name: np.array(list(row[name])) == "1" for name in FLAGS}
     return Duels(truth=np.array(row["truth"]), gap=np.array(row["gap"]), **flags)
+
+
+def mean_over_seeds(rows: Iterable[dict[str, Any]], key: str) -> list[float | None]:
+    """Of one system: mean over folds, then mean and spread over seeds, as `rounded_mean` gives them."""
+    by_seed: dict[int, list[float]] = {}
+    for row in rows:
+        by_seed.setdefault(row["seed"], []).append(row[key])
+    return rounded_mean([float(np.mean(values)) for values in by_seed.values()])
